@@ -1,0 +1,53 @@
+# The contributor's menu. Each target does its own set-up; a second run starts in seconds.
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: help setup setup-dev demo test check bench lock clean
+
+help:            ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.venv/setup: requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("omniwatt needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo "installing omniwatt's dependencies, hash-checked (about a minute the first time)"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes -r requirements-build.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/setup-dev: .venv/setup requirements-dev.lock
+	@echo "installing the test tools, hash-checked"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/setup            ## virtual environment and locked dependencies
+setup-dev: .venv/setup-dev    ## the same with the test tools
+
+demo: .venv/setup             ## fetch the models, run a real exchange, leave the server running (DEMO_EXIT=1: exit)
+	@.venv/bin/omniwatt demo
+
+test: .venv/setup-dev         ## the whole test suite
+	@.venv/bin/omniwatt pull fast default embed
+	@$(PY) -m pytest
+
+check: .venv/setup-dev        ## format, lint, types, arrows, licences of dependencies, fast tests: under a minute
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@$(PY) -m pytest -m "not model and not default_model" tests/unit tests/way tests/contract tests/test_arrows.py tests/test_docs.py tests/test_dependencies.py
+
+bench: .venv/setup-dev        ## every benchmark, one after another; results in bench/results/
+	@for b in gateway chat mix; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
+
+bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-mix
+	@$(PY) -m bench.$*
+
+lock: .venv/setup-dev         ## refresh the lock files (hashes, no addresses)
+	@.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	@.venv/bin/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements-dev.lock
+	@printf "hatchling\neditables\n" | .venv/bin/uv pip compile - -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements-build.lock
+
+clean:           ## remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

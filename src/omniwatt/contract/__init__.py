@@ -1,0 +1,1 @@
+"""The vocabulary every part shares: requests, events, jobs, protocols and errors. Imports nothing of ours."""

@@ -1,0 +1,118 @@
+"""What comes back, one event at a time. Every stream ends in exactly one Finished or one raised OmniwattError."""
+
+from typing import Any, Literal
+
+from omniwatt.contract.request import Value
+
+
+class Usage(Value, frozen=True):
+    """What was really consumed. `cached_tokens` is the part of `prompt_tokens` that needed no prefill."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
+    energy: dict[str, Any] | None = None
+    compute: dict[str, Any] | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+class TokenLogprob(Value, frozen=True):
+    """One token with its log-probability (natural log) and its likeliest alternatives (each without `top`)."""
+
+    token: str
+    logprob: float
+    bytes_: bytes
+    top: tuple["TokenLogprob", ...] = ()
+
+
+class Started(Value, frozen=True, tag="started"):
+    """The way is free: sent by the pipeline before any engine event; what response headers are made of."""
+
+    model: str
+    tier: str = "default"
+    rate_limits: dict[str, Any] = {}
+    queue_s: float = 0.0
+
+
+class TextDelta(Value, frozen=True, tag="text"):
+    """A piece of text of choice `index`; `text` may be empty when only logprobs are carried."""
+
+    text: str
+    index: int = 0
+    tokens: int = 0
+    """Tokens generated for this piece, for billing what was produced before a disconnect."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    kind: Literal["answer", "refusal", "reasoning"] = "answer"
+
+
+class ToolCallDelta(Value, frozen=True, tag="tool_call"):
+    """A piece of call `call` of choice `index`; `id` and `name` come with its first piece only."""
+
+    call: int
+    arguments: str = ""
+    id: str = ""
+    name: str = ""
+    index: int = 0
+    tokens: int = 0
+
+
+class Vector(Value, frozen=True, tag="vector"):
+    """Embedding of input `index`: little-endian float32."""
+
+    data: bytes
+    index: int = 0
+
+
+class Data(Value, frozen=True, tag="data"):
+    """A piece of sound or picture, or a whole small one."""
+
+    data: bytes
+    media_type: str
+    index: int = 0
+
+
+class Fact(Value, frozen=True, tag="fact"):
+    """A structured answer: a probe's findings, a token count."""
+
+    values: dict[str, Any]
+
+
+class Progress(Value, frozen=True, tag="progress"):
+    """`done` of `total` in `unit`s, for long work; prefill sends it too."""
+
+    done: float
+    total: float
+    unit: str = ""
+
+
+class ChoiceEnd(Value, frozen=True, tag="choice_end"):
+    """Choice `index` is complete."""
+
+    reason: Literal["stop", "length", "tool_calls", "content_filter"]
+    index: int = 0
+
+
+class Finished(Value, frozen=True, tag="finished"):
+    """The one good end. `model` is the model that really answered."""
+
+    usage: Usage
+    model: str = ""
+    details: dict[str, Any] = {}
+
+
+Event = Started | TextDelta | ToolCallDelta | Vector | Data | Fact | Progress | ChoiceEnd | Finished
+
+
+class Chunk(Value, frozen=True):
+    """A piece of streamed input: sound, text, or a control word."""
+
+    data: bytes = b""
+    text: str = ""
+    control: str = ""

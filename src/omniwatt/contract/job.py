@@ -1,0 +1,84 @@
+"""Values that travel between the steps of the way: who asks, what is planned, what an engine is given."""
+
+from typing import Any
+
+from omniwatt.contract.request import Body, Capability, Value
+
+
+class Limits(Value, frozen=True):
+    """A key's own limits; None means no limit."""
+
+    requests_per_min: int | None = None
+    tokens_per_min: int | None = None
+    concurrent: int | None = None
+    token_budget: int | None = None
+    models: tuple[str, ...] | None = None
+
+
+class Caller(Value, frozen=True):
+    """Who asks. `key_id` names the key in the ledger; the key itself is never kept."""
+
+    key_id: str
+    name: str
+    project: str
+    admin: bool = False
+    tier: str = "default"
+    limits: Limits = Limits()
+
+
+class Demand(Value, frozen=True):
+    """An upper bound of what a plan may hold of one engine group at once."""
+
+    group: str
+    slots: int = 1
+
+
+class Plan(Value, frozen=True):
+    """What will be done, as data. `groups` is everything it may touch; admission grants it whole or not at all."""
+
+    recipe: str
+    model: str
+    """The card that answers."""
+    demand: tuple[Demand, ...]
+    tier: str = "default"
+    deadline_s: float | None = None
+    reserve_tokens: int = 0
+    """Prompt estimate + answer limit: held against the caller's token limits until the end settles it."""
+    upstream_model: str = ""
+    """The name to relay, when it differs from the card's."""
+
+
+class Job(Value, frozen=True):
+    """One step for one engine. `cache_scope` separates tenants: prefixes are reused only within one."""
+
+    id: str
+    capability: Capability
+    model: str
+    body: Body
+    cache_scope: str = ""
+    deadline_s: float | None = None
+    recorded: dict[str, Any] = {}
+
+
+class EngineSpec(Value, frozen=True):
+    """What a host process needs to load one engine. `artifacts` maps role -> local path; secrets ride in `options`."""
+
+    name: str
+    engine: str
+    capabilities: tuple[str, ...]
+    artifacts: dict[str, str] = {}
+    context_window: int = 0
+    slots: int = 1
+    threads: int = 1
+    gpu_layers: int = 0
+    options: dict[str, Any] = {}
+
+
+class Loaded(Value, frozen=True):
+    """What an engine says of itself once it is ready."""
+
+    slots: int
+    context_window: int = 0
+    threads: int = 1
+    memory_bytes: int = 0
+    details: dict[str, Any] = {}

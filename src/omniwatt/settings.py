@@ -1,0 +1,209 @@
+"""Settings: small frozen values, built once. File < environment < flags; the only reader of os.environ.
+
+A setting `queue_limit` of slice `admission` is `[admission] queue_limit = 64` in the TOML file and
+`OMNIWATT_ADMISSION_QUEUE_LIMIT=64` in the environment. An unknown or ill-typed one stops the start.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+PREFIX = "OMNIWATT_"
+CLIENT_VARIABLES = ("OMNIWATT_URL", "OMNIWATT_API_KEY")
+
+
+class SettingsError(Exception):
+    """A setting is unknown or ill-typed; the message names it and says what it may be."""
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all slices."""
+
+
+class Server(Slice, frozen=True):
+    """Where and how the HTTP server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: tuple[str, ...] = ()
+    """Host headers accepted besides loopback and `host`; others get 403."""
+    cors_origins: tuple[str, ...] = ()
+    """Web origins that may call; a foreign Origin gets 403."""
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_upload_bytes: int = 512 * 1024 * 1024
+    tls_certificate: str = ""
+    tls_key: str = ""
+    insecure: bool = False
+    """Allow binding to a non-loopback address while no key exists."""
+    drain_s: float = 20.0
+    """How long running answers may go on after SIGTERM."""
+    unknown_fields: Literal["refuse", "warn"] = "refuse"
+
+
+class Models(Slice, frozen=True):
+    """Which models are served, under which names, and how long they stay in memory."""
+
+    serve: tuple[str, ...] = ()
+    """Cards (or paths of GGUF files) to serve; empty means every card that is present."""
+    default: str = "qwen2.5-coder-1.5b-instruct"
+    fast: str = "qwen2.5-coder-0.5b-instruct"
+    embed: str = "all-minilm-l6-v2"
+    aliases: dict[str, str] = {}
+    """Name -> card; adds to and overrides the shipped ones (catalog/aliases.toml)."""
+    preload: bool = True
+    """Load the default chat model at start; the others on first use."""
+    load_wait_s: float = 30.0
+    """How long a request waits for a model to load before it gets a 503 with Retry-After."""
+    idle_unload_s: float = 1800.0
+    """Unload a model nobody used for this long; 0 keeps it for ever."""
+    memory_limit_bytes: int = 0
+    """Unload the least recently used models to stay below this; 0 means 80 % of the machine."""
+
+
+class Channel(Slice, frozen=True):
+    """One way to a provider: the models it answers for, and how."""
+
+    url: str
+    api_key_env: str = ""
+    api_key_file: str = ""
+    models: dict[str, str] = {}
+    """Name asked for (may end in *) -> name to send ("" keeps it)."""
+    weight: float = 1.0
+    timeout_s: float = 600.0
+    connect_timeout_s: float = 10.0
+    retries: int = 2
+    slots: int = 64
+
+
+class Admission(Slice, frozen=True):
+    """How many requests may wait, and for how long."""
+
+    queue_limit: int = 256
+    wait_limit_s: float = 120.0
+
+
+class Storage(Slice, frozen=True):
+    """What is kept, where and for how long."""
+
+    home: str = ""
+    """Default ~/.omniwatt; set with OMNIWATT_HOME too."""
+    responses: bool = True
+    """False forbids stored responses: `store` true is then refused."""
+    responses_days: int = 30
+    files_quota_bytes: int = 10 * 1024**3
+
+
+class Log(Slice, frozen=True):
+    """What is logged: never keys, and prompts only when asked for."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+    prompts: bool = False
+    otel_endpoint: str = ""
+
+
+class Settings(Slice, frozen=True):
+    """Everything the service can be told."""
+
+    server: Server = Server()
+    models: Models = Models()
+    admission: Admission = Admission()
+    storage: Storage = Storage()
+    log: Log = Log()
+    upstream: dict[str, Channel] = {}
+    """Channel name -> channel."""
+
+    @property
+    def home(self) -> Path:
+        """The state folder, absolute."""
+        return Path(self.storage.home or "~/.omniwatt").expanduser().absolute()
+
+
+def load(
+    file: Path | None, flags: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Merge file < environment < flags. Raises SettingsError. `environ` defaults to the process's own."""
+    tree: dict[str, Any] = {}
+    if file is not None:
+        tree = _read(file)
+    _overlay(tree, _from_environ(os.environ if environ is None else environ))
+    _overlay(tree, flags)
+    return _convert(tree)
+
+
+def client_url() -> str | None:
+    """The running server the client commands talk to, or None for the local one."""
+    return os.environ.get("OMNIWATT_URL") or None
+
+
+def client_key() -> str | None:
+    """The key the client commands use, or None for the local demo key."""
+    return os.environ.get("OMNIWATT_API_KEY") or None
+
+
+def secret(name: str) -> str | None:
+    """A secret an operator named by its environment variable."""
+    return os.environ.get(name)
+
+
+def child_environ() -> dict[str, str]:
+    """What an engine process inherits: everything but our own settings and the client's key."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from error
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    tree: dict[str, dict[str, Any]] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX) or name in CLIENT_VARIABLES:
+            continue
+        if name == "OMNIWATT_HOME":
+            tree.setdefault("storage", {})["home"] = text
+            continue
+        section, _, field = name.removeprefix(PREFIX).lower().partition("_")
+        tree.setdefault(section, {})[field] = text
+    return tree
+
+
+def _overlay(tree: dict[str, Any], over: Mapping[str, Mapping[str, Any]]) -> None:
+    for section, fields in over.items():
+        tree.setdefault(section, {}).update(fields)
+
+
+def _convert(tree: dict[str, Any]) -> Settings:
+    try:
+        return msgspec.convert(_split_lists(tree), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings: {error}") from error
+
+
+def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
+    """Environment variables and flags carry lists as comma-separated text."""
+    slices: dict[str, type[Slice]] = {
+        "server": Server,
+        "models": Models,
+        "admission": Admission,
+        "storage": Storage,
+        "log": Log,
+    }
+    for section, kind in slices.items():
+        fields = tree.get(section)
+        if not isinstance(fields, dict):
+            continue
+        for field in msgspec.structs.fields(kind):
+            value = fields.get(field.name)
+            if field.type == tuple[str, ...] and isinstance(value, str):
+                fields[field.name] = [part.strip() for part in value.split(",") if part.strip()]
+    return tree
