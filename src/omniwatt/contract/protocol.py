@@ -1,10 +1,10 @@
 """The protocols that make parts exchangeable. A new model family is one Engine and one registry line."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Protocol
 
 from omniwatt.contract.event import Chunk, Event
-from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.contract.job import Demand, EngineSpec, Job, Loaded
 
 
 class Context(Protocol):
@@ -40,7 +40,7 @@ class Engine(Protocol):
         """Make ready; `progress` takes 0..1 and may be called from any thread. Raises OmniwattError."""
         ...
 
-    def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
+    def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Do one job. Yields events, the last one a Finished; or raises one OmniwattError.
 
         An async generator: closing it cancels the work, and the slot is free when `aclose` returns.
@@ -50,3 +50,39 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Let go of everything; called once, after the last run."""
         ...
+
+
+class Engines(Protocol):
+    """All engine groups as the way sees them: name a group, get its events."""
+
+    async def ensure(self, group: str, wait_s: float | None = None) -> None:
+        """Return once the group can serve. Raises ModelLoading when that takes longer than `wait_s`."""
+        ...
+
+    def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
+        """Run one job on one worker of the group. Raises OmniwattError."""
+        ...
+
+
+class Place(Protocol):
+    """What admission grants and a recipe runs in: the right to call the engine groups of a plan."""
+
+    def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
+        """Run one step on a group the plan holds."""
+        ...
+
+    async def exchange(self, demand: tuple[Demand, ...]) -> None:
+        """Give back what is held and wait for other groups, ahead of newcomers: for steps only found on the way."""
+        ...
+
+
+class _NoInputs:
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        raise StopAsyncIteration
+
+
+NO_INPUTS: AsyncIterator[Chunk] = _NoInputs()
+"""The input of a job that streams none."""

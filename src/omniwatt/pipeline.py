@@ -1,0 +1,95 @@
+"""THE WAY of every request, whatever it asks for: plan, wait, run, stream, record. Read this file first."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from omniwatt import tokens
+from omniwatt.admission import Admission
+from omniwatt.catalog.catalog import Resolution
+from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.event import Chunk, Event, Fact, Finished, Started
+from omniwatt.contract.job import Caller, Job
+from omniwatt.contract.protocol import NO_INPUTS, Engines
+from omniwatt.contract.request import MediaBody, MediaPart, Request
+from omniwatt.flows import RECIPES
+from omniwatt.ledger import Ledger
+from omniwatt.limits import Limiter
+from omniwatt.plan import make_plan
+
+
+class Pipeline:
+    """Built once; `serve` runs for every request. `resolve` is the catalog's."""
+
+    def __init__(
+        self,
+        resolve: Callable[[str], Resolution],
+        ledger: Ledger,
+        limiter: Limiter,
+        admission: Admission,
+        engines: Engines,
+    ) -> None:
+        self._resolve = resolve
+        self._ledger = ledger
+        self._limiter = limiter
+        self._admission = admission
+        self._engines = engines
+
+    async def serve(
+        self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = NO_INPUTS
+    ) -> AsyncGenerator[Event]:
+        """Yield Started, then what the engines say, ending in one Finished; or raise one OmniwattError.
+
+        Close the generator to cancel: slots are free and the ledger row is written when `aclose` returns.
+        """
+        with self._ledger.open(request, caller) as entry:
+            found = self._resolve(request.model)
+            facts = [await self._probe(request, part) for part in _acceptable_media(request, found)]
+            plan = entry.plan = make_plan(request, caller, found, facts)
+            arrived_s = time.monotonic()
+            with self._limiter.hold(caller, plan) as hold:
+                try:
+                    await self._engines.ensure(plan.model)
+                    async with self._admission.admit(plan) as place:
+                        entry.granted()
+                        yield Started(
+                            model=plan.upstream_model or plan.model,
+                            tier=plan.tier,
+                            rate_limits=hold.rate_limits,
+                            queue_s=time.monotonic() - arrived_s,
+                        )
+                        steps = RECIPES[plan.recipe](plan, request, caller, place, inputs)
+                        async with aclosing(ending_once(steps)) as events:
+                            async for event in events:
+                                entry.see(event)
+                                yield event
+                finally:
+                    hold.settle(entry.usage)
+
+    async def _probe(self, request: Request, part: MediaPart) -> Mapping[str, Any]:
+        """What one picture, sound or document is, seen by the media engine: untrusted bytes are not opened here."""
+        job = Job(id=request.id, capability="probe", model="media", body=MediaBody(part=part))
+        async with aclosing(self._engines.call("media", job, NO_INPUTS)) as events:
+            async for event in events:
+                if isinstance(event, Fact):
+                    return event.values
+        raise EngineFailed("the media engine found nothing")
+
+
+async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    """Pass events on up to the one Finished; a stream that stops without it is a fault of the engine."""
+    async with aclosing(events):
+        async for event in events:
+            yield event
+            if isinstance(event, Finished):
+                return
+    raise EngineFailed("the engine stopped without an end")
+
+
+def _acceptable_media(request: Request, found: Resolution) -> list[MediaPart]:
+    """The parts worth looking into: those of a kind the model takes at all; the plan refuses the others."""
+    parts = tokens.media_parts(request.body)
+    if any(part.kind not in found.card.input_modalities for part in parts):
+        return []
+    return parts

@@ -1,0 +1,82 @@
+"""Token counts that need no model: what a request will roughly hold, before the engine counts exactly. Pure.
+
+Exact counts come from the engine that answers (capability `count`, and every `Usage`); these are for reservations.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omniwatt.contract.request import (
+    Body,
+    ChatBody,
+    CompleteBody,
+    CountBody,
+    EmbedBody,
+    MediaPart,
+    Message,
+    TextPart,
+    Tool,
+)
+
+TEMPLATE_TOKENS = 4
+"""What a chat template adds around one message."""
+PIXELS_PER_TOKEN = 256
+"""A 512x512 picture is 1,024 tokens: one for each 16x16 patch (ViT, Dosovitskiy et al. 2020, arXiv 2010.11929)."""
+AUDIO_TOKENS_PER_S = 25
+"""A minute of speech is 1,500 tokens: one for each 40 ms."""
+PAGE_TOKENS = 800
+"""A page of a document, text layer and layout."""
+
+
+def estimate_text(text: str) -> int:
+    """About four Latin characters or one and a quarter others to a token, as byte-pair vocabularies do."""
+    narrow = len(text.encode("ascii", "ignore"))
+    return math.ceil(narrow / 4 + (len(text) - narrow) * 0.8)
+
+
+def estimate_media(facts: Mapping[str, Any]) -> int:
+    """Tokens of one picture, sound or document from what a probe found: width and height, seconds, pages."""
+    pixels = facts.get("width", 0) * facts.get("height", 0)
+    seconds = facts.get("seconds", 0.0)
+    return math.ceil(pixels / PIXELS_PER_TOKEN + seconds * AUDIO_TOKENS_PER_S + facts.get("pages", 0) * PAGE_TOKENS)
+
+
+def estimate(body: Body, facts: Iterable[Mapping[str, Any]] = ()) -> int:
+    """Prompt tokens of a request; `facts` are the probes of its media parts, in any order."""
+    media = sum(estimate_media(fact) for fact in facts)
+    match body:
+        case ChatBody():
+            return media + _messages(body.messages) + _tools(body.tools)
+        case CountBody():
+            return media + _messages(body.messages) + _tools(body.tools)
+        case CompleteBody():
+            return sum(map(_prompt, body.prompts)) + estimate_text(body.suffix)
+        case EmbedBody():
+            return sum(map(_prompt, body.inputs))
+        case _:
+            return media + estimate_text(getattr(body, "text", ""))
+
+
+def media_parts(body: Body) -> list[MediaPart]:
+    """Every picture, sound and document a request carries."""
+    if not isinstance(body, ChatBody | CountBody):
+        return []
+    return [part for message in body.messages for part in message.content if isinstance(part, MediaPart)]
+
+
+def _messages(messages: Iterable[Message]) -> int:
+    return sum(
+        TEMPLATE_TOKENS
+        + sum(estimate_text(part.text) for part in message.content if isinstance(part, TextPart))
+        + sum(estimate_text(call.name + call.arguments) for call in message.tool_calls)
+        for message in messages
+    )
+
+
+def _tools(tools: Iterable[Tool]) -> int:
+    return sum(estimate_text(tool.name + tool.description + str(tool.parameters)) for tool in tools)
+
+
+def _prompt(prompt: str | tuple[int, ...]) -> int:
+    return estimate_text(prompt) if isinstance(prompt, str) else len(prompt)
