@@ -1,0 +1,129 @@
+"""Stored responses: kept for a project for some days, chained by `previous_response_id`, erased with their key."""
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+
+from omniwatt.contract.error import BadInput, NotFound
+from omniwatt.contract.job import Caller
+from omniwatt.database import Database
+from omniwatt.settings import Storage
+
+DAY_S = 86_400
+CHAIN_LIMIT = 1_000
+"""How many turns a conversation may have before it must be sent whole."""
+
+CHAIN = """
+WITH RECURSIVE chain(id, previous_id, items, response, depth) AS (
+    SELECT id, previous_id, items, response, 0 FROM responses
+    WHERE id = ?1 AND project = ?2 AND expires_at > ?3
+    UNION ALL
+    SELECT r.id, r.previous_id, r.items, r.response, depth + 1 FROM responses r JOIN chain c ON r.id = c.previous_id
+    WHERE r.project = ?2 AND r.expires_at > ?3 AND depth < ?4
+)
+SELECT previous_id, items, response FROM chain ORDER BY depth DESC
+"""
+
+
+class StoredResponses:
+    """The store. Everything is visible to the project of the key that made it, and to nobody else."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._days = storage.responses_days
+        self.allowed = storage.responses
+
+    async def save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        """Keep a finished response and its own input items, durably. Nothing is kept for a key that is gone."""
+        sql = (
+            "INSERT INTO responses (id, project, key_id, previous_id, created_at, expires_at, response, items)"
+            " SELECT ?, ?, id, ?, ?, ?, ?, ? FROM keys WHERE id = ?"
+        )
+        created_at = int(response["created_at"])
+        args = (
+            response["id"],
+            caller.project,
+            response.get("previous_response_id"),
+            created_at,
+            created_at + self._days * DAY_S,
+            _dump(response),
+            _dump(items),
+            caller.key_id,
+        )
+        await asyncio.to_thread(self._database.write, sql, args)
+
+    async def get(self, caller: Caller, response_id: str) -> dict[str, Any]:
+        """The response as it was answered. Raises NotFound."""
+        response: dict[str, Any] = await self._column("response", caller, response_id)
+        return response
+
+    async def input_items(self, caller: Caller, response_id: str) -> list[dict[str, Any]]:
+        """The items this response was asked with, oldest first; those of earlier turns are their own. Raises NotFound."""
+        items: list[dict[str, Any]] = await self._column("items", caller, response_id)
+        return items
+
+    async def delete(self, caller: Caller, response_id: str) -> None:
+        """Raises NotFound."""
+        sql = "DELETE FROM responses WHERE id = ? AND project = ? AND expires_at > ?"
+        if not await asyncio.to_thread(self._database.write, sql, (response_id, caller.project, time.time())):
+            raise _missing(response_id)
+
+    async def history(self, caller: Caller, response_id: str) -> list[dict[str, Any]]:
+        """Every item of the conversation up to and with this response, oldest first.
+
+        Raises BadInput (`previous_response_not_found`) when it or an earlier turn is gone, and for an endless chain.
+        """
+        args = (response_id, caller.project, time.time(), CHAIN_LIMIT)
+        rows = await asyncio.to_thread(self._database.read, CHAIN, args)
+        if not rows or rows[0]["previous_id"]:
+            raise _broken_chain(response_id, len(rows))
+        return [item for row in rows for item in [*_load(row["items"]), *_load(row["response"])["output"]]]
+
+    async def item(self, caller: Caller, item_id: str) -> dict[str, Any]:
+        """One input or output item by its own id. Raises NotFound."""
+        sql = (
+            "SELECT items, response FROM responses r JOIN response_items i ON i.response_id = r.id"
+            " WHERE i.id = ? AND r.project = ? AND r.expires_at > ? LIMIT 1"
+        )
+        rows = await asyncio.to_thread(self._database.read, sql, (item_id, caller.project, time.time()))
+        for row in rows:
+            for item in [*_load(row["items"]), *_load(row["response"])["output"]]:
+                if item["id"] == item_id:
+                    found: dict[str, Any] = item
+                    return found
+        raise NotFound(f"Item with id '{item_id}' not found.", param="input")
+
+    async def expire(self, now: float | None = None) -> int:
+        """Erase what is past its days; answers how many went."""
+        args = (time.time() if now is None else now,)
+        return await asyncio.to_thread(self._database.write, "DELETE FROM responses WHERE expires_at <= ?", args)
+
+    async def _column(self, column: str, caller: Caller, response_id: str) -> Any:
+        sql = f"SELECT {column} FROM responses WHERE id = ? AND project = ? AND expires_at > ?"  # noqa: S608 - ours
+        rows = await asyncio.to_thread(self._database.read, sql, (response_id, caller.project, time.time()))
+        if not rows:
+            raise _missing(response_id)
+        return _load(rows[0][0])
+
+
+def _missing(response_id: str) -> NotFound:
+    return NotFound(f"Response with id '{response_id}' not found.", param="response_id")
+
+
+def _broken_chain(response_id: str, turns: int) -> BadInput:
+    message = f"Previous response with id '{response_id}' not found."
+    if turns > CHAIN_LIMIT:
+        message = f"The conversation before '{response_id}' is longer than {CHAIN_LIMIT} turns: send it as input."
+    elif turns:
+        message = f"An earlier turn of the conversation of '{response_id}' was deleted or has expired."
+    return BadInput(message, param="previous_response_id", code="previous_response_not_found")
+
+
+def _dump(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _load(text: str) -> Any:
+    return msgspec.json.decode(text)
