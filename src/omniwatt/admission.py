@@ -143,7 +143,8 @@ class Admission:
     def wake(self) -> None:
         """Look again: slots have changed, because a model was loaded or a worker joined."""
         free = {name: self._slots_of(name) - group.running for name, group in self._groups.items()}
-        for ticket in grantable((queued.seen for queued in self._queue.values()), free):
+        here = [queued.seen for queued in self._queue.values() if not queued.granted.cancelled()]
+        for ticket in grantable(here, free):
             queued = self._queue.pop(ticket)
             self._take(queued.seen.demand)
             queued.granted.set_result(None)

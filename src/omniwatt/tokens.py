@@ -37,9 +37,10 @@ def estimate_text(text: str) -> int:
 
 def estimate_media(facts: Mapping[str, Any]) -> int:
     """Tokens of one picture, sound or document from what a probe found: width and height, seconds, pages."""
-    pixels = facts.get("width", 0) * facts.get("height", 0)
-    seconds = facts.get("seconds", 0.0)
-    return math.ceil(pixels / PIXELS_PER_TOKEN + seconds * AUDIO_TOKENS_PER_S + facts.get("pages", 0) * PAGE_TOKENS)
+    pixels = float(facts.get("width", 0)) * float(facts.get("height", 0))
+    seconds = float(facts.get("seconds", 0.0))
+    pages = float(facts.get("pages", 0))
+    return math.ceil(pixels / PIXELS_PER_TOKEN + seconds * AUDIO_TOKENS_PER_S + pages * PAGE_TOKENS)
 
 
 def estimate(body: Body, facts: Iterable[Mapping[str, Any]] = ()) -> int:
