@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -83,28 +84,28 @@ def test_200_random_plans_over_4_single_slots_always_finish(seed: int) -> None:
     running: dict[str, int] = dict.fromkeys("abcd", 0)
     finished = 0
 
-    def enter(groups: list[str]) -> None:
+    @contextmanager
+    def alone_in(groups: list[str]) -> Iterator[None]:
         for group in groups:
             running[group] += 1
             assert running[group] == 1, f"{group} is held twice"
-
-    def leave(groups: list[str]) -> None:
-        for group in groups:
-            running[group] -= 1
+        try:
+            yield
+        finally:
+            for group in groups:
+                running[group] -= 1
 
     async def one() -> None:
         nonlocal finished
         groups = rng.sample("abcd", rng.randint(1, 4))
         async with queue.admit(plan_for(*groups)) as place:
-            enter(groups)
-            await asyncio.sleep(0)
+            with alone_in(groups):
+                await asyncio.sleep(0)
             if rng.random() < 0.3:
-                leave(groups)
                 groups = rng.sample("abcd", rng.randint(1, 4))
                 await place.exchange(tuple(Demand(group) for group in groups))
-                enter(groups)
-            await asyncio.sleep(0)
-            leave(groups)
+                with alone_in(groups):
+                    await asyncio.sleep(0)
         finished += 1
 
     async def all_of_them() -> None:
