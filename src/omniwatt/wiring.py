@@ -1,0 +1,93 @@
+"""Builds every part once from Settings; the only file that knows all concrete classes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from omniwatt.admission import Admission
+from omniwatt.api.parts import Parts
+from omniwatt.auth import Keys
+from omniwatt.blobs import Blobs
+from omniwatt.catalog.catalog import Catalog
+from omniwatt.contract.error import OmniwattError
+from omniwatt.database import Database
+from omniwatt.ledger import Ledger
+from omniwatt.limits import Limiter
+from omniwatt.logs import RequestLog, get_logger
+from omniwatt.metrics import Metrics
+from omniwatt.pipeline import Pipeline
+from omniwatt.settings import Settings
+from omniwatt.stored import StoredResponses
+from omniwatt.workers.pool import Pool
+
+SWEEP_S = 3600.0
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Parts]:
+    """Everything a server needs, ready; let go of in reverse order when the `async with` ends."""
+    home = settings.home
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    catalog = Catalog.open(settings)
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(Database(home / "omniwatt.db"))
+        keys = Keys(database, home)
+        stored = StoredResponses(database, settings.storage)
+        keys.on_delete.append(stored.erase_key)
+        blobs = Blobs(home, database, settings.storage.files_quota_bytes)
+        metrics = Metrics()
+        ledger = Ledger(database, [metrics, RequestLog()])
+        limiter = Limiter(database)
+        pool = await stack.enter_async_context(
+            Pool(catalog.card, catalog.spec, home / "run", settings.models)
+        )
+        admission = Admission(pool.slots, pool.call, settings.admission)
+        metrics.watch(pool.status, admission.status)
+        pipeline = Pipeline(catalog.resolve, ledger, limiter, admission, pool)
+        await _keep(stack, _sweep(blobs, stored))
+        if settings.models.preload:
+            await _keep(stack, _preload(catalog, pool))
+        yield Parts(
+            settings=settings,
+            catalog=catalog,
+            database=database,
+            keys=keys,
+            limiter=limiter,
+            ledger=ledger,
+            metrics=metrics,
+            blobs=blobs,
+            stored=stored,
+            pool=pool,
+            admission=admission,
+            pipeline=pipeline,
+        )
+
+
+async def _keep(stack: AsyncExitStack, work: "asyncio._CoroutineLike[None]") -> None:
+    """Run `work` beside the server until the stack ends."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(stop)
+
+
+async def _preload(catalog: Catalog, pool: Pool) -> None:
+    """Bring the model most requests will ask for into memory before they come."""
+    try:
+        await pool.ensure(catalog.resolve("default").card.name, wait_s=float("inf"))
+    except OmniwattError as error:
+        log.warning("the default model is not loaded: %s", error.message)
+
+
+async def _sweep(blobs: Blobs, stored: StoredResponses) -> None:
+    """Erase what has expired, now and every hour."""
+    while True:
+        await asyncio.to_thread(blobs.expire)
+        await asyncio.to_thread(stored.expire)
+        await asyncio.sleep(SWEEP_S)
