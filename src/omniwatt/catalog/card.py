@@ -1,20 +1,28 @@
 """A model card: what a model can do, what it needs, and where its files come from."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from omniwatt.contract.job import EngineSpec
+from omniwatt.contract.request import Capability
+
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,199}$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of a model, named by its hash. `role` is what the engine calls it; `sources` are tried in order."""
 
     role: str
-    file: str
-    sha256: str
-    bytes: int
-    sources: tuple[str, ...]
+    file: FileName
+    sha256: Sha256 = ""
+    bytes: Count = 0
+    sources: tuple[str, ...] = ()
+    path: str = ""
+    """A local file used where it lies, unhashed; then nothing above but `role` and `file` counts."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,27 +30,34 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: str = ""
     engine: str
-    capabilities: tuple[str, ...]
+    capabilities: tuple[Capability, ...]
+    hidden: bool = False
+    """A helper of ours that nobody asks for by name: always there, never listed."""
     description: str = ""
     licence: str = "unknown"
     homepage: str = ""
     languages: tuple[str, ...] = ()
     parameters: int | None = None
     knowledge_cutoff: str | None = None
-    created: int = 0
+    created: Count = 0
     input_modalities: tuple[str, ...] = ("text",)
     output_modalities: tuple[str, ...] = ("text",)
-    context_window: int = 0
+    context_window: Count = 0
     max_output_tokens: int | None = None
-    slots: int = 1
-    threads_min: int = 1
-    threads: int = 1
+    slots: Positive = 1
+    threads_min: Positive = 1
+    threads: Positive = 1
     gpu_layers: int = 0
-    memory_bytes: int = 0
+    memory_bytes: Count = 0
     expected_load_s: float = 10.0
     instruct: bool = True
     options: dict[str, Any] = {}
     artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all artifacts on disk."""
+        return sum(artifact.bytes for artifact in self.artifacts)
 
     def spec(self, paths: dict[str, str]) -> EngineSpec:
         """What a host process is given; `paths` maps role -> local file."""

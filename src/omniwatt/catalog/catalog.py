@@ -1,0 +1,218 @@
+"""Which models there are, which are served, and which one a name means."""
+
+import time
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from omniwatt.catalog import cards as reading
+from omniwatt.catalog.card import Card
+from omniwatt.catalog.error import CatalogError
+from omniwatt.catalog.local import card_of_file
+from omniwatt.catalog.store import Store
+from omniwatt.catalog.upstream import UPSTREAM, upstream_card, with_secrets
+from omniwatt.contract.error import ModelNotFound
+from omniwatt.contract.job import EngineSpec
+from omniwatt.settings import Settings
+
+_FRESH_S = 1.0
+_ECHO = "echo"
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """What a name means: the card, whether by an alias, and for a relayed model the name its channels know."""
+
+    card: Card
+    asked: str
+    alias: bool
+    upstream_model: str = ""
+
+
+class _View(msgspec.Struct, frozen=True):
+    """What is served right now, and until when that may be believed (monotonic seconds)."""
+
+    until_s: float
+    cards: dict[str, Card]
+    aliases: dict[str, str]
+
+
+class Catalog:
+    """All cards: shipped, the operator's own, files named on the command line, and the relay."""
+
+    def __init__(self, settings: Settings, cards: Mapping[str, Card], problems: tuple[str, ...] = ()) -> None:
+        self._settings = settings
+        self._cards = dict(cards)
+        self._view: _View | None = None
+        self.store = Store(settings.home)
+        self.problems = problems
+        """What is wrong with the operator's own cards, a sentence each; the others are loaded."""
+        self._serve = self._named(settings.models.serve)
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Catalog":
+        """Read every card. Raises CatalogError if a model named in the settings does not exist."""
+        cards = reading.shipped()
+        own, problems = reading.own(settings.home / "cards", cards)
+        cards |= own
+        for entry in settings.models.serve:
+            if _is_file(entry):
+                card = card_of_file(Path(entry).expanduser().absolute())
+                cards[card.name] = card
+        if settings.upstream:
+            cards[UPSTREAM] = upstream_card(settings.upstream)
+        return cls(settings, cards, tuple(problems))
+
+    def cards(self) -> list[Card]:
+        """Every card there is, present or not, hidden ones too."""
+        return list(self._cards.values())
+
+    def served(self) -> list[Card]:
+        """The models a caller may ask for by name."""
+        return list(self._now().cards.values())
+
+    def aliases(self) -> dict[str, str]:
+        """Other names that are answered, each with its card's name."""
+        return dict(self._now().aliases)
+
+    def default(self) -> Card | None:
+        """The chat model that answers under `default`; None if no chat model is served."""
+        return self._now().cards.get(self._now().aliases.get("default", ""))
+
+    def card(self, name: str) -> Card:
+        """A card by its exact name, served or not. Raises ModelNotFound."""
+        if name not in self._cards:
+            raise self._not_found(name)
+        return self._cards[name]
+
+    def present(self, card: Card) -> bool:
+        """Whether all its files are here, judged by link and size."""
+        return not self.store.missing(card)
+
+    def wanted(self) -> list[Card]:
+        """The cards to have before serving: those named in `serve`, or else default, fast and embed."""
+        if self._serve is not None:
+            return [self._cards[name] for name in self._serve]
+        models = self._settings.models
+        names = dict.fromkeys((models.default, models.fast, models.embed))
+        return [self._cards[name] for name in names if name in self._cards]
+
+    def resolve(self, name: str) -> Resolution:
+        """What `name` means: operator's alias, card, relayed model, shipped alias, in this order.
+
+        Raises ModelNotFound, with a hint at what there is.
+        """
+        view = self._now()
+        target = self._settings.models.aliases.get(name)
+        wanted = self._word(target) if target is not None else name
+        if wanted in view.cards:
+            return Resolution(view.cards[wanted], name, alias=target is not None)
+        relayed = self._relayed(wanted)
+        if relayed is not None:
+            return Resolution(self._cards[UPSTREAM], name, alias=target is not None, upstream_model=relayed)
+        if wanted in view.aliases:
+            return Resolution(view.cards[view.aliases[wanted]], name, alias=True)
+        raise self._not_found(name)
+
+    def spec(self, name: str) -> EngineSpec:
+        """What a host process needs to load it. Raises ModelNotFound, with the command that fetches missing files."""
+        card = self.card(name)
+        missing = self.store.missing(card)
+        if missing:
+            raise ModelNotFound(
+                f"The files of model `{name}` are not on this machine ({missing[0].file}). "
+                f"The operator can fetch them: omniwatt pull {name}",
+                param="model",
+            )
+        spec = card.spec({artifact.role: str(self.store.path(card, artifact)) for artifact in card.artifacts})
+        if card.engine == UPSTREAM:
+            return with_secrets(spec, self._settings.upstream)
+        return spec
+
+    def _now(self) -> _View:
+        if self._view is None or time.monotonic() >= self._view.until_s:
+            cards = {card.name: card for card in self._candidates() if self.present(card)}
+            self._view = _View(time.monotonic() + _FRESH_S, cards, self._live_aliases(cards))
+        return self._view
+
+    def _candidates(self) -> list[Card]:
+        if self._serve is not None:
+            return [self._cards[name] for name in self._serve]
+        return [card for card in self._cards.values() if not card.hidden and card.engine != _ECHO]
+
+    def _live_aliases(self, served: Mapping[str, Card]) -> dict[str, str]:
+        """Shipped aliases under the operator's, each followed to a served card; dead ones are left out."""
+        words = self._words(served)
+        named = {name: words.get(to, to) for name, to in self._shipped.items()}
+        named |= dict.fromkeys(self._relayed_names, UPSTREAM)
+        named |= {name: self._aliased(to, words) for name, to in self._settings.models.aliases.items()}
+        live = {name: to for name, to in named.items() if name not in served or name in self._settings.models.aliases}
+        return {name: to for name, to in live.items() if to in served or (to == UPSTREAM and UPSTREAM in self._cards)}
+
+    def _aliased(self, to: str, words: Mapping[str, str]) -> str:
+        return UPSTREAM if self._relayed(to) is not None and to not in self._cards else words.get(to, to)
+
+    @cached_property
+    def _shipped(self) -> dict[str, str]:
+        return reading.shipped_aliases()
+
+    @cached_property
+    def _relayed_names(self) -> list[str]:
+        channels = self._settings.upstream.values()
+        return [name for channel in channels for name in channel.models if "*" not in name]
+
+    def _words(self, served: Mapping[str, Card]) -> dict[str, str]:
+        """The operator's default, fast and embed, each replaced by the first served card of its kind if need be."""
+        models = self._settings.models
+        chat = next((card.name for card in served.values() if "chat" in card.capabilities), "")
+        embed = next((card.name for card in served.values() if "embed" in card.capabilities), "")
+        default = next((name for name in (models.default, models.fast, chat) if name in served), "")
+        fast = models.fast if models.fast in served else default
+        return {"default": default, "fast": fast, "embed": models.embed if models.embed in served else embed}
+
+    def _word(self, name: str) -> str:
+        return self._words(self._now().cards).get(name, name)
+
+    def _relayed(self, name: str) -> str | None:
+        """The name, if a channel answers for it: exactly, or by a pattern ending in `*`."""
+        channels = self._settings.upstream.values()
+        if any(name in channel.models for channel in channels):
+            return name
+        patterns = (pattern for channel in channels for pattern in channel.models if pattern.endswith("*"))
+        return name if any(fnmatchcase(name, _literal(pattern)) for pattern in patterns) else None
+
+    def _named(self, serve: tuple[str, ...]) -> list[str] | None:
+        """The names of the cards in `serve`, in its order; None means whatever is present."""
+        if not serve:
+            return None
+        models = self._settings.models
+        words = {"default": models.default, "fast": models.fast, "embed": models.embed}
+        names = [_file_name(entry) if _is_file(entry) else words.get(entry, entry) for entry in serve]
+        for name in names:
+            if name not in self._cards:
+                raise CatalogError(f"there is no model {name!r} to serve; known: {', '.join(sorted(self._cards))}")
+        return list(dict.fromkeys(names))
+
+    def _not_found(self, name: str) -> ModelNotFound:
+        message = f"The model `{name}` does not exist or you do not have access to it."
+        card = self._cards.get(name)
+        if card is not None and not card.hidden and not self.present(card):
+            message += f" Its files are not on this machine; the operator can fetch them: omniwatt pull {name}"
+        else:
+            message += f" Available here: {', '.join(self._now().cards) or 'none'}."
+        return ModelNotFound(message, param="model")
+
+
+def _literal(pattern: str) -> str:
+    """Only the closing `*` is a wildcard."""
+    return pattern[:-1].replace("[", "[[]").replace("?", "[?]").replace("*", "[*]") + "*"
+
+
+def _is_file(entry: str) -> bool:
+    return entry.endswith(".gguf") or "/" in entry
+
+
+def _file_name(entry: str) -> str:
+    return card_of_file(Path(entry).expanduser().absolute()).name
