@@ -1,5 +1,6 @@
 """What comes back, one event at a time. Every stream ends in exactly one Finished or one raised OmniwattError."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from omniwatt.contract.request import Value
@@ -116,3 +117,12 @@ class Chunk(Value, frozen=True):
     data: bytes = b""
     text: str = ""
     control: str = ""
+
+
+class _Empty(AsyncIterator[Chunk]):
+    async def __anext__(self) -> Chunk:
+        raise StopAsyncIteration
+
+
+EMPTY: AsyncIterator[Chunk] = _Empty()
+"""No streamed input: ends at once, may be iterated by any number of calls."""
