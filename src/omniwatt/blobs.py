@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -57,46 +58,24 @@ class Blobs:
         for left in self._temporary.iterdir():
             left.unlink()
 
-    async def put(
-        self,
-        owner: str,
-        chunks: AsyncIterable[bytes],
-        *,
-        kind: str = "file",
-        name: str = "",
-        media_type: str = "application/octet-stream",
-        purpose: str = "",
-        expires_after_s: int | None = None,
-        limit_bytes: int | None = None,
-    ) -> Blob:
-        """Store a stream. Raises TooLarge over `limit_bytes`, QuotaExceeded, Internal when the disk is full.
-
-        Whatever goes wrong, a client that leaves included, nothing is left behind.
-        """
+    @contextlib.contextmanager
+    def draft(self, owner: str, limit_bytes: int | None = None) -> Iterator["Draft"]:
+        """A file being written. Unless it was kept, leaving the block leaves nothing behind."""
         with contextlib.ExitStack() as stack:
             path = self._temporary / secrets.token_hex(16)
             stack.callback(path.unlink, missing_ok=True)
-            file = stack.enter_context(_create(path))
-            size, digest = await self._fill(stack, file, owner, chunks, limit_bytes)
-            created_at = int(time.time())
-            blob = Blob(
-                id=f"{kind}-{secrets.token_hex(12)}",
-                sha256=digest,
-                bytes=size,
-                owner=owner,
-                kind=kind,
-                name=name,
-                media_type=media_type,
-                purpose=purpose,
-                created_at=created_at,
-                expires_at=None if expires_after_s is None else created_at + expires_after_s,
-            )
-            try:
-                await _whole(self._keep, file, path, blob)
-            except asyncio.CancelledError:
-                await _whole(self._drop, blob)
-                raise
-            return blob
+            draft = Draft(self, stack.enter_context(_create(path)), path, owner, limit_bytes)
+            stack.callback(lambda: self._release(draft))
+            yield draft
+
+    async def put(
+        self, owner: str, chunks: AsyncIterable[bytes], *, limit_bytes: int | None = None, **labels: Any
+    ) -> Blob:
+        """Store a stream; `labels` are those of `Draft.keep`. Raises as Draft does, and leaves nothing then."""
+        with self.draft(owner, limit_bytes) as draft:
+            async for chunk in chunks:
+                await draft.write(chunk)
+            return await draft.keep(**labels)
 
     async def info(self, owner: str, blob_id: str) -> Blob:
         """Raises NotFound, also for another owner's and an expired one."""
@@ -109,9 +88,8 @@ class Blobs:
     async def open(self, owner: str, blob_id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `start`, at most `length` of them, piece by piece. Raises NotFound before the first."""
         blob = await self.info(owner, blob_id)
-        file = await asyncio.to_thread(self._open, blob)
         left = blob.bytes if length is None else length
-        with file:
+        with self._open(blob) as file:
             await asyncio.to_thread(file.seek, start)
             while left > 0 and (piece := await asyncio.to_thread(file.read, min(left, READ_BYTES))):
                 left -= len(piece)
@@ -120,7 +98,8 @@ class Blobs:
     async def read(self, owner: str, blob_id: str) -> bytes:
         """All bytes at once: for contents known to be small. Raises NotFound."""
         blob = await self.info(owner, blob_id)
-        return await asyncio.to_thread(self.path(blob).read_bytes)
+        with self._open(blob) as file:
+            return await asyncio.to_thread(file.read)
 
     def path(self, blob: Blob) -> Path:
         """Where the content lies, for a process on this machine that reads it without a copy."""
@@ -163,34 +142,21 @@ class Blobs:
         """What counts against the owner's quota; a content stored twice counts twice."""
         return await asyncio.to_thread(self._used, owner)
 
-    async def _fill(
-        self,
-        stack: contextlib.ExitStack,
-        file: BinaryIO,
-        owner: str,
-        chunks: AsyncIterable[bytes],
-        limit_bytes: int | None,
-    ) -> tuple[int, str]:
-        digest, size = hashlib.sha256(), 0
-        used = await self.used_bytes(owner)
-        stack.callback(lambda: self._release(owner, size))
-        async for chunk in chunks:
-            size += len(chunk)
-            self._writing[owner] += len(chunk)
-            if limit_bytes is not None and size > limit_bytes:
-                raise TooLarge(f"The file is larger than the {limit_bytes} bytes allowed here.", param="file")
-            if used + self._writing[owner] > self._quota_bytes:
+    def _claim(self, owner: str, more_bytes: int) -> None:
+        """Count bytes about to be written against the quota, with what the owner's other drafts hold."""
+        with self._lock:
+            self._writing[owner] += more_bytes
+            if self._used(owner) + self._writing[owner] > self._quota_bytes:
                 raise QuotaExceeded(
                     f"The project's files would take more than its {self._quota_bytes} bytes. Delete some first.",
                     param="file",
                 )
-            await _whole(_write, file, digest, chunk)
-        return size, digest.hexdigest()
 
-    def _release(self, owner: str, size: int) -> None:
-        self._writing[owner] -= size
-        if not self._writing[owner]:
-            del self._writing[owner]
+    def _release(self, draft: "Draft") -> None:
+        with self._lock:
+            self._writing[draft.owner] -= draft.bytes
+            if not self._writing[draft.owner]:
+                del self._writing[draft.owner]
 
     def _keep(self, file: BinaryIO, temporary: Path, blob: Blob) -> None:
         """Content first, row second: a crash in between leaves an orphan that `expire` sweeps."""
@@ -203,7 +169,8 @@ class Blobs:
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 temporary.replace(target)
             try:
-                self._insert(blob)
+                with _disk():
+                    self._insert(blob)
             except BaseException:
                 self._unlink_unreferenced(blob.sha256)
                 raise
@@ -253,6 +220,62 @@ class Blobs:
         return self._root / sha256[:2] / sha256
 
 
+class Draft:
+    """A file being written; made by `Blobs.draft`."""
+
+    def __init__(self, blobs: Blobs, file: BinaryIO, path: Path, owner: str, limit_bytes: int | None) -> None:
+        self._blobs = blobs
+        self._file = file
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._digest = hashlib.sha256()
+        self.owner = owner
+        self.bytes = 0
+
+    async def write(self, chunk: bytes) -> None:
+        """Raises TooLarge over the limit, QuotaExceeded over the owner's quota, Internal when the disk is full."""
+        if self._limit_bytes is not None and self.bytes + len(chunk) > self._limit_bytes:
+            raise TooLarge(f"The file is larger than the {self._limit_bytes} bytes allowed here.", param="file")
+        self.bytes += len(chunk)
+        await _whole(self._append, chunk)
+
+    def _append(self, chunk: bytes) -> None:
+        self._blobs._claim(self.owner, len(chunk))
+        with _disk():
+            self._file.write(chunk)
+        self._digest.update(chunk)
+
+    async def keep(
+        self,
+        *,
+        kind: str = "file",
+        name: str = "",
+        media_type: str = "application/octet-stream",
+        purpose: str = "",
+        expires_after_s: int | None = None,
+    ) -> Blob:
+        """Make it a blob, durably; the draft is at its end. Raises Internal when the disk is full."""
+        created_at = int(time.time())
+        blob = Blob(
+            id=f"{kind}-{secrets.token_hex(12)}",
+            sha256=self._digest.hexdigest(),
+            bytes=self.bytes,
+            owner=self.owner,
+            kind=kind,
+            name=name,
+            media_type=media_type,
+            purpose=purpose,
+            created_at=created_at,
+            expires_at=None if expires_after_s is None else created_at + expires_after_s,
+        )
+        try:
+            await _whole(self._blobs._keep, self._file, self._path, blob)
+        except asyncio.CancelledError:
+            await _whole(self._blobs._drop, blob)
+            raise
+        return blob
+
+
 async def _whole(function: Callable[..., None], *args: Any) -> None:
     """Run in a thread and wait for its end even when cancelled: what it holds must not be closed under it."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *args))
@@ -268,18 +291,13 @@ def _create(path: Path) -> BinaryIO:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def _write(file: BinaryIO, digest: Any, chunk: bytes) -> None:
-    with _disk():
-        file.write(chunk)
-    digest.update(chunk)
-
-
 @contextlib.contextmanager
 def _disk() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise Internal(f"The file could not be stored: {error.strerror}.", code="storage_failed") from error
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or "the database refused it"
+        raise Internal(f"The file could not be stored: {why}.", code="storage_failed") from error
 
 
 def _blob(row: Any) -> Blob:

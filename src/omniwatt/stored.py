@@ -15,6 +15,16 @@ DAY_S = 86_400
 CHAIN_LIMIT = 1_000
 """How many turns a conversation may have before it must be sent whole."""
 
+INSERT = """
+INSERT INTO responses (id, project, key_id, previous_id, created_at, expires_at, response, items)
+SELECT ?, ?, id, ?, ?, ?, ?, ? FROM keys WHERE id = ?
+"""
+
+INSERT_ITEMS = """
+INSERT OR IGNORE INTO response_items (id, response_id)
+SELECT value, responses.id FROM json_each(?) JOIN responses ON responses.id = ?
+"""
+
 CHAIN = """
 WITH RECURSIVE chain(id, previous_id, items, response, depth) AS (
     SELECT id, previous_id, items, response, 0 FROM responses
@@ -37,12 +47,8 @@ class StoredResponses:
 
     async def save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
         """Keep a finished response and its own input items, durably. Nothing is kept for a key that is gone."""
-        sql = (
-            "INSERT INTO responses (id, project, key_id, previous_id, created_at, expires_at, response, items)"
-            " SELECT ?, ?, id, ?, ?, ?, ?, ? FROM keys WHERE id = ?"
-        )
         created_at = int(response["created_at"])
-        args = (
+        row = (
             response["id"],
             caller.project,
             response.get("previous_response_id"),
@@ -52,7 +58,9 @@ class StoredResponses:
             _dump(items),
             caller.key_id,
         )
-        await asyncio.to_thread(self._database.write, sql, args)
+        ids = _dump([item["id"] for item in [*items, *response["output"]]])
+        statements = [(INSERT, row), (INSERT_ITEMS, (ids, response["id"]))]
+        await asyncio.to_thread(self._database.write_all, statements)
 
     async def get(self, caller: Caller, response_id: str) -> dict[str, Any]:
         """The response as it was answered. Raises NotFound."""
@@ -60,7 +68,7 @@ class StoredResponses:
         return response
 
     async def input_items(self, caller: Caller, response_id: str) -> list[dict[str, Any]]:
-        """The items this response was asked with, oldest first; those of earlier turns are their own. Raises NotFound."""
+        """The items this response was asked with, oldest first, without those of earlier turns. Raises NotFound."""
         items: list[dict[str, Any]] = await self._column("items", caller, response_id)
         return items
 
