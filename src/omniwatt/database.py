@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import groupby
 from pathlib import Path
@@ -45,7 +45,7 @@ class _Task:
     __slots__ = ("done", "parts", "statements")
 
     def __init__(
-        self, statements: Sequence[Statement], done: "Future[int] | None" = None, parts: "Sequence[_Task]" = ()
+        self, statements: Sequence[Statement], done: "Future[int] | None" = None, parts: "Iterable[_Task]" = ()
     ) -> None:
         self.statements = statements
         self.done = done
@@ -261,14 +261,16 @@ def _merged(tasks: Sequence[_Task]) -> Iterator[_Task]:
         if sql is None:
             yield from group
             continue
-        waiting = list(group)
-        while waiting:
-            take = next(size for size in (256, 16, 1) if size <= len(waiting))
-            chunk, waiting = waiting[:take], waiting[take:]
-            rows = [task.statements[0][1] for task in chunk]
-            values = ",".join("(" + ",".join("?" * len(row)) + ")" for row in rows)
-            joined = sql.replace(ROWS, "VALUES " + values)
-            yield _Task(((joined, [value for row in rows for value in row]),), None, chunk if take > 1 else ())
+        rows = [task.statements[0][1] for task in group]
+        while rows:
+            take = next(size for size in (256, 16, 1) if size <= len(rows))
+            chunk, rows = rows[:take], rows[take:]
+            yield _Task((_joined(sql, chunk),), None, (_Task((_joined(sql, [row]),)) for row in chunk))
+
+
+def _joined(sql: str, rows: Sequence[Args]) -> Statement:
+    values = ",".join("(" + ",".join("?" * len(row)) + ")" for row in rows)
+    return sql.replace(ROWS, "VALUES " + values), [value for row in rows for value in row]
 
 
 def _joinable(task: _Task) -> str | None:
