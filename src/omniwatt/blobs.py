@@ -134,9 +134,20 @@ class Blobs:
         blob = await self.info(owner, blob_id)
         await asyncio.to_thread(self._drop, blob)
 
-    async def expire(self, now: float | None = None) -> int:
-        """Drop what is past its time and sweep contents nobody points at; answers how many blobs went."""
-        return await asyncio.to_thread(self._expire, time.time() if now is None else now)
+    def expire(self, now: float | None = None) -> int:
+        """Drop what is past its time and sweep contents nobody points at; gives how many blobs went.
+
+        Blocks on the disk: call it in a thread.
+        """
+        now = time.time() if now is None else now
+        rows = self._database.read("SELECT * FROM blobs WHERE expires_at <= ?", (now,))
+        for row in rows:
+            self._drop(_blob(row))
+        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
+            with contextlib.suppress(FileNotFoundError), self._lock:
+                if path.stat().st_mtime < now - ORPHAN_AGE_S:
+                    self._unlink_unreferenced(path.name)
+        return len(rows)
 
     async def used_bytes(self, owner: str) -> int:
         """What counts against the owner's quota; a content stored twice counts twice."""
@@ -195,16 +206,6 @@ class Blobs:
     def _unlink_unreferenced(self, sha256: str) -> None:
         if not self._database.read("SELECT 1 FROM blobs WHERE sha256 = ? LIMIT 1", (sha256,)):
             self._content(sha256).unlink(missing_ok=True)
-
-    def _expire(self, now: float) -> int:
-        rows = self._database.read("SELECT * FROM blobs WHERE expires_at <= ?", (now,))
-        for row in rows:
-            self._drop(_blob(row))
-        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
-            with contextlib.suppress(FileNotFoundError), self._lock:
-                if path.stat().st_mtime < now - ORPHAN_AGE_S:
-                    self._unlink_unreferenced(path.name)
-        return len(rows)
 
     def _used(self, owner: str) -> int:
         rows = self._database.read("SELECT coalesce(sum(bytes), 0) FROM blobs WHERE owner = ?", (owner,))

@@ -103,10 +103,14 @@ class StoredResponses:
                     return found
         raise NotFound(f"Item with id '{item_id}' not found.", param="input")
 
-    async def expire(self, now: float | None = None) -> int:
-        """Erase what is past its days; answers how many went."""
+    def expire(self, now: float | None = None) -> int:
+        """Erase what is past its days; gives how many went. Blocks on the disk: call it in a thread."""
         args = (time.time() if now is None else now,)
-        return await asyncio.to_thread(self._database.write, "DELETE FROM responses WHERE expires_at <= ?", args)
+        return self._database.write("DELETE FROM responses WHERE expires_at <= ?", args)
+
+    def erase_key(self, key_id: str) -> None:
+        """Erase what a key made, while its row lives; deleting the row erases it too. Blocks on the disk."""
+        self._database.write("DELETE FROM responses WHERE key_id = ?", (key_id,))
 
     async def _column(self, column: str, caller: Caller, response_id: str) -> Any:
         sql = f"SELECT {column} FROM responses WHERE id = ? AND project = ? AND expires_at > ?"  # noqa: S608 - ours

@@ -138,8 +138,8 @@ async def test_kept_for_the_days_of_the_setting(database: Database) -> None:
     with pytest.raises(NotFound):
         await stored.get(ANN, "resp_old")
     assert await stored.get(ANN, "resp_young")
-    assert await stored.expire() == 1
-    assert await stored.expire(time.time() + 61) == 1
+    assert stored.expire() == 1
+    assert stored.expire(time.time() + 61) == 1
     assert database.read("SELECT * FROM response_items") == []
 
 
@@ -154,6 +154,15 @@ async def test_erased_with_its_key(stored: StoredResponses, database: Database) 
         "msg_in_b",
         "msg_out_b",
     ]
+
+
+async def test_a_keys_responses_can_be_erased_alone(stored: StoredResponses) -> None:
+    await stored.save(ANN, response("a"), items("a"))
+    await stored.save(AL, response("b"), items("b"))
+    stored.erase_key(ANN.key_id)
+    with pytest.raises(NotFound):
+        await stored.get(ANN, "resp_a")
+    assert await stored.get(ANN, "resp_b")
 
 
 async def test_nothing_is_kept_for_a_key_that_is_gone(stored: StoredResponses, database: Database) -> None:
