@@ -16,6 +16,7 @@ class Usage(Value, frozen=True):
     image_tokens: int = 0
     accepted_prediction_tokens: int = 0
     rejected_prediction_tokens: int = 0
+    reasoning_tokens: int = 0
     energy: dict[str, Any] | None = None
     compute: dict[str, Any] | None = None
 
