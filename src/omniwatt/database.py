@@ -66,6 +66,8 @@ class Database:
         self._tasks: list[_Task] = []
         self._urgent = False
         self._closing = False
+        self.on_close: list[Callable[[], None]] = []
+        """Called before the file is let go, so that those who write now and then can stop."""
         self._writer = self._open()
         self._thread = threading.Thread(target=self._run, name="omniwatt-database", daemon=True)
         self._thread.start()
@@ -122,6 +124,8 @@ class Database:
 
     def close(self) -> None:
         """Write what is queued, then let go of the file. Safe to call twice."""
+        while self.on_close:
+            self.on_close.pop()()
         with self._changed:
             self._closing = True
             self._changed.notify()

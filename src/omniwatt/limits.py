@@ -15,8 +15,10 @@ from typing import Any
 from omniwatt.contract.error import Forbidden, OmniwattError, QuotaExceeded, RateLimited
 from omniwatt.contract.event import Usage
 from omniwatt.contract.job import Caller, Limits, Plan
+from omniwatt.database import Database
 
 WINDOW_S = 60
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ def refusal(limits: Limits, state: State, tokens: int) -> OmniwattError | None:
             f"Rate limit reached: this key may run {limits.concurrent} requests at once, and {state.running} are "
             "running.",
             retry_after_s=1.0,
+            details={"limit": "concurrent", "maximum": limits.concurrent},
         )
     if limits.requests_per_min is not None and state.requests + 1 > limits.requests_per_min:
-        return _rate("requests per min (RPM)", limits.requests_per_min, state.requests, 1, state.requests_free_s)
+        return _rate("requests", limits.requests_per_min, state.requests, 1, state.requests_free_s)
     if limits.tokens_per_min is not None and state.tokens + tokens > limits.tokens_per_min:
-        return _rate("tokens per min (TPM)", limits.tokens_per_min, state.tokens, tokens, state.tokens_free_s)
+        return _rate("tokens", limits.tokens_per_min, state.tokens, tokens, state.tokens_free_s)
     return None
 
 
@@ -61,39 +64,42 @@ def allowed(models: tuple[str, ...] | None, plan: Plan, canonical: Callable[[str
 class Window:
     """Amounts of the last WINDOW_S seconds, kept by whole second, so that at most 61 numbers are held."""
 
-    __slots__ = ("_slots", "total")
+    __slots__ = ("_slots", "_total")
 
     def __init__(self) -> None:
         self._slots: deque[list[int]] = deque()
-        self.total = 0
+        self._total = 0
 
     def add(self, now: float, amount: int) -> None:
-        """Count `amount` at `now`, or take back a negative one that was counted in that second."""
-        second = int(now)
-        for slot in reversed(self._slots):
-            if slot[0] == second:
-                slot[1] += amount
-                break
-            if slot[0] < second:
-                self._slots.append([second, amount])
-                break
+        """Count `amount` at `now`, which may lie a while back."""
+        second, place = int(now), len(self._slots)
+        while place and self._slots[place - 1][0] > second:
+            place -= 1
+        if place and self._slots[place - 1][0] == second:
+            self._slots[place - 1][1] += amount
         else:
-            self._slots.append([second, amount])
-        self.total += amount
+            self._slots.insert(place, [second, amount])
+        self._total += amount
 
     def used(self, now: float) -> int:
         """What counts at `now`: a second counts until all of it is a minute ago."""
-        while self._slots and now - self._slots[0][0] >= WINDOW_S + 1:
-            self.total -= self._slots.popleft()[1]
-        return self.total
+        while self._slots and now >= self._slots[0][0] + WINDOW_S + 1:
+            self._total -= self._slots.popleft()[1]
+        return self._total
 
     def free_s(self, now: float, excess: int) -> float:
         """Seconds until `excess` of what counts now no longer does; a whole window when that much is not there."""
+        if excess <= 0:
+            return 0.0
         for second, amount in self._slots:
             excess -= amount
             if excess <= 0:
                 return max(0.0, second + WINDOW_S + 1 - now)
         return float(WINDOW_S)
+
+    def reset_s(self, now: float) -> float:
+        """Seconds until nothing counts any more."""
+        return max(0.0, self._slots[-1][0] + WINDOW_S + 1 - now) if self._slots else 0.0
 
 
 @dataclass(slots=True)
@@ -127,15 +133,15 @@ class Hold:
 
 
 class Limiter:
-    """All keys' accounts. `spent` tells a key's tokens in the ledger; `canonical` the card that a name stands for."""
+    """All keys' accounts. `canonical` tells which card a name in a key's list of models stands for."""
 
     def __init__(
         self,
-        spent: Callable[[str], int],
+        database: Database,
         canonical: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._spent = spent
+        self._database = database
         self._canonical = canonical
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
@@ -144,6 +150,9 @@ class Limiter:
     def hold(self, caller: Caller, plan: Plan) -> Generator[Hold]:
         """Reserve what `plan` may use. Raises Forbidden, RateLimited or QuotaExceeded, having reserved nothing."""
         limits = caller.limits
+        if limits == NO_LIMITS:
+            yield Hold({})
+            return
         if not allowed(limits.models, plan, self._canonical):
             # What OpenAI answers when a project may not use a model that exists: 403, with this code.
             raise Forbidden(
@@ -160,7 +169,7 @@ class Limiter:
         account.held += tokens
         if limits.requests_per_min is not None:
             account.requests.add(now, 1)
-        hold = Hold(_rate_limits(limits, self._state(caller, account, now, 0)))
+        hold = Hold(_rate_limits(limits, account, now))
         try:
             yield hold
         finally:
@@ -187,20 +196,27 @@ class Limiter:
             tokens_free_s=account.tokens.free_s(now, used + tokens - (limits.tokens_per_min or 0)),
         )
 
+    def _spent(self, key_id: str) -> int:
+        """All that a key's ended requests used, those of earlier processes too; asked once a key."""
+        self._database.flush()
+        sql = "SELECT total(prompt_tokens + completion_tokens) FROM ledger WHERE key_id = ? AND state != 'open'"
+        return int(self._database.read(sql, (key_id,))[0][0])
 
-def _rate(what: str, limit: int, used: int, asked: int, free_s: float) -> RateLimited:
+
+def _rate(kind: str, limit: int, used: int, asked: int, free_s: float) -> RateLimited:
+    what = f"{kind} per min ({kind[0].upper()}PM)"
     if asked > limit:
         return RateLimited(
             f"Request too large: this key's limit is {limit} {what}, requested {asked}. Lower max_tokens or the prompt "
             "to fit.",
-            details={"limit": limit, "requested": asked},
+            details={"limit": kind, "maximum": limit, "requested": asked},
         )
     wait_s = max(0.001, free_s)
     return RateLimited(
         f"Rate limit reached on {what}: Limit {limit}, Used {used}, Requested {asked}. "
         f"Please try again in {wait_s:.3g}s.",
         retry_after_s=wait_s,
-        details={"limit": limit, "used": used, "requested": asked},
+        details={"limit": kind, "maximum": limit, "used": used, "requested": asked},
     )
 
 
@@ -213,14 +229,15 @@ def _quota(budget: int, state: State, asked: int) -> QuotaExceeded:
     )
 
 
-def _rate_limits(limits: Limits, state: State) -> dict[str, Any]:
+def _rate_limits(limits: Limits, account: _Account, now: float) -> dict[str, Any]:
+    """Reset is the time until the whole limit would be free again, as in OpenAI's headers."""
     found: dict[str, Any] = {}
     if limits.requests_per_min is not None:
         found["limit_requests"] = limits.requests_per_min
-        found["remaining_requests"] = max(0, limits.requests_per_min - state.requests)
-        found["reset_requests_s"] = state.requests_free_s
+        found["remaining_requests"] = max(0, limits.requests_per_min - account.requests.used(now))
+        found["reset_requests_s"] = account.requests.reset_s(now)
     if limits.tokens_per_min is not None:
         found["limit_tokens"] = limits.tokens_per_min
-        found["remaining_tokens"] = max(0, limits.tokens_per_min - state.tokens)
-        found["reset_tokens_s"] = state.tokens_free_s
+        found["remaining_tokens"] = max(0, limits.tokens_per_min - account.tokens.used(now) - account.held)
+        found["reset_tokens_s"] = float(WINDOW_S) if account.held else account.tokens.reset_s(now)
     return found

@@ -35,7 +35,8 @@ def m001_keys_and_ledger(db: sqlite3.Connection) -> None:
         )
     db.execute(
         """CREATE TABLE ledger (
-            id TEXT PRIMARY KEY, time REAL NOT NULL, key_id TEXT NOT NULL, project TEXT NOT NULL,
+            number INTEGER PRIMARY KEY, -- nanoseconds since 1970 at its start, so rows lie in order of time
+            id TEXT NOT NULL, time REAL NOT NULL, key_id TEXT NOT NULL, project TEXT NOT NULL,
             capability TEXT NOT NULL, asked TEXT NOT NULL, card TEXT NOT NULL, model TEXT NOT NULL,
             tier TEXT NOT NULL, state TEXT NOT NULL, code TEXT, status INTEGER,
             prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
@@ -43,8 +44,8 @@ def m001_keys_and_ledger(db: sqlite3.Connection) -> None:
             queue_s REAL, first_token_s REAL, total_s REAL, energy_j REAL, method TEXT, details TEXT
         )"""
     )
-    db.execute("CREATE INDEX ledger_by_key ON ledger (key_id, time, state, prompt_tokens, completion_tokens)")
-    db.execute("CREATE INDEX ledger_by_time ON ledger (time)")
+    db.execute("CREATE INDEX ledger_by_key ON ledger (key_id, state, prompt_tokens, completion_tokens)")
+    db.execute("CREATE INDEX ledger_by_id ON ledger (id)")
     db.execute("CREATE INDEX ledger_open ON ledger (state) WHERE state = 'open'")
 
 

@@ -1,0 +1,356 @@
+"""WHAT IT COST: one row per request, refused ones too, with exactly one end state; never a prompt or an answer.
+
+Rows are written off the hot path. A request that lives longer than OPEN_AFTER_S has its row written as `open`, and
+again at least every REFRESH_S with the tokens produced so far; its end replaces that row. What a `kill -9` can take
+away is therefore the rows of requests that began, or ended, within its last second; a longer one is found `open` at
+the next start, becomes `lost`, and is billed for what was last written. A SIGTERM takes nothing away: closing the
+database writes what is queued. While the disk takes no rows, new requests are refused: nothing runs unrecorded.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from omniwatt.contract.error import Cancelled, Internal, OmniwattError, Overloaded
+from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage, Vector
+from omniwatt.contract.job import Caller, Plan
+from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
+from omniwatt.contract.request import Request
+from omniwatt.database import ROWS, Database, DatabaseError
+
+log = logging.getLogger("omniwatt.ledger")
+
+OPEN_AFTER_S = 0.25
+REFRESH_S = 5.0
+SCAN_S = 0.25
+NAME_CHARACTERS = 256
+"""A model's name as asked is the caller's text: more of it than this is not kept."""
+
+COLUMNS = (
+    "number",
+    "id",
+    "time",
+    "key_id",
+    "project",
+    "capability",
+    "asked",
+    "card",
+    "model",
+    "tier",
+    "state",
+    "code",
+    "status",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "audio_tokens",
+    "image_tokens",
+    "queue_s",
+    "first_token_s",
+    "total_s",
+    "energy_j",
+    "method",
+    "details",
+)
+_UPSERT = (
+    f"INSERT INTO ledger ({', '.join(COLUMNS)}) {ROWS} ON CONFLICT (number) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+    # An end is final: nothing that comes after it, by whatever way, changes it.
+    + " WHERE ledger.state = 'open'"
+)
+
+
+class Entry:
+    """One request while it lives. Set `plan` when it is known, call `granted` when its slots are, `see` each event."""
+
+    __slots__ = (
+        "_caller",
+        "_finished",
+        "_first",
+        "_gaps",
+        "_gaps_s",
+        "_granted",
+        "_last",
+        "_progress",
+        "_request",
+        "_start",
+        "_tokens",
+        "details",
+        "number",
+        "plan",
+        "written_at",
+    )
+
+    def __init__(self, number: int, request: Request, caller: Caller) -> None:
+        self.number = number
+        """Nanoseconds since 1970 at its start, made unique."""
+        self._request = request
+        self._caller = caller
+        self._start = time.perf_counter()
+        self.plan: Plan | None = None
+        self._granted = 0.0
+        self._first = 0.0
+        self._last = 0.0
+        self._tokens = 0
+        self._progress: Progress | None = None
+        self._gaps: list[int] | None = None
+        self._gaps_s = 0.0
+        self._finished: Finished | None = None
+        self.details: dict[str, Any] = {}
+        """What else is worth keeping of this request; plain values, no text of the caller's."""
+        self.written_at = 0.0
+
+    def granted(self) -> None:
+        """Its wait is over: a fault from here on is a failure, not a refusal."""
+        self._granted = time.perf_counter()
+
+    def see(self, event: Event) -> None:
+        """Count what an event brings. On the hot path: about a microsecond."""
+        kind = type(event)
+        if kind is TextDelta or kind is ToolCallDelta:
+            self._tokens += event.tokens  # type: ignore[union-attr]
+        elif kind is Finished:
+            self._finished = event  # type: ignore[assignment]
+            return
+        elif kind is Progress:
+            self._progress = event  # type: ignore[assignment]
+            return
+        elif kind is not Data and kind is not Vector:
+            return
+        now = time.perf_counter()
+        if self._first:
+            gap_s = now - self._last
+            if self._gaps is None:
+                self._gaps = [0] * (len(GAP_BOUNDS_S) + 1)
+            self._gaps[bisect_left(GAP_BOUNDS_S, gap_s)] += 1
+            self._gaps_s += gap_s
+        else:
+            self._first = now
+        self._last = now
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it came in."""
+        return time.perf_counter() - self._start
+
+    @property
+    def usage(self) -> Usage:
+        """What is to be billed: exact once the engine has finished; before that, what it has produced and read."""
+        if self._finished is not None:
+            return self._finished.usage
+        return Usage(prompt_tokens=_tokens_read(self._progress), completion_tokens=self._tokens)
+
+    def record(self, state: State, error: BaseException | None = None, status: int | None = None) -> Record:
+        """All that is known now."""
+        request, caller, usage = self._request, self._caller, self.usage
+        ended = time.perf_counter()
+        return Record(
+            id=request.id,
+            time=self.number / 1e9,
+            key_id=caller.key_id,
+            key_name=caller.name,
+            project=caller.project,
+            capability=request.capability,
+            asked=_kept(request.model),
+            card=self.plan.model if self.plan else "",
+            model=self._model(),
+            tier=self.plan.tier if self.plan else _kept(request.tier),
+            state=state,
+            code=_code(error),
+            status=status,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            audio_tokens=usage.audio_tokens,
+            image_tokens=usage.image_tokens,
+            queue_s=self._granted - self._start if self._granted else ended - self._start,
+            first_token_s=self._first - self._start if self._first else None,
+            total_s=ended - self._start,
+            energy_j=(usage.energy or {}).get("joules"),
+            method=(usage.energy or {}).get("method"),
+            details=self.details,
+            gaps=tuple(self._gaps or ()),
+            gaps_s=self._gaps_s,
+        )
+
+    def state(self, error: BaseException | None) -> State:
+        """Which end an exception (or none) makes of what was seen."""
+        if self._finished is not None and not isinstance(error, Exception):
+            return "done"
+        if isinstance(error, GeneratorExit | asyncio.CancelledError | KeyboardInterrupt | SystemExit | Cancelled):
+            return "cancelled"
+        if isinstance(error, OmniwattError) and not isinstance(error, Internal) and not self._granted:
+            return "refused"
+        return "failed"
+
+    def _model(self) -> str:
+        if self._finished is not None and self._finished.model:
+            return _kept(self._finished.model)
+        return (self.plan.upstream_model or self.plan.model) if self.plan else ""
+
+
+class Ledger:
+    """Opens entries and sees them to their end. `status_of` says which HTTP status an error is answered with."""
+
+    def __init__(
+        self,
+        database: Database,
+        observers: Sequence[Observer] = (),
+        status_of: Callable[[OmniwattError], int] | None = None,
+    ) -> None:
+        """Rows that an earlier process left open become `lost`: only the process that serves may build a ledger."""
+        self._database = database
+        self._observers = tuple(observers)
+        self._status_of = status_of
+        self._open: dict[int, Entry] = {}
+        self._last_number = 0
+        self._busy = threading.Event()
+        self._closing = threading.Event()
+        self._scanner = threading.Thread(target=self._scan, name="omniwatt-ledger", daemon=True)
+        self.lost = database.write("UPDATE ledger SET state = 'lost', code = 'lost' WHERE state = 'open'")
+        """How many requests the last process did not see to their end."""
+        self._scanner.start()
+        database.on_close.append(self.close)
+
+    def close(self) -> None:
+        """Stop looking after long requests; their ends are still written."""
+        self._closing.set()
+        self._busy.set()
+        self._scanner.join()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have come in and not ended."""
+        return len(self._open)
+
+    @contextmanager
+    def open(self, request: Request, caller: Caller) -> Generator[Entry]:
+        """One request's life: whatever happens inside, it gets exactly one row with exactly one end state.
+
+        Raises Overloaded while the database takes no rows.
+        """
+        if self._database.congested:
+            raise Overloaded("The server cannot write its records at the moment.", retry_after_s=10.0)
+        self._last_number = max(time.time_ns(), self._last_number + 1)
+        entry = Entry(self._last_number, request, caller)
+        self._open[entry.number] = entry
+        self._busy.set()
+        for observer in self._observers:
+            observer.opened()
+        error: BaseException | None = None
+        try:
+            yield entry
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            del self._open[entry.number]
+            self._end(entry, error)
+
+    def refused(self, request: Request, caller: Caller, error: OmniwattError) -> None:
+        """Record a known caller's request that was refused before it could be served."""
+        try:
+            with self.open(request, caller):
+                raise error
+        except OmniwattError:
+            return
+
+    def usage(self, since: float, until: float, by: Sequence[str] = ("key_id",)) -> list[dict[str, Any]]:
+        """Sums of what came in between two Unix times, grouped by any of `GROUPS`. Queued rows are not in it yet."""
+        groups = ", ".join(f"{GROUPS[name]} AS {name}" for name in by)
+        numbers = ", ".join(str(place + 1) for place in range(len(by)))
+        where = "number >= ? AND number < ?"
+        sql = f"SELECT {groups}, {_SUMS} FROM ledger WHERE {where} GROUP BY {numbers} ORDER BY {numbers}"  # noqa: S608 - GROUPS
+        return [dict(row) for row in self._database.read(sql, (int(since * 1e9), int(until * 1e9)))]
+
+    def _end(self, entry: Entry, error: BaseException | None) -> None:
+        state = entry.state(error)
+        if state == "failed" and error is None:
+            error = Internal("the request ended without an end")
+        record = entry.record(state, None if state == "done" else error, self._status(state, error))
+        try:
+            self._database.later(_UPSERT, _row(entry.number, record))
+        except Exception:
+            log.exception("the row of request %s could not be queued: %s", record.id, record)
+        for observer in self._observers:
+            observer.ended(record)
+
+    def _status(self, state: State, error: BaseException | None) -> int | None:
+        if state == "done":
+            return 200
+        if self._status_of is None:
+            return None
+        if state == "cancelled":
+            return self._status_of(Cancelled(""))
+        return self._status_of(error if isinstance(error, OmniwattError) else Internal(""))
+
+    def _scan(self) -> None:
+        """Write the rows of requests that live long, while there are any."""
+        while not self._closing.wait(SCAN_S):
+            if not self._open:
+                self._busy.clear()
+                if not self._open:
+                    self._busy.wait()
+                continue
+            try:
+                for entry in tuple(self._open.values()):
+                    self._write_if_due(entry)
+            except DatabaseError as error:
+                log.error("rows of running requests are not written: %s", error)
+
+    def _write_if_due(self, entry: Entry) -> None:
+        age_s = entry.age_s
+        due_s = entry.written_at + REFRESH_S - SCAN_S if entry.written_at else OPEN_AFTER_S
+        if age_s >= due_s:
+            entry.written_at = age_s
+            self._database.later(_UPSERT, _row(entry.number, entry.record("open")))
+
+
+GROUPS = {
+    "key_id": "key_id",
+    "project": "project",
+    "model": "card",
+    "capability": "capability",
+    "state": "state",
+    "day": "date(time, 'unixepoch')",
+}
+_values = attrgetter(*COLUMNS[1:-1])
+_SUMS = ", ".join(
+    ["count(*) AS requests"]
+    + [f"sum({name}) AS {name}" for name in COLUMNS if name.endswith("_tokens")]
+    + ["total(total_s) AS total_s", "sum(energy_j) AS energy_j"]
+)
+
+
+def _row(number: int, record: Record) -> tuple[Any, ...]:
+    details = msgspec.json.encode(record.details).decode() if record.details else None
+    return (number, *_values(record), details)
+
+
+def _kept(text: str) -> str:
+    """The caller's text, short and storable."""
+    text = text[:NAME_CHARACTERS]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _code(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    if isinstance(error, OmniwattError):
+        return error.code
+    if isinstance(error, Exception):
+        return Internal.default_code
+    return Cancelled.default_code
+
+
+def _tokens_read(progress: Progress | None) -> int:
+    """Of a prompt whose reading was broken off, what the engine said that it had read."""
+    return int(progress.done) if progress is not None and progress.unit == "tokens" else 0
