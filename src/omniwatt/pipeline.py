@@ -9,9 +9,9 @@ from omniwatt import tokens
 from omniwatt.admission import Admission
 from omniwatt.catalog.catalog import Resolution
 from omniwatt.contract.error import EngineFailed
-from omniwatt.contract.event import Chunk, Event, Fact, Finished, Started
+from omniwatt.contract.event import EMPTY, Chunk, Event, Fact, Finished, Started
 from omniwatt.contract.job import Caller, Job
-from omniwatt.contract.protocol import NO_INPUTS, Engines
+from omniwatt.contract.protocol import Engines
 from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import RECIPES
 from omniwatt.ledger import Ledger
@@ -37,7 +37,7 @@ class Pipeline:
         self._engines = engines
 
     async def serve(
-        self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = NO_INPUTS
+        self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = EMPTY
     ) -> AsyncGenerator[Event]:
         """Yield Started, then what the engines say, ending in one Finished; or raise one OmniwattError.
 
@@ -70,7 +70,7 @@ class Pipeline:
     async def _probe(self, request: Request, part: MediaPart) -> Mapping[str, Any]:
         """What one picture, sound or document is, seen by the media engine: untrusted bytes are not opened here."""
         job = Job(id=request.id, capability="probe", model="media", body=MediaBody(part=part))
-        async with aclosing(self._engines.call("media", job, NO_INPUTS)) as events:
+        async with aclosing(self._engines.call("media", job, EMPTY)) as events:
             async for event in events:
                 if isinstance(event, Fact):
                     return event.values

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from omniwatt import settings
 from omniwatt.admission import Admission, Place, Waiting, expected_wait_s, grantable
 from omniwatt.contract.error import Internal, Overloaded
+from omniwatt.contract.event import EMPTY
 from omniwatt.contract.job import Demand, Job, Plan
-from omniwatt.contract.protocol import NO_INPUTS
 from omniwatt.contract.request import DataBody
 
 
@@ -190,7 +190,7 @@ async def test_a_place_calls_only_what_it_holds() -> None:
     job = Job(id="1", capability="chat", model="b", body=DataBody())
     async with queue.admit(plan_for("a")) as place:
         with pytest.raises(Internal, match="not admitted"):
-            place.call("b", job, NO_INPUTS)
+            place.call("b", job, EMPTY)
 
 
 @pytest.mark.parametrize(

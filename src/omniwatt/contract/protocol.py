@@ -74,15 +74,3 @@ class Place(Protocol):
     async def exchange(self, demand: tuple[Demand, ...]) -> None:
         """Give back what is held and wait for other groups, ahead of newcomers: for steps only found on the way."""
         ...
-
-
-class _NoInputs:
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        raise StopAsyncIteration
-
-
-NO_INPUTS: AsyncIterator[Chunk] = _NoInputs()
-"""The input of a job that streams none."""
