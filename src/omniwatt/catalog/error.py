@@ -35,6 +35,10 @@ class Unavailable(PullError):
     """One source refused, is unreachable, or lacks the file."""
 
 
+class Skipped(Unavailable):
+    """It was not asked again, having been unreachable a moment ago."""
+
+
 class WrongHash(PullError):
     """The bytes are not the ones the card names; they are deleted, never used."""
 
