@@ -15,9 +15,7 @@ import msgspec
 from omniwatt import settings
 from omniwatt.contract.record import Record
 
-KEY = re.compile(
-    r"\b(sk-[A-Za-z0-9]{2,4}-?[A-Za-z0-9]{0,2})[A-Za-z0-9_-]{8,}|(?i:(bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
-)
+KEY = re.compile(r"\b(sk-[A-Za-z0-9]{2,4}-?[A-Za-z0-9]{0,2})[A-Za-z0-9_-]{8,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 NOISY = ("httpx", "httpx2", "httpcore", "httpcore2", "huggingface_hub", "filelock", "asyncio")
 PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -58,7 +56,7 @@ def set_level(level: str) -> None:
 
 def redacted(text: str) -> str:
     """`text` with what looks like a key blotted out."""
-    return KEY.sub(lambda found: f"{found[1] or found[2] + ' '}***", text) if "sk-" in text or " " in text else text
+    return KEY.sub(lambda found: f"{found[1] or 'Bearer '}***", text)
 
 
 class TextLine(logging.Formatter):
@@ -132,4 +130,4 @@ def _message(record: logging.LogRecord) -> str:
 
 def _word(value: object) -> str:
     text = str(value)
-    return f'"{text}"' if " " in text or not text else text
+    return text if text.isprintable() and text and " " not in text else repr(text)
