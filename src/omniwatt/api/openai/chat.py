@@ -1,0 +1,148 @@
+"""POST /v1/chat/completions: JSON -> ChatBody -> events -> one JSON body or chunks."""
+
+from typing import Any
+
+from starlette.routing import Route
+
+from omniwatt.api import stream
+from omniwatt.api.exchange import Endpoint, Exchange
+from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, integer, one_of, text
+from omniwatt.api.openai import common, messages, tools
+from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.request import ChatBody, Format, Message, Sampling
+
+OBJECT = {"type": "object"}
+OBJECTS = {"type": "array", "items": OBJECT}
+NO_REASONING = "The models here answer without a separate reasoning phase."
+TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+
+MESSAGES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["role"],
+        "properties": {"role": {"enum": list(messages.PLACES)}, "content": {"type": ["string", "array", "null"]}},
+    },
+}
+
+FIELDS = Table(
+    "Chat completions",
+    (
+        Field(
+            "messages",
+            "honoured",
+            anything(MESSAGES, "messages of all roles; content as text or parts"),
+            "Pictures, sound and files inline, where the model takes them; nothing is fetched from URLs.",
+            required=True,
+        ),
+        common.MODEL,
+        common.STREAM,
+        common.STREAM_OPTIONS,
+        Field("max_completion_tokens", "honoured", integer(1)),
+        Field("max_tokens", "honoured", integer(1), "The older name; not together with the newer."),
+        *common.SAMPLING,
+        Field("logprobs", "honoured", boolean()),
+        Field("top_logprobs", "honoured", integer(0, 20), "Needs `logprobs: true`."),
+        Field("tools", "honoured", anything(OBJECTS, "function tools, up to 128"), "Custom tools are refused."),
+        Field(
+            "tool_choice",
+            "honoured",
+            anything({"type": ["string", "object"]}, "none / auto / required / a function / allowed_tools"),
+        ),
+        Field("parallel_tool_calls", "honoured", boolean()),
+        Field("functions", "honoured", anything(OBJECTS, "functions"), "Deprecated; answered in its own shape."),
+        Field("function_call", "honoured", anything({"type": ["string", "object"]}, "none / auto / a function")),
+        Field("response_format", "honoured", anything(OBJECT, "text / json_object / json_schema")),
+        common.USER,
+        Field("safety_identifier", "recorded", text(512)),
+        Field("metadata", "recorded", common.metadata_kind()),
+        Field("prompt_cache_key", "recorded", text(1024), "Prefixes are reused within a project, whatever the key."),
+        Field(
+            "service_tier", "recorded", one_of(*TIERS), "The answer says which tier was really used: today `default`."
+        ),
+        Field("store", "neutral", boolean(), "Chat completions are not stored; responses are.", neutral=(False,)),
+        Field("modalities", "neutral", anything({"type": "array"}, ""), neutral=(["text"],)),
+        Field("reasoning_effort", "neutral", text(), NO_REASONING, neutral=("none",)),
+        Field("verbosity", "neutral", text(), "Ask for it in words.", neutral=("medium",)),
+        Field("prompt_cache_retention", "neutral", text(), neutral=("in_memory",)),
+        Field(
+            "prompt_cache_options", "neutral", anything(OBJECT, ""), neutral=({"mode": "implicit"}, {"ttl": "30m"}, {})
+        ),
+        Field("audio", "refused", anything(OBJECT, ""), "Chat answers in text."),
+        Field("prediction", "refused", anything(OBJECT, ""), "Predicted outputs are not used to speed answers up."),
+        Field("web_search_options", "refused", anything(OBJECT, ""), "This server searches no web."),
+        Field("moderation", "refused", anything(OBJECT, ""), "No moderation model runs beside a chat."),
+    ),
+)
+
+
+async def create(exchange: Exchange) -> None:
+    """Answer one chat completion, streamed or whole."""
+    read = await common.read(exchange, FIELDS)
+    values = read.values
+    options = common.stream_options(values)
+    body = parse(read, warn=common.warns(exchange))
+    common.say_ignored(exchange, read.ignored)
+    request = common.new_request(exchange, "chat", values["model"], body, read.recorded)
+    answer = ChatAnswer(
+        id="chatcmpl-" + request.id.removeprefix("req_"),
+        created=common.now(),
+        logprobs=body.sampling.logprobs is not None,
+        functions="functions" in values,
+    )
+    if values.get("stream"):
+        await stream.streamed(exchange, request, ChatChunks(answer, body.sampling.n, options))
+        return
+    await exchange.reply_json(await stream.whole(exchange, request, lambda *run: completion(answer, *run)))
+
+
+def parse(read: Read, *, warn: bool = False) -> ChatBody:
+    """The body of a chat from the values of FIELDS. Raises BadInput; adds to `read.ignored` when `warn`."""
+    values, nested = read.values, Nested(read.ignored, warn=warn)
+    known, choice, found = _tools(values, nested)
+    return ChatBody(
+        messages=_messages(values, nested),
+        sampling=_sampling(values),
+        tools=found,
+        tool_choice=choice,
+        parallel_tool_calls=values.get("parallel_tool_calls", True) and not known,
+        format=tools.parse_format(values["response_format"], "response_format", nested)
+        if "response_format" in values
+        else Format(),
+    )
+
+
+def _messages(values: dict[str, Any], nested: Nested) -> tuple[Message, ...]:
+    return messages.parse_messages(values["messages"], "messages", nested)
+
+
+def _tools(values: dict[str, Any], nested: Nested) -> tuple[bool, str, tuple[Any, ...]]:
+    """Whether the deprecated form was used, the choice, and the tools it leaves."""
+    if "functions" in values or "function_call" in values:
+        if "tools" in values or "tool_choice" in values:
+            raise BadInput("'functions' and 'tools' exclude one another.", param="functions")
+        found = tools.parse_functions(values.get("functions", []), "functions", nested)
+        return True, *tools.parse_function_call(values.get("function_call"), "function_call", found, nested)
+    found = tools.parse_tools(values.get("tools", []), "tools", nested)
+    return False, *tools.parse_tool_choice(values.get("tool_choice"), "tool_choice", found, nested)
+
+
+def _sampling(values: dict[str, Any]) -> Sampling:
+    if "max_tokens" in values and "max_completion_tokens" in values:
+        raise BadInput(
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+            param="max_tokens",
+            code="invalid_parameter_combination",
+        )
+    if values.get("top_logprobs") is not None and not values.get("logprobs"):
+        raise BadInput("'top_logprobs' needs 'logprobs' to be true.", param="top_logprobs")
+    return Sampling(
+        max_tokens=values.get("max_completion_tokens", values.get("max_tokens")),
+        logprobs=values.get("top_logprobs", 0) if values.get("logprobs") else None,
+        **common.sampling_values(values),
+    )
+
+
+routes = [Route("/v1/chat/completions", Endpoint(create), methods=["POST"])]

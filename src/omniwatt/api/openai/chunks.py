@@ -1,0 +1,196 @@
+"""Chat answers on the wire: one body, or chunks written from prepared pieces (this runs once a token)."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from omniwatt.api.openai import common
+from omniwatt.api.stream import DONE, encode_json, sse
+from omniwatt.contract.event import ChoiceEnd, Event, Finished, Started, TextDelta, ToolCallDelta
+
+PAD_TO_CHARS = 32
+"""With obfuscation every delta is padded to a multiple of this, so that its size says little about the token."""
+
+
+class ChatAnswer(NamedTuple):
+    """What all pieces of one answer share. `functions`: asked in the deprecated form, so answered in it."""
+
+    id: str
+    created: int
+    logprobs: bool
+    functions: bool
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One choice while its pieces come in."""
+
+    text: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    reason: str = "stop"
+
+    def see(self, event: Event) -> None:
+        match event:
+            case TextDelta():
+                getattr(self, _PLACE[event.kind]).append(event.text)
+                self.logprobs += [common.logprob(one) for one in event.logprobs]
+            case ToolCallDelta():
+                call = self.calls.setdefault(event.call, {"id": event.id, "name": event.name, "arguments": []})
+                call["arguments"].append(event.arguments)
+            case ChoiceEnd():
+                self.reason = event.reason
+            case _:
+                pass
+
+    def whole(self, index: int, answer: ChatAnswer) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(self.text) if self.text or not (self.calls or self.refusal) else None,
+            "refusal": "".join(self.refusal) or None,
+            "annotations": [],
+        }
+        if self.reasoning:
+            message["reasoning_content"] = "".join(self.reasoning)
+        message |= _calls(list(self.calls.values()), answer)
+        return {
+            "index": index,
+            "message": message,
+            "logprobs": {"content": self.logprobs, "refusal": None} if answer.logprobs else None,
+            "finish_reason": _reason(self.reason, answer),
+        }
+
+
+_PLACE = {"answer": "text", "refusal": "refusal", "reasoning": "reasoning"}
+_DELTA_KEY = {"answer": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
+
+
+def _calls(calls: list[dict[str, Any]], answer: ChatAnswer) -> dict[str, Any]:
+    functions = [{"name": call["name"], "arguments": "".join(call["arguments"])} for call in calls]
+    if not functions:
+        return {}
+    if answer.functions:
+        return {"function_call": functions[0]}
+    return {
+        "tool_calls": [
+            {"id": call["id"], "type": "function", "function": function}
+            for call, function in zip(calls, functions, strict=True)
+        ]
+    }
+
+
+def _reason(reason: str, answer: ChatAnswer) -> str:
+    return "function_call" if reason == "tool_calls" and answer.functions else reason
+
+
+def completion(answer: ChatAnswer, started: Started, events: list[Event], finished: Finished) -> dict[str, Any]:
+    """The body of an answer that is not streamed."""
+    choices: dict[int, _Choice] = {}
+    for event in events:
+        if isinstance(event, TextDelta | ToolCallDelta | ChoiceEnd):
+            choices.setdefault(event.index, _Choice()).see(event)
+    model = finished.model or started.model
+    return {
+        "id": answer.id,
+        "object": "chat.completion",
+        "created": answer.created,
+        "model": model,
+        "choices": [choices[index].whole(index, answer) for index in sorted(choices)],
+        "usage": common.usage(finished.usage),
+        "service_tier": started.tier,
+        "system_fingerprint": common.fingerprint(model),
+    }
+
+
+class ChatChunks:
+    """Encoder of a streamed chat (see stream.Encoder)."""
+
+    def __init__(self, answer: ChatAnswer, choices: int, options: dict[str, bool]) -> None:
+        self._answer = answer
+        self._n = choices
+        self._usage = options.get("include_usage", False)
+        self._pad = options.get("include_obfuscation", False)
+        self._plain = not (answer.logprobs or self._pad)
+        self._named: set[tuple[int, int]] = set()
+
+    def start(self, started: Started) -> bytes:
+        """One chunk a choice that says the role."""
+        answer = self._answer
+        head = {
+            "id": answer.id,
+            "object": "chat.completion.chunk",
+            "created": answer.created,
+            "model": started.model,
+            "service_tier": started.tier,
+            "system_fingerprint": common.fingerprint(started.model),
+        }
+        self._head = b"data: " + encode_json(head)[:-1] + b',"choices":['
+        self._tail = b'],"usage":null}\n\n' if self._usage else b"]}\n\n"
+        self._text_head = [self._head + b'{"index":%d,"delta":{"content":' % i for i in range(self._n)]
+        self._text_tail = b'},"logprobs":null,"finish_reason":null}' + self._tail
+        role = {"role": "assistant", "content": "", "refusal": None}
+        return b"".join(self._chunk(index, role) for index in range(self._n))
+
+    def event(self, event: Event) -> bytes:
+        """A delta, or a choice's end."""
+        if type(event) is TextDelta:
+            if self._plain and event.kind == "answer":
+                if not event.text:
+                    return b""
+                return self._text_head[event.index] + encode_json(event.text) + self._text_tail
+            return self._text(event)
+        if type(event) is ToolCallDelta:
+            return self._chunk(event.index, self._call(event))
+        if type(event) is ChoiceEnd:
+            return self._chunk(event.index, {}, reason=_reason(event.reason, self._answer))
+        return b""
+
+    def _text(self, event: TextDelta) -> bytes:
+        if not event.text and not event.logprobs:
+            return b""
+        logprobs = None
+        if self._answer.logprobs and event.logprobs:
+            logprobs = {"content": [common.logprob(one) for one in event.logprobs], "refusal": None}
+        return self._chunk(event.index, {_DELTA_KEY[event.kind]: event.text}, logprobs)
+
+    def _call(self, event: ToolCallDelta) -> dict[str, Any]:
+        function: dict[str, Any] = {"arguments": event.arguments}
+        place = (event.index, event.call)
+        first = place not in self._named
+        self._named.add(place)
+        if first:
+            function = {"name": event.name, "arguments": event.arguments}
+        if self._answer.functions:
+            return {"function_call": function}
+        call = {"index": event.call, "function": function}
+        if first:
+            call = {"index": event.call, "id": event.id, "type": "function", "function": function}
+        return {"tool_calls": [call]}
+
+    def _chunk(
+        self, index: int, delta: dict[str, Any], logprobs: dict[str, Any] | None = None, reason: str | None = None
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        tail = self._tail
+        if self._pad:
+            padding = -len(str(delta.get("content", ""))) % PAD_TO_CHARS
+            tail = tail.replace(
+                b"}\n\n", b',"obfuscation":"%s"}\n\n' % secrets.token_hex(PAD_TO_CHARS)[:padding].encode()
+            )
+        return self._head + encode_json(choice) + tail
+
+    async def end(self, finished: Finished) -> bytes:
+        """The usage: a chunk of its own if asked for, else only its energy, as a comment; then [DONE]."""
+        usage = common.usage(finished.usage)
+        if self._usage:
+            return self._head + b'],"usage":' + encode_json(usage) + b"}\n\n" + DONE
+        extras = common.extras(finished.usage)
+        if extras:
+            return b": " + encode_json(extras) + b"\n\n" + DONE
+        return DONE
+
+    def error(self, error: dict[str, Any]) -> bytes:
+        """An error inside the stream, which ends with it."""
+        return sse(error)

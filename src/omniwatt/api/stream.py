@@ -1,0 +1,209 @@
+"""Events -> one JSON body, or server-sent events. The first event comes before the headers; a client gone is noticed.
+
+Whatever happens, the event generator is closed before these functions return: its slot is free by then.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import msgspec
+from starlette.types import Send
+
+from omniwatt.api import errors
+from omniwatt.api.errors import Header
+from omniwatt.api.exchange import Exchange
+from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress, Started
+from omniwatt.contract.request import Request
+
+log = logging.getLogger("omniwatt.api")
+
+DONE = b"data: [DONE]\n\n"
+PING = b": ping\n\n"
+PING_S = 10.0
+"""A stream silent for one to two such periods gets a comment, so that no proxy takes it for dead."""
+STALL_TICKS = 6
+SSE = b"text/event-stream; charset=utf-8"
+SSE_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+
+encode_json = msgspec.json.Encoder().encode
+
+
+class Encoder(Protocol):
+    """Turns one answer's events into the bytes of a stream. One object per answer."""
+
+    def start(self, started: Started) -> bytes:
+        """What goes out together with the first event."""
+        ...
+
+    def event(self, event: Event) -> bytes:
+        """One event's bytes; b"" sends nothing. Never called for Started, Progress and Finished."""
+        ...
+
+    async def end(self, finished: Finished) -> bytes:
+        """The last bytes. The slot is free already, and the ledger row written."""
+        ...
+
+    def error(self, error: dict[str, Any]) -> bytes:
+        """An error after the headers were sent; `error` is OpenAI's error body. Nothing follows it."""
+        ...
+
+
+def sse(value: Any, name: str = "") -> bytes:
+    """One server-sent event: `data: JSON`, with an `event: NAME` line before it when named."""
+    head = f"event: {name}\ndata: ".encode() if name else b"data: "
+    return head + encode_json(value) + b"\n\n"
+
+
+async def whole(
+    exchange: Exchange,
+    request: Request,
+    make: Callable[[Started, list[Event], Finished], Any],
+    inputs: AsyncIterator[Chunk] = EMPTY,
+) -> Any:
+    """Run `request` to its end and return `make(started, events, finished)`; the caller sends it.
+
+    Sets the rate-limit headers. Raises OmniwattError, Cancelled when the client left.
+    """
+    started: Started | None = None
+    finished: Finished | None = None
+    events: list[Event] = []
+    async with exchange.client_watch(), aclosing(_serve(exchange, request, inputs)) as stream:
+        async for event in stream:
+            if isinstance(event, Started):
+                started = event
+            elif isinstance(event, Finished):
+                finished = event
+            elif not isinstance(event, Progress):
+                events.append(event)
+    if started is None or finished is None:
+        raise EngineFailed("The engine stopped without an end.")
+    exchange.extra_headers += rate_limit_headers(started.rate_limits)
+    return make(started, events, finished)
+
+
+async def streamed(
+    exchange: Exchange, request: Request, encoder: Encoder, inputs: AsyncIterator[Chunk] = EMPTY
+) -> None:
+    """Answer `request` as server-sent events. Errors before the first real event are raised: plain HTTP errors."""
+    async with exchange.client_watch() as watch:
+        async with aclosing(_serve(exchange, request, inputs)) as stream:
+            started, first = await _first(stream)
+            exchange.extra_headers += rate_limit_headers(started.rate_limits)
+            await exchange.begin(SSE, SSE_HEADERS)
+            with Pinger(exchange.send, watch.give_up) as pinger:
+                last = await _body(exchange, encoder, started, first, stream, pinger)
+        await exchange.send({"type": "http.response.body", "body": last})
+
+
+async def _body(
+    exchange: Exchange,
+    encoder: Encoder,
+    started: Started,
+    first: Event,
+    stream: AsyncIterator[Event],
+    pinger: "Pinger",
+) -> bytes:
+    """Send everything but the last bytes, which are returned: an end, or an error in the stream."""
+    send = exchange.send
+    try:
+        pending = encoder.start(started)
+        finished = first if isinstance(first, Finished) else None
+        if finished is None:
+            pending += encoder.event(first)
+        await send({"type": "http.response.body", "body": pending, "more_body": True})
+        async for event in stream:
+            if isinstance(event, Finished):
+                finished = event
+            elif not isinstance(event, Progress) and (piece := encoder.event(event)):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                pinger.quiet = False
+        if finished is None:
+            raise EngineFailed("The engine stopped without an end.")
+        return await encoder.end(finished)
+    except Exception as error:  # noqa: BLE001 - the headers are out: every fault must be said inside the stream
+        fault = errors.from_exception(error, exchange.request_id)
+        return encoder.error(errors.body(fault))
+
+
+async def _first(stream: AsyncIterator[Event]) -> tuple[Started, Event]:
+    started: Started | None = None
+    async for event in stream:
+        if isinstance(event, Started):
+            started = event
+        elif started is not None and not isinstance(event, Progress):
+            return started, event
+    raise EngineFailed("The engine stopped without an answer.")
+
+
+def _serve(exchange: Exchange, request: Request, inputs: AsyncIterator[Chunk]) -> Any:
+    return exchange.parts.pipeline.serve(request, exchange.caller, inputs)
+
+
+class Pinger:
+    """Sends a comment when nothing was sent for a while: set `quiet` to False at each sending.
+
+    A reader that takes nothing for STALL_TICKS periods is given up: it would hold its slot for ever.
+    """
+
+    __slots__ = ("_give_up", "_loop", "_send", "_sending", "_stalled", "_timer", "quiet")
+
+    def __init__(self, send: Send, give_up: Callable[[], None]) -> None:
+        self.quiet = True
+        self._send = send
+        self._give_up = give_up
+        self._loop = asyncio.get_running_loop()
+        self._sending: asyncio.Task[None] | None = None
+        self._stalled = 0
+
+    def __enter__(self) -> "Pinger":
+        self._timer = self._loop.call_later(PING_S, self._tick)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(PING_S, self._tick)
+        if self._sending is not None and not self._sending.done():
+            self._stalled += 1
+            if self._stalled >= STALL_TICKS:
+                self._give_up()
+        elif self.quiet:
+            self._stalled = 0
+            self._sending = self._loop.create_task(self._ping())
+        self.quiet = True
+
+    async def _ping(self) -> None:
+        await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+
+
+def rate_limit_headers(limits: dict[str, Any]) -> list[Header]:
+    """`x-ratelimit-*` from what Started says of the caller's limits; absent ones are left out."""
+    found: list[Header] = []
+    for kind in ("requests", "tokens"):
+        for what in ("limit", "remaining"):
+            value = limits.get(f"{what}_{kind}")
+            if value is not None:
+                found.append((f"x-ratelimit-{what}-{kind}".encode(), str(int(value)).encode()))
+        reset_s = limits.get(f"reset_{kind}_s")
+        if reset_s is not None:
+            found.append((f"x-ratelimit-reset-{kind}".encode(), duration(reset_s).encode()))
+    return found
+
+
+def duration(seconds: float) -> str:
+    """A duration as OpenAI writes it: `20ms`, `1.5s`, `6m0s`, `1h2m3s`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))}ms"
+    minutes, rest_s = divmod(seconds, 60)
+    if minutes < 1:
+        return f"{round(rest_s, 3):g}s"
+    hours, minutes = divmod(int(minutes), 60)
+    head = f"{hours}h{minutes}m" if hours else f"{minutes}m"
+    return f"{head}{int(rest_s)}s"
