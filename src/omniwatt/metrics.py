@@ -37,6 +37,8 @@ class WorkerLike(Protocol):
     def restarts(self) -> int: ...
     @property
     def memory_bytes(self) -> int: ...
+    @property
+    def steps(self) -> Mapping[str, float]: ...
 
 
 PoolStatus = Callable[[], Sequence[WorkerLike]]
@@ -191,6 +193,7 @@ def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:
     calls = GaugeMetricFamily("omniwatt_engine_calls", "Calls it is serving.", labels=labels)
     restarts = CounterMetricFamily("omniwatt_engine_restarts", "Times its process was started again.", labels=labels)
     state = GaugeMetricFamily("omniwatt_engine_state", "1 for the state it is in.", labels=[*labels, "state"])
+    work = CounterMetricFamily("omniwatt_engine_work_units", "Units of work done, by kind.", labels=[*labels, "kind"])
     for worker in workers:
         who = [worker.group, worker.engine]
         memory.add_metric(who, worker.memory_bytes)
@@ -199,4 +202,6 @@ def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:
         restarts.add_metric(who, worker.restarts)
         for name in ENGINE_STATES:
             state.add_metric([*who, name], float(worker.state == name))
-    yield from (memory, slots, calls, restarts, state)
+        for kind, units in worker.steps.items():
+            work.add_metric([*who, kind], units)
+    yield from (memory, slots, calls, restarts, state, work)

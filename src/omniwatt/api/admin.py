@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -202,7 +202,7 @@ def _admins_only(handler: Handler) -> Endpoint:
     return Endpoint(checked)
 
 
-ROUTES = [
+routes = [
     Route("/healthz", Endpoint(healthz), methods=["GET"]),
     Route("/readyz", Endpoint(readyz), methods=["GET"]),
     Route("/metrics", Endpoint(prometheus), methods=["GET"]),
