@@ -13,7 +13,7 @@ from omniwatt.catalog.card import Card
 from omniwatt.catalog.error import CatalogError
 from omniwatt.catalog.local import card_of_file
 from omniwatt.catalog.store import Store
-from omniwatt.catalog.upstream import UPSTREAM, upstream_card, with_secrets
+from omniwatt.catalog.upstream import UPSTREAM, missing_secrets, upstream_card, with_secrets
 from omniwatt.contract.error import ModelNotFound
 from omniwatt.contract.job import EngineSpec
 from omniwatt.settings import Settings
@@ -48,7 +48,7 @@ class Catalog:
         self._view: _View | None = None
         self.store = Store(settings.home)
         self.problems = problems
-        """What is wrong with the operator's own cards, a sentence each; the others are loaded."""
+        """What is wrong with the operator's own cards and the channels' keys, a sentence each; the rest works."""
         self._serve = self._named(settings.models.serve)
 
     @classmethod
@@ -63,6 +63,7 @@ class Catalog:
                 cards[card.name] = card
         if settings.upstream:
             cards[UPSTREAM] = upstream_card(settings.upstream)
+            problems += missing_secrets(settings.upstream)
         return cls(settings, cards, tuple(problems))
 
     def cards(self) -> list[Card]:

@@ -92,6 +92,8 @@ class Fetcher:
         status, output = child.run(command, folder, child_environ() | _QUIET_HUB, watch)
         last = output.splitlines()[-1] if output else ""
         if status != 0:
+            if child.folder_bytes(folder) == len(output.encode()) + 1:
+                _drop(folder)  # nothing to resume: only what the child said
             if status == HUB_UNREACHABLE:
                 self._hub_down = last
             raise NoSpace(_full("hf")) if _says_full(output) else Unavailable(last or f"it ended with status {status}")

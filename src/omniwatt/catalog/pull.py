@@ -110,7 +110,7 @@ class _Pull:
 
     def run(self) -> None:
         """Put the artifact in the store under its lock: of two pulls at once, the second finds it present."""
-        lock = filelock.FileLock(self._store.partial / f"{self._artifact.sha256}.lock", thread_local=False)
+        lock = filelock.FileLock(self._store.partial / f"{self._artifact.sha256}.lock", mode=0o600, thread_local=False)
         self._acquire(lock)
         try:
             if not self._store.has_blob(self._artifact):
@@ -170,13 +170,16 @@ class _Pull:
 
     def _fetch_parts(self, source: str, parts: tuple[Part, ...], targets: list[Path], todo: list[int]) -> None:
         parallel = self._parallel(parts)
+        share = -(-self._artifact.bytes // len(parts))
 
         def fetch(index: int) -> None:
             def grew(size: int) -> None:
-                self._grew(index, size, source)
+                # A client may keep its download twice, and unpacking begins at nothing: neither is for a user's eyes.
+                self._sizes[index] = max(self._sizes.get(index, 0), min(size, share))
+                self._tell_at_times(source)
 
             self._fetcher.fetch(parts[index], targets[index], self._artifact.bytes, grew)
-            grew(targets[index].stat().st_size)
+            self._sizes[index] = targets[index].stat().st_size
 
         with ThreadPoolExecutor(min(parallel, len(todo)), thread_name_prefix="pull") as pool:
             futures = [pool.submit(fetch, index) for index in todo]
@@ -196,7 +199,7 @@ class _Pull:
 
         A client keeps its download twice for a moment, and joining needs room for one part more.
         """
-        free = shutil.disk_usage(self._folder).free
+        free = storing.free_bytes(self._folder)
         part = -(-self._artifact.bytes // len(parts))
         rest = max(0, self._artifact.bytes - self._done_bytes())
         base = rest + _RESERVE_BYTES + (part if len(parts) > 1 else 0)
@@ -221,8 +224,7 @@ class _Pull:
                 f"got {found}"
             )
 
-    def _grew(self, index: int, size: int, source: str) -> None:
-        self._sizes[index] = size
+    def _tell_at_times(self, source: str) -> None:
         if time.monotonic() - self._told_s >= _REPORT_EVERY_S:
             self._tell("fetching", self._done_bytes(), source)
 

@@ -116,6 +116,11 @@ def sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
+def free_bytes(folder: Path) -> int:
+    """Room left on the disk of `folder`."""
+    return shutil.disk_usage(folder).free
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -7,6 +7,7 @@ import msgspec
 
 from omniwatt.catalog.card import Card
 from omniwatt.catalog.error import CatalogError
+from omniwatt.contract.error import UpstreamFailed
 from omniwatt.contract.job import EngineSpec
 from omniwatt.settings import Channel, secret
 
@@ -30,9 +31,23 @@ def upstream_card(channels: Mapping[str, Channel]) -> Card:
 
 
 def with_secrets(spec: EngineSpec, channels: Mapping[str, Channel]) -> EngineSpec:
-    """The spec with each channel's API key. Raises CatalogError if one that is named cannot be read."""
-    filled = [{**options, "api_key": _key(options["name"], channels)} for options in spec.options["channels"]]
+    """The spec with each channel's API key. Raises UpstreamFailed if one that is named cannot be read."""
+    try:
+        filled = [{**options, "api_key": _key(options["name"], channels)} for options in spec.options["channels"]]
+    except CatalogError as error:
+        raise UpstreamFailed(f"The relay is not set up: {error}") from error
     return msgspec.structs.replace(spec, options={**spec.options, "channels": filled})
+
+
+def missing_secrets(channels: Mapping[str, Channel]) -> list[str]:
+    """What is wrong with the channels' API keys, a sentence each."""
+    problems = []
+    for name in channels:
+        try:
+            _key(name, channels)
+        except CatalogError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _options(name: str, channel: Channel) -> dict[str, object]:
@@ -60,5 +75,5 @@ def _key(name: str, channels: Mapping[str, Channel]) -> str:
         try:
             return Path(channel.api_key_file).expanduser().read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise CatalogError(f"upstream.{name}: cannot read the key file {channel.api_key_file}: {error}") from error
+            raise CatalogError(f"upstream.{name}: cannot read the key file {channel.api_key_file}") from error
     return ""
