@@ -131,13 +131,13 @@ class ClientWatch:
 class Endpoint:
     """`Route(path, Endpoint(handler), methods=[...])`: calls `await handler(exchange)` without wrapping anything."""
 
-    __slots__ = ("_handler",)
+    __slots__ = ("handler",)
 
     def __init__(self, handler: Callable[[Exchange], Awaitable[None]]) -> None:
-        self._handler = handler
+        self.handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._handler(scope["state"]["exchange"])
+        await self.handler(scope["state"]["exchange"])
 
 
 def _request_id(given: bytes | None) -> str:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import msgspec
 from starlette.routing import Route
 
 from omniwatt.api import stream
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, integer, one_of, text
-from omniwatt.api.openai import common, messages, tools
+from omniwatt.api.openai import common, files, messages, tools
 from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.request import ChatBody, Format, Message, Sampling
@@ -84,6 +85,9 @@ async def create(exchange: Exchange) -> None:
     values = read.values
     options = common.stream_options(values)
     body = parse(read, warn=common.warns(exchange))
+    resolved = await files.resolve_files(exchange.parts, exchange.caller, body.messages)
+    if resolved is not body.messages:
+        body = msgspec.structs.replace(body, messages=resolved)
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "chat", values["model"], body, read.recorded)
     answer = ChatAnswer(

@@ -144,7 +144,9 @@ class ChatChunks:
         if type(event) is ToolCallDelta:
             return self._chunk(event.index, self._call(event))
         if type(event) is ChoiceEnd:
-            return self._chunk(event.index, {}, reason=_reason(event.reason, self._answer))
+            # The plainest client prints delta.content of every chunk: where there was text it is never null.
+            delta = {} if event.reason == "tool_calls" else {"content": ""}
+            return self._chunk(event.index, delta, reason=_reason(event.reason, self._answer))
         return b""
 
     def _text(self, event: TextDelta) -> bytes:

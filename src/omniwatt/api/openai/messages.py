@@ -105,7 +105,10 @@ def parse_content(value: Any, param: str, nested: Nested, *, text_only: bool = F
 
 
 def parse_part(value: Any, param: str, nested: Nested) -> Part:
-    """One content part; media become MediaPart, whatever the model can take: the plan refuses by the model's card."""
+    """One content part; media become MediaPart, whatever the model can take: the plan refuses by the model's card.
+
+    A file named by its id is left as `MediaPart(blob=id)`: files.resolve_files looks whose it is.
+    """
     if not isinstance(value, dict):
         raise wrong_type(param, "an object", value)
     kind = value.get("type")
@@ -148,7 +151,7 @@ def _audio(value: Any, param: str, nested: Nested) -> MediaPart:
 def _file(value: Any, param: str, nested: Nested) -> MediaPart:
     file = nested.check(value, param, frozenset({"file_data", "file_id", "filename"}))
     if file.get("file_id") is not None:
-        raise UnsupportedField("Send the file itself as `file_data`.", param=f"{param}.file_id")
+        return MediaPart(kind="file", blob=_required_text(file, "file_id", param))
     text = _required_text(file, "file_data", param)
     if text.startswith("data:"):
         data, media_type = data_url(text, f"{param}.file_data")

@@ -1,0 +1,162 @@
+"""GET /openapi.json: made from the routes, the field tables and the openai package's own response types."""
+
+import asyncio
+import copy
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from starlette.routing import Route
+
+from omniwatt import __version__
+from omniwatt.api.exchange import Endpoint, Exchange
+from omniwatt.api.fields import Field, Table
+
+REF = "#/components/schemas/{model}"
+ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+ANSWERS: dict[tuple[str, str], str] = {
+    ("POST", "/v1/chat/completions"): "openai.types.chat:ChatCompletion",
+    ("POST", "/v1/completions"): "openai.types:Completion",
+    ("POST", "/v1/embeddings"): "openai.types:CreateEmbeddingResponse",
+    ("POST", "/v1/responses"): "openai.types.responses:Response",
+    ("GET", "/v1/responses/{response_id}"): "openai.types.responses:Response",
+    ("POST", "/v1/responses/{response_id}/cancel"): "openai.types.responses:Response",
+    ("GET", "/v1/models/{model}"): "openai.types:Model",
+    ("POST", "/v1/files"): "openai.types:FileObject",
+    ("GET", "/v1/files/{file_id}"): "openai.types:FileObject",
+    ("DELETE", "/v1/files/{file_id}"): "openai.types:FileDeleted",
+}
+"""(method, path) -> the openai package's type of the answer. Others are described as plain JSON."""
+
+UPLOAD = {
+    "type": "object",
+    "required": ["file", "purpose"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "purpose": {"type": "string"},
+        "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
+        "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2592000},
+    },
+}
+
+
+async def show(exchange: Exchange) -> None:
+    """This document."""
+    from omniwatt.api.server import ROUTES
+
+    # The first call imports the openai package and pydantic, which takes a while: not on the event loop.
+    await asyncio.to_thread(_answers)
+    catalog = exchange.parts.catalog
+    names = sorted({card.name for card in catalog.served()} | catalog.aliases().keys())
+    await exchange.reply_json(document(ROUTES, names))
+
+
+def document(routes: Iterable[Route], models: list[str]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of `routes`; `models` are offered as values of `model`."""
+    answers, schemas = _answers()
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        operations = paths.setdefault(route.path_format, {})
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            operations[method.lower()] = _operation(route, method, models, answers)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "omniwatt", "version": __version__},
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas | {"Error": ERROR_SCHEMA},
+        },
+    }
+
+
+def _operation(route: Route, method: str, models: list[str], answers: dict[tuple[str, str], str]) -> dict[str, Any]:
+    from omniwatt.api.openai.tables import TABLES
+
+    path = route.path_format
+    table = TABLES.get(path) if method == "POST" else None
+    name = answers.get((method, path))
+    content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=name)} if name else {}}}
+    if table and "stream" in table.fields:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    found: dict[str, Any] = {
+        "summary": summary(route),
+        "responses": {
+            "200": {"description": "The answer", "content": content if name else {"*/*": {"schema": {}}}},
+            "default": {
+                "description": "An error",
+                "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
+            },
+        },
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            for name in route.param_convertors
+        ],
+    }
+    if table:
+        body = request_schema(table, models)
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    elif (method, path) == ("POST", "/v1/files"):
+        found["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}}
+    return found
+
+
+def summary(route: Route) -> str:
+    """The first line of what the route's handler says of itself."""
+    handler = route.endpoint.handler if isinstance(route.endpoint, Endpoint) else route.endpoint
+    return (handler.__doc__ or "").strip().partition("\n")[0]
+
+
+def request_schema(table: Table, models: list[str] | None = None) -> dict[str, Any]:
+    """JSON schema of a table's body; what is refused whatever its value is left out."""
+    properties = {field.name: _property(field, models) for field in table.fields.values() if field.policy != "refused"}
+    return {
+        "type": "object",
+        "required": [field.name for field in table.fields.values() if field.required],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _property(field: Field, models: list[str] | None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"enum": list(field.neutral)} if field.neutral else copy.copy(field.kind.schema)
+    if field.name == "model" and models:
+        schema = {"anyOf": [{"enum": models}, schema]}
+    return schema | ({"description": field.note} if field.note else {})
+
+
+@cache
+def _answers() -> tuple[dict[tuple[str, str], str], dict[str, Any]]:
+    """The schema name of every answer, and all schemas they need."""
+    from pydantic.json_schema import models_json_schema
+
+    kinds = {key: getattr(importlib.import_module(module), name) for key, module, name in _split()}
+    unique = list(dict.fromkeys(kinds.values()))
+    refs, whole = models_json_schema([(kind, "serialization") for kind in unique], ref_template=REF)
+    names = {kind: refs[kind, "serialization"]["$ref"].rpartition("/")[2] for kind in unique}
+    return {key: names[kind] for key, kind in kinds.items()}, whole.get("$defs", {})
+
+
+def _split() -> list[tuple[tuple[str, str], str, str]]:
+    return [(key, *target.split(":")) for key, target in ANSWERS.items()]  # type: ignore[misc]
+
+
+routes = [Route("/openapi.json", Endpoint(show), methods=["GET"])]
