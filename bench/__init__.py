@@ -1,0 +1,1 @@
+"""What every measured figure of the README comes from: `make bench-NAME`."""

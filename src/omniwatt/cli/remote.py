@@ -1,0 +1,87 @@
+"""How client commands reach a server: OMNIWATT_URL, else the local one by its socket and demo key."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import httpx2
+import msgspec
+
+from omniwatt import settings as settings_module
+from omniwatt.cli import home
+from omniwatt.cli.common import short
+from omniwatt.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+NO_SERVER = "no server runs on {home}. Start one in another terminal: omniwatt serve"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where to call (`url` without /v1) and with which key."""
+
+    url: str
+    key: str
+
+
+def target(settings: Settings) -> Target:
+    """The server the client commands talk to. Raises click.ClickException when there is none."""
+    url = settings_module.client_url()
+    if url:
+        return Target(url=url.rstrip("/").removesuffix("/v1"), key=settings_module.client_key() or "")
+    found = home.running(settings.home)
+    if found is None:
+        raise click.ClickException(NO_SERVER.format(home=short(settings.home)))
+    return Target(url=found.url, key=settings_module.client_key() or demo_key(settings.home))
+
+
+def demo_key(state: Path) -> str:
+    """The key of the local demo user. Raises click.ClickException when it cannot be read."""
+    path = state / "run" / "demo.key"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise click.ClickException(f"cannot read {short(path)}: {error.strerror}; set OMNIWATT_API_KEY") from error
+
+
+def openai_client(where: Target, timeout_s: float = 600.0) -> "OpenAI":
+    """The official client, pointed at the server."""
+    from openai import OpenAI
+
+    return OpenAI(base_url=where.url + "/v1", api_key=where.key, timeout=timeout_s, max_retries=2)
+
+
+def admin(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call an admin route: with the admin key at OMNIWATT_URL, else over the local socket.
+
+    Raises click.ClickException when nothing answers or the answer is an error.
+    """
+    url = settings_module.client_url()
+    socket = settings.home / "run" / "admin.sock"
+    if url:
+        transport = httpx2.HTTPTransport()
+        base = url.rstrip("/").removesuffix("/v1")
+    elif home.running(settings.home):
+        transport = httpx2.HTTPTransport(uds=str(socket))
+        base = "http://localhost"
+    else:
+        raise click.ClickException(NO_SERVER.format(home=short(settings.home)))
+    key = settings_module.client_key()
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx2.Client(transport=transport, base_url=base, headers=headers, timeout=30.0) as client:
+            answer = client.request(method, path, json=body)
+    except httpx2.HTTPError as error:
+        raise click.ClickException(f"the server at {url or short(socket)} does not answer: {error}") from error
+    return _checked(answer)
+
+
+def _checked(answer: httpx2.Response) -> Any:
+    if answer.is_success:
+        return answer.json() if answer.content else None
+    try:
+        message = answer.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = answer.text[:300]
+    raise click.ClickException(f"the server answered {answer.status_code}: {message}")

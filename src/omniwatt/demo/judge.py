@@ -1,0 +1,72 @@
+"""Is an answer right? Small pure functions, so that the demo's verdicts are the tests' verdicts."""
+
+import json
+import re
+from typing import Any
+
+import jsonschema
+
+Verdict = tuple[bool | None, str]
+
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "city": {"type": "string"},
+        "people": {"type": "array", "items": {"type": "string"}},
+        "year": {"type": "integer"},
+    },
+    "required": ["title", "city", "people", "year"],
+    "additionalProperties": False,
+}
+MEETING = "Ada and Grace will open the Watt Museum in Glasgow in 2027."
+
+
+_SAME = re.compile(
+    r"同一(个)?人|同一位|一个人|(本名|原名|真名|笔名)|就是(鲁迅|周树人)|same person|pen name|real name", re.IGNORECASE
+)
+_NOT_SAME = re.compile(r"不是同一|两个(不同的?)?人|兄弟|哥哥|弟弟|师生|老师|学生|父子|朋友|同学|亲戚|同事|叔|侄")
+
+
+def same_person(text: str) -> Verdict:
+    """Whether an answer holds that 鲁迅 and 周树人 are one person, and a word on it."""
+    if _SAME.search(text) and not _NOT_SAME.search(text):
+        return True, "knows they are the same person"
+    return False, "wrong: 鲁迅 and 周树人 are the same person"
+
+
+_FORMAT = re.compile(r"\[?(bug类型|用户体验问题|用户吐槽)\]?\s*-\s*\[?问题[::].+?\]?\s*-\s*\[?.+\]?", re.DOTALL)
+
+
+def keeps_format(text: str) -> Verdict:
+    """Whether a classifier's answer is [类型]-[问题:…]-[分析的理由] with an allowed type."""
+    kept = bool(_FORMAT.match(text.strip()))
+    return kept, "keeps the format" if kept else "loses the format"
+
+
+def not_empty(text: str) -> Verdict:
+    """Nothing to judge but that something came."""
+    return (None, "") if text.strip() else (False, "an empty answer")
+
+
+def in_chinese(text: str) -> Verdict:
+    """Whether a third of the answer or more is Chinese characters."""
+    chinese_letters = len(re.findall(r"[一-鿿]", text))
+    return (None, "") if chinese_letters > len(text) / 3 else (False, "not in Chinese")
+
+
+def event_right(text: str) -> Verdict:
+    """Whether an extracted event fits the schema and says what MEETING says."""
+    try:
+        event = json.loads(text)
+        jsonschema.validate(event, EVENT)
+    except (json.JSONDecodeError, jsonschema.ValidationError) as error:
+        return False, f"breaks the schema: {error}"[:120]
+    right = event["city"] == "Glasgow" and event["year"] == 2027 and event["people"] == ["Ada", "Grace"]
+    return right, "fits the schema, facts right" if right else "fits the schema, facts wrong"
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    """How alike two vectors point, -1 to 1."""
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return float(dot / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5)

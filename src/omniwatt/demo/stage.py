@@ -1,0 +1,78 @@
+"""Where the steps speak: the official client on one side, the terminal on the other."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from openai import OpenAI
+from rich.console import Console
+
+from omniwatt.demo.judge import Verdict
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How one step went; `right` None means there is nothing to be right or wrong about."""
+
+    title: str
+    right: bool | None
+    note: str
+    model: str = ""
+    prompt_tokens: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    first_s: float | None = None
+
+
+class Stage:
+    """Where a step speaks: the client, the raw address for old clients, and the terminal."""
+
+    def __init__(self, url: str, key: str, console: Console) -> None:
+        self.url = url
+        self.key = key
+        self.console = console
+        self.client: OpenAI = OpenAI(base_url=url + "/v1", api_key=key, timeout=300.0, max_retries=3)
+
+    def sent(self, text: str) -> None:
+        """What goes out."""
+        self.console.print("  [cyan]→[/cyan] ", end="")
+        self.console.print(text.replace("\n", "\n    "), markup=False, style="cyan")
+
+    def got(self, text: str) -> None:
+        """What comes back, whole."""
+        self.console.print("  [green]←[/green] ", end="")
+        self.console.print(text.strip().replace("\n", "\n    "), markup=False)
+
+    def streamed(
+        self, title: str, model: str, messages: list[Any], judge: Callable[[str], Verdict], **extra: Any
+    ) -> Outcome:
+        """One streamed chat, printed as it comes."""
+        began, first, text, usage, answered = time.monotonic(), None, "", None, model
+        self.console.print("  [green]←[/green] ", end="")
+        chunks = self.client.chat.completions.create(
+            model=model,
+            messages=messages,
+            stream=True,
+            stream_options={"include_usage": True},
+            **extra,
+        )
+        with chunks:
+            for chunk in chunks:
+                answered, usage = chunk.model, chunk.usage or usage
+                piece = (chunk.choices[0].delta.content or "") if chunk.choices else ""
+                if piece and first is None:
+                    first = time.monotonic() - began
+                text += piece
+                self.console.print(piece.replace("\n", "\n    "), end="", markup=False)
+        self.console.print()
+        right, note = judge(text)
+        return Outcome(
+            title=title,
+            right=right,
+            note=note,
+            model=answered,
+            seconds=time.monotonic() - began,
+            first_s=first,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            tokens=usage.completion_tokens if usage else 0,
+        )

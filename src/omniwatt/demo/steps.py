@@ -1,0 +1,181 @@
+"""The steps of the exchange, in the order of the demo. Each sends, prints both sides, and judges the answer."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+from omniwatt.demo import judge
+from omniwatt.demo.stage import Outcome, Stage
+
+LU_XUN = "鲁迅与周树人的关系。"
+LU_XUN_BEATS = "鲁迅为什么打周树人?"
+CLASSIFIER = (
+    "请对下面的内容进行分类,并且描述出对应分类的理由。你只需要根据用户的内容输出下面几种类型:"
+    "bug类型,用户体验问题,用户吐槽.输出格式:[类型]-[问题:…]-[分析的理由]"
+)
+UGLY_PAGE = "这个页面不太好看"
+BRIEF: dict[str, Any] = {"temperature": 0, "max_completion_tokens": 120}
+MULTIPLY: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "multiply",
+        "description": "Multiply two integers exactly.",
+        "parameters": {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+            "required": ["a", "b"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
+
+
+def english(stage: Stage) -> Outcome:
+    """A streamed chat in English."""
+    question = "In one sentence: why is the sky blue?"
+    stage.sent(question)
+    return stage.streamed("Chat, English", "gpt-4o", [{"role": "user", "content": question}], judge.not_empty, **BRIEF)
+
+
+def chinese(stage: Stage) -> Outcome:
+    """A streamed chat in Chinese."""
+    question = "用一句话解释:为什么天空是蓝色的?"
+    stage.sent(question)
+    return stage.streamed("Chat, Chinese", "gpt-4o", [{"role": "user", "content": question}], judge.in_chinese, **BRIEF)
+
+
+def tutorial_completion(stage: Stage) -> Outcome:
+    """What `openai==0.28.1` sends for Completion.create: the first tutorial script."""
+    body = {"model": "gpt-4.0-turbo", "prompt": LU_XUN, "max_tokens": 100}
+    stage.sent(f"POST /v1/completions {json.dumps(body, ensure_ascii=False)}")
+    began = time.monotonic()
+    headers = {"Authorization": f"Bearer {stage.key}", "User-Agent": "OpenAI/v1 PythonBindings/0.28.1"}
+    answer = httpx2.post(stage.url + "/v1/completions", json=body, headers=headers, timeout=300.0)
+    answer.raise_for_status()
+    completion = answer.json()
+    text, usage = completion["choices"][0]["text"], completion["usage"]
+    stage.got(text)
+    right, note = judge.same_person(text)
+    return Outcome(
+        title="Tutorial 1: completion",
+        right=right,
+        note=note,
+        model=completion["model"],
+        prompt_tokens=usage["prompt_tokens"],
+        tokens=usage["completion_tokens"],
+        seconds=time.monotonic() - began,
+    )
+
+
+def tutorial_chat(stage: Stage) -> Outcome:
+    """The second tutorial script: a streamed chat under the name gpt-4."""
+    stage.sent(LU_XUN_BEATS)
+    return stage.streamed("Tutorial 2: chat", "gpt-4", [{"role": "user", "content": LU_XUN_BEATS}], judge.same_person)
+
+
+def tutorial_classifier(stage: Stage) -> Outcome:
+    """The third tutorial script: a classifier with a fixed output format."""
+    stage.sent(f"system: {CLASSIFIER}\nuser: {UGLY_PAGE}")
+    messages = [{"role": "system", "content": CLASSIFIER}, {"role": "user", "content": UGLY_PAGE}]
+    return stage.streamed("Tutorial 3: classifier", "gpt-4", messages, judge.keeps_format)
+
+
+def tool_call(stage: Stage) -> Outcome:
+    """The model calls a function, gets its result, and answers with it."""
+    question = "What is 48271 times 9173? Use the tool."
+    stage.sent(f"{question}   (tool: multiply(a, b))")
+    began = time.monotonic()
+    messages: list[Any] = [{"role": "user", "content": question}]
+    ask: dict[str, Any] = {"model": "gpt-4o", "temperature": 0, "tools": [MULTIPLY], "max_completion_tokens": 100}
+    first = stage.client.chat.completions.create(messages=messages, **ask)
+    message = first.choices[0].message
+    if not message.tool_calls:
+        stage.got(message.content or "")
+        return Outcome(title="Tool call", right=False, note="answered without calling", model=first.model)
+    messages.append(message.model_dump(exclude_none=True))
+    product = 0
+    for call in message.tool_calls:
+        asked: Any = call
+        stage.got(f"calls {asked.function.name}({asked.function.arguments})")
+        numbers = json.loads(asked.function.arguments)
+        product = numbers["a"] * numbers["b"]
+        stage.sent(f"result {product}")
+        messages.append({"role": "tool", "tool_call_id": call.id, "content": str(product)})
+    last = stage.client.chat.completions.create(messages=messages, **ask)
+    text = last.choices[0].message.content or ""
+    stage.got(text)
+    right = product == 48271 * 9173 and str(product) in re.sub(r"\D", "", text)
+    usages = [answer.usage for answer in (first, last) if answer.usage]
+    return Outcome(
+        title="Tool call",
+        right=right,
+        note="the right product" if right else "the product is wrong",
+        model=last.model,
+        prompt_tokens=sum(u.prompt_tokens for u in usages),
+        tokens=sum(u.completion_tokens for u in usages),
+        seconds=time.monotonic() - began,
+    )
+
+
+def json_schema(stage: Stage) -> Outcome:
+    """An answer bound to a JSON schema."""
+    stage.sent(f"{judge.MEETING}   (schema: title, city, people[], year)")
+    began = time.monotonic()
+    answer = stage.client.chat.completions.create(
+        model="gpt-4o",
+        temperature=0,
+        max_completion_tokens=120,
+        messages=[{"role": "system", "content": "Extract the event."}, {"role": "user", "content": judge.MEETING}],
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "event", "strict": True, "schema": judge.EVENT},
+        },
+    )
+    text = answer.choices[0].message.content or ""
+    stage.got(text)
+    right, note = judge.event_right(text)
+    return Outcome(
+        title="JSON schema",
+        right=right,
+        note=note,
+        model=answer.model,
+        seconds=time.monotonic() - began,
+        prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
+        tokens=answer.usage.completion_tokens if answer.usage else 0,
+    )
+
+
+def embeddings(stage: Stage) -> Outcome:
+    """Three sentences as vectors: the two that mean the same lie closer."""
+    texts = ["The cat sleeps on the sofa.", "A kitten is napping on the couch.", "Interest rates rose again."]
+    stage.sent(" | ".join(texts))
+    began = time.monotonic()
+    answer = stage.client.embeddings.create(model="text-embedding-3-small", input=texts)
+    a, b, c = (item.embedding for item in answer.data)
+    close, far = judge.cosine(a, b), judge.cosine(a, c)
+    stage.got(f"{len(a)} dimensions; first and second {close:.2f} alike, first and third {far:.2f}")
+    return Outcome(
+        title="Embeddings",
+        right=close > far + 0.2,
+        note=f"{close:.2f} against {far:.2f}",
+        model=answer.model,
+        prompt_tokens=answer.usage.prompt_tokens,
+        seconds=time.monotonic() - began,
+    )
+
+
+STEPS: tuple[Callable[[Stage], Outcome], ...] = (
+    english,
+    chinese,
+    tutorial_completion,
+    tutorial_chat,
+    tutorial_classifier,
+    tool_call,
+    json_schema,
+    embeddings,
+)
