@@ -1,15 +1,18 @@
 """Builds every part once from Settings; the only file that knows all concrete classes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from functools import partial
 
 from omniwatt.admission import Admission
+from omniwatt.api.errors import row
 from omniwatt.api.parts import Parts
 from omniwatt.auth import Keys
 from omniwatt.blobs import Blobs
 from omniwatt.catalog.catalog import Catalog
-from omniwatt.contract.error import OmniwattError
+from omniwatt.contract.error import ModelNotFound, OmniwattError
+from omniwatt.contract.record import Observer
 from omniwatt.database import Database
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
@@ -18,6 +21,7 @@ from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
 from omniwatt.settings import Settings
 from omniwatt.stored import StoredResponses
+from omniwatt.telemetry import Telemetry
 from omniwatt.workers.pool import Pool
 
 SWEEP_S = 3600.0
@@ -37,14 +41,11 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         stored = StoredResponses(database, settings.storage)
         keys.on_delete.append(stored.erase_key)
         blobs = Blobs(home, database, settings.storage.files_quota_bytes)
-        metrics = Metrics()
-        ledger = Ledger(database, [metrics, RequestLog()])
-        limiter = Limiter(database)
-        pool = await stack.enter_async_context(
-            Pool(catalog.card, catalog.spec, home / "run", settings.models)
-        )
+        pool = await stack.enter_async_context(Pool(catalog.card, catalog.spec, home / "run", settings.models))
         admission = Admission(pool.slots, pool.call, settings.admission)
-        metrics.watch(pool.status, admission.status)
+        metrics = Metrics(pool.status, admission.status)
+        ledger = Ledger(database, _observers(stack, metrics, settings), status_of=lambda error: row(error).status)
+        limiter = Limiter(database, partial(_canonical, catalog))
         pipeline = Pipeline(catalog.resolve, ledger, limiter, admission, pool)
         await _keep(stack, _sweep(blobs, stored))
         if settings.models.preload:
@@ -65,7 +66,22 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         )
 
 
-async def _keep(stack: AsyncExitStack, work: "asyncio._CoroutineLike[None]") -> None:
+def _observers(stack: AsyncExitStack, metrics: Metrics, settings: Settings) -> list[Observer]:
+    observers: list[Observer] = [metrics, RequestLog()]
+    if settings.log.otel_endpoint:
+        observers.append(stack.enter_context(closing(Telemetry.to(settings.log.otel_endpoint))))
+    return observers
+
+
+def _canonical(catalog: Catalog, name: str) -> str:
+    """The card a name in a key's list of models stands for."""
+    try:
+        return catalog.resolve(name).card.name
+    except ModelNotFound:
+        return name
+
+
+async def _keep(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
     """Run `work` beside the server until the stack ends."""
     task = asyncio.create_task(work)
 
