@@ -45,6 +45,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     context_window: Count = 0
     max_output_tokens: int | None = None
     slots: Positive = 1
+    workers: Positive = 1
+    """How many processes of it, each with `slots` and `threads` of its own."""
     threads_min: Positive = 1
     threads: Positive = 1
     gpu_layers: int = 0

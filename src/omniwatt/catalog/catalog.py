@@ -1,5 +1,6 @@
 """Which models there are, which are served, and which one a name means."""
 
+import logging
 import time
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -18,6 +19,7 @@ from omniwatt.contract.error import ModelNotFound
 from omniwatt.contract.job import EngineSpec
 from omniwatt.settings import Settings
 
+_log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 _ECHO = "echo"
 
@@ -118,12 +120,19 @@ class Catalog:
         raise self._not_found(name)
 
     def spec(self, name: str) -> EngineSpec:
-        """What a host process needs to load it. Raises ModelNotFound, with the command that fetches missing files."""
+        """What a host process needs to load it. Raises ModelNotFound, with the command that fetches missing files.
+
+        A file that changed since it was checked is hashed again; a corrupt one is deleted and counts as missing.
+        """
         card = self.card(name)
         missing = self.store.missing(card)
-        if missing:
+        corrupt = [] if missing else [artifact for artifact in card.artifacts if not self.store.sound(artifact)]
+        if corrupt:
+            _log.error("%s: %s was corrupt and has been deleted", name, corrupt[0].file)
+        if missing or corrupt:
+            file = (missing + corrupt)[0].file
             raise ModelNotFound(
-                f"The files of model `{name}` are not on this machine ({missing[0].file}). "
+                f"The files of model `{name}` are not on this machine ({file}{' was corrupt' if corrupt else ''}). "
                 f"The operator can fetch them: omniwatt pull {name}",
                 param="model",
             )

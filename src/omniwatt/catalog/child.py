@@ -34,19 +34,39 @@ def run(command: Sequence[str], folder: Path, environ: Mapping[str, str], watch:
 
     Raises Stopped, or Unavailable if it wrote more than it may or nothing for too long.
     """
-    log = folder / ".output"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            _wait(child, folder, watch)
-        finally:
-            _kill(child)
-    with log.open("rb") as opened:
-        opened.seek(max(0, log.stat().st_size - _OUTPUT_BYTES))
-        return child.returncode, opened.read().decode("utf-8", "replace").strip()
+    child = subprocess.Popen(
+        command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    tail = _Tail(child)
+    try:
+        _wait(child, folder, watch)
+    finally:
+        _kill(child)
+        text = tail.text()
+    return child.returncode, text
+
+
+class _Tail(threading.Thread):
+    """Keeps the end of what a child says in memory: its disk may be the one that is full."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        super().__init__(name="pull-output", daemon=True)
+        self._pipe = child.stdout
+        self._kept = b""
+        self.start()
+
+    def run(self) -> None:
+        if self._pipe is None:
+            return
+        with self._pipe as pipe:
+            while chunk := pipe.read1(_OUTPUT_BYTES):  # type: ignore[attr-defined]
+                self._kept = (self._kept + chunk)[-_OUTPUT_BYTES:]
+
+    def text(self) -> str:
+        """All of it, once the child has ended; a grandchild that lives on is not waited for."""
+        self.join(2.0)
+        return self._kept.decode("utf-8", "replace").strip()
 
 
 def _wait(child: subprocess.Popen[bytes], folder: Path, watch: Watch) -> None:

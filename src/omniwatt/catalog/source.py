@@ -40,8 +40,9 @@ class Part(NamedTuple):
     @property
     def package(self) -> str:
         """What is downloaded for it, in words; equal for parts that share a download."""
-        separator = {"pypi": "==", "npm": "@", "hf": "@"}.get(self.kind, "")
-        return f"{self.kind}:{self.name}{separator}{self.version}"
+        if self.kind == "file":
+            return f"file:{self.member}"
+        return f"{self.kind}:{self.name}{'==' if self.kind == 'pypi' else '@'}{self.version}"
 
 
 def parse(text: str) -> tuple[Part, ...]:
