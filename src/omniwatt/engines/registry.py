@@ -1,0 +1,27 @@
+"""Engine name -> "module:Class", imported on use: only the process that runs an engine pays for its libraries."""
+
+import importlib
+
+from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.protocol import Engine
+
+ENGINES = {
+    "echo": "omniwatt.engines.echo:Echo",
+    "media": "omniwatt.engines.media:Media",
+    "upstream": "omniwatt.engines.upstream:Upstream",
+    "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",
+    "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
+}
+
+
+def create(name: str) -> Engine:
+    """A new engine, not loaded. Raises EngineFailed for an unknown name or one whose libraries are missing."""
+    path = ENGINES.get(name)
+    if path is None:
+        raise EngineFailed(f"There is no engine {name!r}; there are {', '.join(sorted(ENGINES))}.")
+    module, _, kind = path.partition(":")
+    try:
+        engine: Engine = getattr(importlib.import_module(module), kind)()
+    except ImportError as error:
+        raise EngineFailed(f"The engine {name!r} cannot be imported: {error}.") from error
+    return engine

@@ -1,0 +1,65 @@
+"""Which engines may run in the next slice. Pure: keeps the running compute threads within the cores.
+
+Native engines cannot change their number of threads after load, and their threads spin while they wait for each
+other: two of them that share the same cores slow each other down several times over. So they take turns, each with
+all its threads at once.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+ACTIVE_CORES = 0.2
+"""An engine that used less than this in its last slice is waiting for something else than the CPU."""
+
+
+class Runner(msgspec.Struct, frozen=True):
+    """One engine with work under way."""
+
+    id: int
+    threads: int
+    ran_s: float = 0.0
+    """Time it was let run while there was contention; who has least comes next."""
+    held_s: float = 0.0
+    """How long it has been held now; 0 when it runs."""
+    urgent: bool = False
+    """A cancel or an unload is on its way to it: it must run."""
+    used_cores: float | None = None
+    """Cores it used when it last ran; None when it has not run yet since it got work."""
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Who runs and who is held until the next decision, `length_s` from now (0: no contention, nothing to decide)."""
+
+    run: frozenset[int]
+    hold: frozenset[int] = frozenset()
+    length_s: float = 0.0
+
+
+def next_turn(runners: Iterable[Runner], cores: int, slice_s: float = 0.05, held_limit_s: float = 0.1) -> Turn:
+    """Pick the engines of the next slice: those that have run least first, as many as fit into the cores.
+
+    Engines with 0 threads (relays, probes) and engines that do not compute always run. One that wants more threads
+    than there are cores runs alone. Nobody is held much longer than `held_limit_s`.
+    """
+    everyone = list(runners)
+    rivals = [runner for runner in everyone if _computes(runner)]
+    ids = frozenset(runner.id for runner in everyone)
+    if sum(runner.threads for runner in rivals) <= cores or len(rivals) < 2:
+        return Turn(run=ids)
+    chosen: set[int] = {runner.id for runner in rivals if runner.urgent}
+    free = cores - sum(min(runner.threads, cores) for runner in rivals if runner.urgent)
+    turns = 1
+    for runner in sorted(rivals, key=lambda runner: (runner.held_s < held_limit_s, runner.ran_s, runner.id)):
+        threads = min(runner.threads, cores)
+        if runner.id not in chosen and (threads <= free or not chosen):
+            chosen.add(runner.id)
+            free -= threads
+        elif runner.id not in chosen:
+            turns += 1
+    hold = frozenset(runner.id for runner in rivals) - chosen
+    return Turn(run=ids - hold, hold=hold, length_s=max(0.01, min(slice_s, held_limit_s / max(1, turns - 1))))
+
+
+def _computes(runner: Runner) -> bool:
+    return runner.threads > 0 and (runner.used_cores is None or runner.used_cores >= ACTIVE_CORES or runner.held_s > 0)

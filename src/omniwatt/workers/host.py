@@ -1,0 +1,241 @@
+"""The child process: one engine behind the wire. Started by workers/process.py, never by hand.
+
+    python -m omniwatt.workers.host FD PARENT_PID NAME
+
+FD is its end of a socket pair. Nothing secret is in the arguments or the environment: the EngineSpec comes over the
+wire. The process dies with its parent, also while it is stopped.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from omniwatt.contract.error import EngineFailed, OmniwattError
+from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
+from omniwatt.contract.job import EngineSpec, Loaded
+from omniwatt.contract.protocol import Engine
+from omniwatt.engines import registry
+from omniwatt.workers.call import Call
+from omniwatt.workers.verbs import HostStats, Load, Report, Run, Stats, decode_chunk, decode_verb, encode
+from omniwatt.workers.wire import Connection
+
+CLOSE_GRACE_S = 4.0
+_PR_SET_PDEATHSIG = 1
+
+log = logging.getLogger("omniwatt.host")
+
+
+class CallContext:
+    """The Context of one call: counts the units of work per kind and knows whether somebody still waits."""
+
+    def __init__(self, count: Callable[[str, float], None]) -> None:
+        self._lock = threading.Lock()
+        self._count = count
+        self._callbacks: list[Callable[[], None]] = []
+        self._cancelled = False
+        self.steps: dict[str, float] = {}
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        with self._lock:
+            if not self._cancelled:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def cancel(self) -> None:
+        """Set `cancelled` and run the callbacks, once."""
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, []
+            self._cancelled = True
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception:
+                log.exception("an engine's on_cancel callback failed")
+
+    def step(self, kind: str, units: float) -> None:
+        with self._lock:
+            self.steps[kind] = self.steps.get(kind, 0.0) + units
+        self._count(kind, units)
+
+    async def astep(self, kind: str, units: float) -> None:
+        self.step(kind, units)
+
+
+class Inputs(AsyncIterator[Chunk]):
+    """The caller's stream, decoded."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def __anext__(self) -> Chunk:
+        return decode_chunk(await self._call.__anext__())
+
+
+class Host:
+    """Serves the gateway's calls with one engine."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._ready = False
+        self._name = "engine"
+        self._lock = threading.Lock()
+        self._steps: dict[str, float] = {}
+
+    async def serve(self, call: Call) -> None:
+        """One call of the gateway."""
+        try:
+            verb = decode_verb(call.request)
+        except msgspec.DecodeError as error:
+            raise EngineFailed(f"The engine host was asked something it does not know: {error}") from error
+        match verb:
+            case Run():
+                await self._run(call, verb)
+            case Load(spec=spec):
+                call.trailer = encode(await self._load(call, spec))
+            case Stats():
+                call.trailer = encode(self._stats())
+
+    async def close(self) -> None:
+        """Let the engine go."""
+        if self._engine is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_GRACE_S):
+                    await self._engine.close()
+
+    async def _load(self, call: Call, spec: EngineSpec) -> Loaded:
+        if self._engine is not None:
+            raise EngineFailed("This host already has an engine.")
+        self._name = spec.name
+        with self._faults(spec.name):
+            self._engine = registry.create(spec.engine)
+            async with _progress_to(call) as progress:
+                loaded = await self._engine.load(spec, progress)
+        self._ready = True
+        return loaded
+
+    async def _run(self, call: Call, verb: Run) -> None:
+        engine = self._engine
+        if engine is None or not self._ready:
+            raise EngineFailed("The engine is not loaded.")
+        context = CallContext(self._count)
+        call.on_cancel(context.cancel)
+        inputs = Inputs(call) if verb.streams else EMPTY
+        try:
+            with self._faults(self._name):
+                async with aclosing(engine.run(verb.job, inputs, context)) as events:
+                    await self._relay(call, context, events)
+        finally:
+            call.trailer = encode(Report(context.steps))
+
+    async def _relay(self, call: Call, context: CallContext, events: AsyncIterator[Event]) -> None:
+        send = call.send
+        async for event in events:
+            if type(event) is Finished:
+                details = {**event.details, "steps": context.steps}
+                await send(encode(msgspec.structs.replace(event, details=details)))
+                return
+            await send(encode(event))
+        raise EngineFailed(f"The engine {self._name} stopped without finishing its answer.")
+
+    @contextlib.contextmanager
+    def _faults(self, name: str) -> Iterator[None]:
+        """Everything an engine may raise becomes one clear error; the traceback goes to the log only."""
+        try:
+            yield
+        except OmniwattError:
+            raise
+        except Exception as error:
+            log.exception("engine %s failed", name)
+            raise EngineFailed(f"The engine {name} failed ({type(error).__name__}).") from None
+
+    def _count(self, kind: str, units: float) -> None:
+        with self._lock:
+            self._steps[kind] = self._steps.get(kind, 0.0) + units
+
+    def _stats(self) -> HostStats:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        rss_bytes = pages * resource.getpagesize()
+        with self._lock:
+            return HostStats(rss_bytes, used.ru_utime + used.ru_stime, dict(self._steps))
+
+
+@contextlib.asynccontextmanager
+async def _progress_to(call: Call) -> AsyncIterator[Callable[[float], None]]:
+    """A thread-safe function that sends the newest progress; nothing is queued up."""
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    newest = 0.0
+
+    def report(done: float) -> None:
+        nonlocal newest
+        newest = done
+        loop.call_soon_threadsafe(changed.set)
+
+    async def send() -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            await call.send(encode(Progress(newest, 1.0, "load")))
+
+    sender = asyncio.create_task(send())
+    try:
+        yield report
+    finally:
+        sender.cancel()
+        await asyncio.wait([sender])
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        # The parent went away before the line above could take effect.
+        os._exit(1)
+
+
+async def _main(fd: int) -> None:
+    host = Host()
+    stream = socket.socket(fileno=fd)
+    stream.set_inheritable(False)
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_unix_connection(
+        lambda: Connection(host.serve, first=False, peer="gateway"), sock=stream
+    )
+    await asyncio.shield(connection.closed)
+    await host.close()
+
+
+def main() -> None:
+    """Serve one engine until the gateway hangs up."""
+    fd, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    _die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s")
+    try:
+        uvloop.run(_main(fd))
+    finally:
+        sys.stderr.flush()
+        # Native libraries may leave threads that would keep the interpreter from ending.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,307 @@
+"""One life of one engine host process: start it, load it, run jobs in it, stop it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from omniwatt import settings
+from omniwatt.contract.error import Cancelled, EngineFailed
+from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
+from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.workers.call import Call
+from omniwatt.workers.verbs import (
+    HostStats,
+    Load,
+    Run,
+    Stats,
+    decode_event,
+    decode_loaded,
+    decode_report,
+    decode_stats,
+    encode,
+)
+from omniwatt.workers.wire import Connection
+
+STOP_GRACE_S = 5.0
+CANCEL_WAIT_S = 1.0
+LOG_LINE_LIMIT = 4000
+_LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+
+
+class HostProcess:
+    """A running host. `gone` is done, with words for how it ended, once the process has been reaped."""
+
+    def __init__(self, name: str, child: subprocess.Popen[bytes], connection: Connection) -> None:
+        self.name = name
+        self.pid = child.pid
+        self.in_flight = 0
+        self.steps: dict[str, float] = {}
+        self.stopped = False
+        """True while the process is held by SIGSTOP."""
+        self.stopped_s = 0.0
+        """How long it has been held so far, in all; time in the present hold not included."""
+        self.cancelling = 0
+        self.on_busy: Callable[[], None] = _nothing
+        """Called when `in_flight` or `cancelling` changed between zero and more."""
+        self._child = child
+        self._connection = connection
+        self._stopping = False
+        self._stopped_at_s = 0.0
+        self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._tasks = [asyncio.create_task(self._reap())]
+        if child.stdout is not None:
+            self._tasks.append(asyncio.create_task(_relay_log(child.stdout, name)))
+
+    @classmethod
+    async def start(cls, name: str, folder: Path) -> "HostProcess":
+        """Start a host with nothing loaded. Raises EngineFailed when the process cannot be started."""
+        ours, theirs = socket.socketpair()
+        try:
+            child = _spawn(name, folder, theirs.fileno())
+        except OSError as error:
+            ours.close()
+            raise EngineFailed(f"No process could be started for {name}: {error.strerror}.") from error
+        finally:
+            theirs.close()
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_unix_connection(
+            lambda: Connection(first=True, peer=f"{name} engine"), sock=ours
+        )
+        return cls(name, child, connection)
+
+    async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
+        """Load the engine. Raises what the engine raised, or EngineDied."""
+        call = self._connection.open(encode(Load(spec)))
+        try:
+            async for message in call:
+                event = decode_event(message)
+                if isinstance(event, Progress):
+                    progress(event.done)
+            return decode_loaded(await call.result())
+        except msgspec.DecodeError as error:
+            raise EngineFailed(f"The {self.name} engine sent something unreadable.") from error
+        finally:
+            call.cancel()
+
+    async def run(self, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
+        """Do one job. Closing it cancels the work in the engine and waits (a second at most) for the slot."""
+        streams = inputs is not EMPTY
+        call = self._connection.open(encode(Run(job, streams)))
+        self._enter(call)
+        feeder = asyncio.create_task(_feed(call, inputs)) if streams else None
+        finished = False
+        try:
+            async for message in call:
+                event = decode_event(message)
+                finished = finished or type(event) is Finished
+                yield event
+            if not finished:
+                raise EngineFailed(f"The {self.name} engine stopped without finishing its answer.")
+        except msgspec.DecodeError as error:
+            raise EngineFailed(f"The {self.name} engine sent something unreadable.") from error
+        except Cancelled:
+            _raise_of(feeder)
+            raise
+        finally:
+            if not call.ended:
+                if not finished:
+                    self._cancel(call)
+                await _settle(call)
+            if feeder is not None:
+                feeder.cancel()
+                await asyncio.wait([feeder])
+
+    async def stats(self) -> HostStats:
+        """What the process has used so far. Raises EngineDied."""
+        return decode_stats(await self._connection.open(encode(Stats())).result())
+
+    # --- signs of life
+
+    def on_lost(self, callback: Callable[[], None]) -> None:
+        """Run `callback` when the connection is gone, before any call that ends with it is heard of."""
+        self._connection.closed.add_done_callback(lambda _: callback())
+
+    async def reaped(self) -> str:
+        """Wait until the process is gone; words for how it ended."""
+        return await asyncio.shield(self.gone)
+
+    def ping(self) -> None:
+        """Ask for a sign of life; `heard_at_s` shows the answer."""
+        self._connection.ping()
+
+    @property
+    def heard_at_s(self) -> float:
+        """Loop time of the last byte from the process."""
+        return self._connection.heard_at_s
+
+    def cpu_s(self) -> float:
+        """CPU seconds the process has used, all threads; 0.0 once it is gone."""
+        try:
+            return time.clock_gettime(~self.pid << 3 | 2)  # the kernel's clock id of another process
+        except OSError:
+            return 0.0
+
+    def memory_bytes(self) -> int:
+        """Resident bytes; 0 once it is gone."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
+
+    # --- control
+
+    def pause(self) -> None:
+        """Hold all its threads, until `resume`."""
+        if not self.stopped and not self.gone.done():
+            self.stopped = True
+            self._stopped_at_s = time.monotonic()
+            self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on; harmless when it is not held."""
+        if self.stopped:
+            self.stopped = False
+            self.stopped_s += time.monotonic() - self._stopped_at_s
+            self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it now; calls in it end with EngineDied."""
+        self.resume()
+        self._signal(signal.SIGKILL)
+
+    async def stop(self) -> str:
+        """Hang up, let the engine close, and make sure within STOP_GRACE_S that the process is gone."""
+        self._stopping = True
+        self.resume()
+        self._connection.close()
+        return await self.reaped()
+
+    # --- inside
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self._child.send_signal(number)
+
+    def _enter(self, call: Call) -> None:
+        self.in_flight += 1
+        if self.in_flight == 1:
+            self.on_busy()
+        call.on_end(lambda: self._leave(call))
+
+    def _leave(self, call: Call) -> None:
+        self.in_flight -= 1
+        if call.trailer:
+            with suppress(msgspec.DecodeError):
+                for kind, units in decode_report(call.trailer).steps.items():
+                    self.steps[kind] = self.steps.get(kind, 0.0) + units
+        if self.in_flight == 0:
+            self.on_busy()
+
+    def _cancel(self, call: Call) -> None:
+        """A held process is let go on first, and is not held again before it has let the call go."""
+        call.cancel()
+        if call.ended:
+            return
+        self.cancelling += 1
+        self.resume()
+        self.on_busy()
+
+        def done() -> None:
+            self.cancelling -= 1
+            self.on_busy()
+
+        call.on_end(done)
+
+    async def _reap(self) -> None:
+        await asyncio.shield(self._connection.closed)
+        grace_s = STOP_GRACE_S if self._stopping else 0.3
+        try:
+            code = await asyncio.to_thread(self._child.wait, grace_s)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            code = await asyncio.to_thread(self._child.wait)
+        if not self.gone.done():
+            self.gone.set_result(f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}")
+
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def _nothing() -> None:
+    return
+
+
+def _spawn(name: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "omniwatt.workers.host", str(fd), str(os.getpid()), name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env=settings.child_environ(),
+        pass_fds=(fd,),
+        # Ctrl-C in the operator's terminal is for the gateway alone: it drains first.
+        start_new_session=True,
+    )
+
+
+async def _feed(call: Call, inputs: AsyncIterator[Chunk]) -> None:
+    try:
+        async for chunk in inputs:
+            if call.ended:
+                return
+            await call.send(encode(chunk))
+        call.finish()
+    except Exception:
+        # Without its input the answer is worth nothing; `run` raises what went wrong here.
+        call.cancel()
+        raise
+
+
+def _raise_of(feeder: "asyncio.Task[None] | None") -> None:
+    if feeder is not None and feeder.done() and not feeder.cancelled():
+        error = feeder.exception()
+        if error is not None:
+            raise error
+
+
+async def _settle(call: Call) -> None:
+    """Wait until the other side has let the call go, but not for ever."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CANCEL_WAIT_S):
+            await call.wait_ended()
+
+
+async def _relay_log(stream: IO[bytes], name: str) -> None:
+    """What the child writes, line by line, under the engine's name."""
+    log = logging.getLogger(f"omniwatt.engine.{name}")
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LOG_LINE_LIMIT)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stream)
+    with contextlib.closing(transport):
+        while line := await _line(reader):
+            text = line.decode("utf-8", "replace").rstrip()
+            level = _LEVELS.get(text.partition(":")[0], logging.INFO)
+            log.log(level, "%s", text)
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await reader.read(error.consumed)
