@@ -1,0 +1,94 @@
+"""From a job's body to the answers to make: template, tokens, limits, sampling. Refuses here, before any event."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from omniwatt.contract.error import BadInput, ContextTooLong, UnsupportedField
+from omniwatt.contract.job import Job
+from omniwatt.contract.request import ChatBody, CompleteBody, Message, Sampling, TextPart, Tool
+from omniwatt.engines.chat.choice import Choice, TextReader
+from omniwatt.engines.chat.decoder import Tally, Work
+from omniwatt.engines.chat.prompt import DEFAULT_FIM, conversation, functions
+from omniwatt.engines.chat.sampling import parameters
+from omniwatt.engines.llama_server import LlamaServer
+
+COMPLETE_MAX_TOKENS = 16
+"""What OpenAI's completions route generates when nothing is said."""
+
+
+class Builder:
+    """Knows one loaded model: its template, vocabulary and window."""
+
+    def __init__(self, server: LlamaServer, options: Mapping[str, Any], window: int, vocabulary: int) -> None:
+        self._server = server
+        self._options = options
+        self._window = window
+        self._vocabulary = vocabulary
+
+    async def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+        """The whole prompt as tokens, template included."""
+        body: dict[str, Any] = {"messages": conversation(messages, str(self._options.get("system_prompt", "")))}
+        if tools:
+            body["tools"] = functions(tools)
+        rendered = await self._server.post("/apply-template", body)
+        return await self._server.tokenize(rendered["prompt"])
+
+    async def chat(self, job: Job, body: ChatBody) -> list[Choice]:
+        """One choice for each of `n`."""
+        ids = await self.chat_ids(body.messages)
+        return self._choices(job, ids, body.sampling, "messages")
+
+    async def complete(self, job: Job, body: CompleteBody) -> list[list[Choice]]:
+        """For each prompt its choices, `best_of` of them."""
+        sampling = body.sampling
+        if sampling.max_tokens is None:
+            sampling = msgspec.structs.replace(sampling, max_tokens=COMPLETE_MAX_TOKENS)
+        if body.best_of > sampling.n:
+            sampling = msgspec.structs.replace(sampling, logprobs=sampling.logprobs or 0)
+        if body.echo and body.sampling.logprobs is not None:
+            raise UnsupportedField("echo with logprobs: this engine has no log-probabilities of a prompt", param="echo")
+        sampling = msgspec.structs.replace(sampling, n=max(sampling.n, body.best_of))
+        return [self._choices(job, await self._complete_ids(text, body), sampling, "prompt") for text in body.prompts]
+
+    async def _complete_ids(self, text: str | tuple[int, ...], body: CompleteBody) -> list[int]:
+        if not isinstance(text, str):
+            if any(not 0 <= token < self._vocabulary for token in text):
+                raise BadInput(f"A token id is not in this model's vocabulary of {self._vocabulary}", param="prompt")
+            if not body.raw or body.suffix:
+                text = await self._server.detokenize(text)
+        if body.suffix:
+            return await self._fill_in_the_middle(str(text), body.suffix)
+        if not isinstance(text, str):
+            return list(text)
+        if body.raw:
+            return await self._server.tokenize(text)
+        return await self.chat_ids((Message("user", (TextPart(text),)),))
+
+    async def _fill_in_the_middle(self, before: str, after: str) -> list[int]:
+        marks = [await self._server.tokenize(mark, False) for mark in self._options.get("fim", DEFAULT_FIM)]
+        if any(len(mark) != 1 for mark in marks):
+            raise UnsupportedField("This model cannot fill in the middle: it has no tokens for it", param="suffix")
+        prefix, suffix, middle = marks
+        ends = await self._server.tokenize(before, False), await self._server.tokenize(after, False)
+        return [*prefix, *ends[0], *suffix, *ends[1], *middle]
+
+    def _choices(self, job: Job, ids: Sequence[int], sampling: Sampling, param: str) -> list[Choice]:
+        if len(ids) + (sampling.max_tokens or 1) > self._window:
+            raise ContextTooLong.of(len(ids), sampling.max_tokens, self._window, param)
+        if not ids:
+            raise BadInput("The prompt is empty", param=param)
+        drawn = parameters(sampling, self._options.get("sampling", {}), self._vocabulary)
+        return [
+            Choice(index, self._work(job, ids, sampling, _reseeded(drawn, index)), sampling.stop, TextReader(), Tally())
+            for index in range(sampling.n)
+        ]
+
+    def _work(self, job: Job, ids: Sequence[int], sampling: Sampling, drawn: dict[str, Any]) -> Work:
+        return Work(ids, job.cache_scope, self._window, sampling.max_tokens, drawn, sampling.logprobs)
+
+
+def _reseeded(drawn: dict[str, Any], index: int) -> dict[str, Any]:
+    """Each choice of a seeded request draws with a seed of its own."""
+    return drawn | {"seed": (drawn["seed"] + index) & 0x7FFFFFFF} if index and "seed" in drawn else drawn

@@ -1,0 +1,114 @@
+"""Chat and completion on llama.cpp: continuous batching over parallel slots, tools, formats, fill-in-the-middle."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+
+import psutil
+
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.event import Chunk, Event, Fact, Finished, Usage
+from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.contract.protocol import Context
+from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, Message, TextPart
+from omniwatt.engines.chat import batch
+from omniwatt.engines.chat.build import Builder
+from omniwatt.engines.chat.choice import Choice, run_choice, run_together
+from omniwatt.engines.chat.decoder import Decoder
+from omniwatt.engines.chat.slots import SlotPool, common
+from omniwatt.engines.llama_server import LlamaServer, base_params, file_bytes
+
+EXTRA_THREADS = 4
+"""Threads beside one for each slot, so that a short call never waits for an answer under way."""
+LONG_PROMPT = 256
+"""From here on several choices of one prompt run one after another, each on the cache of the one before."""
+
+
+class LlamaCpp:
+    """One GGUF model. Options of its card: `system_prompt`, `sampling`, `n_batch`, `fim`, `chat_template`."""
+
+    _server: LlamaServer
+    _builder: Builder
+    _decoder: Decoder
+    _slots: SlotPool
+
+    async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
+        """Load, find the batch size for this machine, and read what every prompt begins with into the slots."""
+        slots = max(1, spec.slots)
+        asked = int(spec.options.get("n_batch", 0))
+        weights = file_bytes(spec.artifacts["model"])
+        size = asked or batch.first_guess(weights, spec.threads, spec.gpu_layers, slots)
+        vocabulary, window = await self._open(spec, size, progress)
+        batch_s, token_s = await batch.measure(self._server, size, vocabulary)
+        better = batch.fitted(size, batch_s, token_s, slots)
+        if not asked and batch.worth_reloading(size, better):
+            await self._server.close()
+            size = better
+            await self._open(spec, size, progress)
+        self._builder = Builder(self._server, spec.options, window, vocabulary)
+        self._slots = SlotPool(slots, window)
+        self._decoder = Decoder(self._server, self._slots, size)
+        await self._warm()
+        progress(1.0)
+        details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
+        return Loaded(slots, window, spec.threads, psutil.Process().memory_info().rss, details)
+
+    async def _open(self, spec: EngineSpec, size: int, progress: Callable[[float], None]) -> tuple[int, int]:
+        params = base_params(spec.artifacts["model"], threads=spec.threads, gpu_layers=spec.gpu_layers)
+        params.n_ctx = spec.context_window
+        params.n_parallel = max(1, spec.slots)
+        params.kv_unified = True
+        params.n_batch = params.n_ubatch = size
+        params.chat_template = str(spec.options.get("chat_template", ""))
+        self._server = LlamaServer(params, params.n_parallel + EXTRA_THREADS)
+        await self._server.start(progress)
+        meta = (await self._server.get("/v1/models"))["data"][0]["meta"]
+        trained = int(meta["n_ctx_train"])
+        return int(meta["n_vocab"]), min(spec.context_window or trained, trained)
+
+    async def _warm(self) -> None:
+        """What every conversation without a system message begins with is the same for all tenants."""
+        one, other = [await self._builder.chat_ids((Message("user", (TextPart(text),)),)) for text in ("a", "?")]
+        public = one[: common(one, other)]
+        if public:
+            await self._decoder.warm(public)
+
+    async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
+        """Answer a chat, completion or count job; see Engine.run."""
+        if isinstance(job.body, CountBody):
+            ids = await self._builder.chat_ids(job.body.messages, job.body.tools)
+            yield Fact({"tokens": len(ids)})
+            yield Finished(Usage(prompt_tokens=len(ids)), job.model)
+            return
+        if isinstance(job.body, ChatBody):
+            groups = [await self._builder.chat(job, job.body)]
+        elif isinstance(job.body, CompleteBody):
+            groups = await self._builder.complete(job, job.body)
+        else:
+            raise BadInput(f"A chat model cannot do {job.capability!r}")
+        async with aclosing(self._all(groups, ctx)) as events:
+            async for event in events:
+                yield event
+        yield Finished(_usage(groups), job.model)
+
+    def _all(self, groups: Sequence[Sequence[Choice]], ctx: Context) -> AsyncGenerator[Event, None]:
+        choices = [choice for group in groups for choice in group]
+        if len(choices) == 1:
+            return run_choice(self._decoder, choices[0], ctx)
+        long = any(len(group) > 1 and len(group[0].work.ids) > LONG_PROMPT for group in groups)
+        makers = [partial(run_choice, self._decoder, choice, ctx) for choice in choices]
+        return run_together(makers, 1 if long else len(self._slots.slots))
+
+    async def close(self) -> None:
+        """Free the model."""
+        await self._server.close()
+
+
+def _usage(groups: Sequence[Sequence[Choice]]) -> Usage:
+    """A prompt is billed once for all its choices; what they generate is billed for each."""
+    tallies = [choice.tally for group in groups for choice in group]
+    return Usage(
+        prompt_tokens=sum(len(group[0].work.ids) for group in groups),
+        completion_tokens=sum(tally.completion_tokens for tally in tallies),
+        cached_tokens=sum(group[0].tally.cached_tokens for group in groups),
+    )

@@ -1,0 +1,165 @@
+"""Which of llama.cpp's slots a prompt runs in, and whether what lies in it may be reused: never across tenants."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+Reuse = Literal["own", "public", "none"]
+"""`own`: all that is in the slot is the same tenant's; `public`: cut back to the public prefix first; `none`: start anew."""
+
+WORTH_CUTTING = 8
+"""Cutting back to the public prefix costs one token's work; below this many tokens saved it does not pay."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One of llama.cpp's sequences and what its cache begins with."""
+
+    id: int
+    scope: str = ""
+    ids: Sequence[int] = ()
+    used_at: float = 0.0
+    busy: bool = False
+
+
+@dataclass(slots=True)
+class Lease:
+    """A slot held by one generation, and how many cells of the shared cache it may fill."""
+
+    slot: Slot
+    reuse: Reuse
+    shared: int
+    """How many tokens of the prompt are certainly in the cache."""
+    cells: int
+    ids: Sequence[int]
+    fed: int = 0
+    """How many tokens of the prompt have really been read into the slot."""
+
+
+def common(left: Sequence[int], right: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    length = min(len(left), len(right))
+    if list(left[:length]) == list(right[:length]):
+        return length
+    return next(place for place in range(length) if left[place] != right[place])
+
+
+def choose(free: Sequence[Slot], ids: Sequence[int], scope: str, public: Sequence[int]) -> tuple[Slot, Reuse, int]:
+    """The slot, how much of it may be reused, and how many of the prompt's tokens are then cached. Pure."""
+    known = common(ids, public)
+    if scope:
+        own = [(common(slot.ids, ids), slot.used_at, slot.id, slot) for slot in free if slot.scope == scope]
+        best = max(own, default=None, key=lambda found: found[:3])
+        if best is not None and best[0] > known:
+            return best[3], "own", best[0]
+    slot = min(free, key=lambda slot: (slot.scope != "", slot.used_at, slot.id))
+    holds_public = len(public) > 0 and common(slot.ids, public) == len(public)
+    if holds_public and list(slot.ids) == list(public):
+        return slot, "own", known
+    if holds_public and known >= WORTH_CUTTING:
+        return slot, "public", known
+    return slot, "none", 0
+
+
+@dataclass(slots=True)
+class _Waiter:
+    ids: Sequence[int]
+    scope: str
+    cells: int
+    granted: asyncio.Future[Lease] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class SlotPool:
+    """Hands out slots and cache cells, first come first served."""
+
+    def __init__(self, slots: int, cells: int) -> None:
+        self.slots = [Slot(place) for place in range(slots)]
+        self.public: Sequence[int] = ()
+        self._cells = cells
+        self._used = 0
+        self._waiters: deque[_Waiter] = deque()
+
+    @property
+    def free(self) -> int:
+        """How many slots are idle."""
+        return sum(not slot.busy for slot in self.slots)
+
+    def warmed(self, public: Sequence[int]) -> None:
+        """Every slot now holds exactly the public prefix."""
+        self.public = public
+        for slot in self.slots:
+            slot.ids = tuple(public)
+
+    async def acquire(self, ids: Sequence[int], scope: str, cells: int) -> Lease:
+        """Wait for a slot and `cells` cells of cache."""
+        waiter = _Waiter(ids, scope, min(cells, self._cells))
+        self._waiters.append(waiter)
+        self._grant()
+        try:
+            return await waiter.granted
+        except asyncio.CancelledError:
+            if waiter.granted.done() and not waiter.granted.cancelled():
+                self.release(waiter.granted.result())
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
+            raise
+
+    def grow(self, lease: Lease, cells: int) -> bool:
+        """Let `lease` fill `cells` more cells; False when the cache has none left."""
+        if self._used + cells > self._cells:
+            return False
+        self._used += cells
+        lease.cells += cells
+        return True
+
+    def release(self, lease: Lease) -> None:
+        """Give slot and cells back."""
+        self._used -= lease.cells
+        lease.slot.busy = False
+        lease.slot.ids = lease.ids[: lease.fed]
+        lease.slot.used_at = time.monotonic()
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiters:
+            waiter = self._waiters[0]
+            free = [slot for slot in self.slots if not slot.busy]
+            if not free or self._used + waiter.cells > self._cells:
+                return
+            self._waiters.popleft()
+            if waiter.granted.cancelled():
+                continue
+            slot, reuse, shared = choose(free, waiter.ids, waiter.scope, self.public)
+            slot.busy, slot.scope = True, waiter.scope
+            self._used += waiter.cells
+            waiter.granted.set_result(Lease(slot, reuse, shared, waiter.cells, waiter.ids))
+
+
+class Turns:
+    """Prompts are read in slices, each in its turn: a one-line prompt never waits for a long one."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def contended(self) -> bool:
+        """True while another prompt waits for its turn."""
+        return self._waiting > 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the turn; asyncio's lock is first come first served."""
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._lock.release()
