@@ -78,7 +78,6 @@ async def content(exchange: Exchange) -> None:
         raise NotFound(f"The content of {blob.id} is lost.", param="file_id") from None
     response = FileResponse(path, media_type=blob.media_type, filename=blob.name, stat_result=status)
     response.headers["x-content-type-options"] = "nosniff"
-    response.raw_headers.extend(exchange.extra_headers)
     await response(exchange.scope, exchange.receive, exchange.send)
 
 
