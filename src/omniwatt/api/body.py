@@ -35,7 +35,7 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: in
     """The whole body. Raises TooLarge past the limit, BadInput past READ_LIMIT_S, Cancelled when the client left."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit_bytes:
-        await _drain(receive, limit_bytes)
+        await drain(receive, limit_bytes)
         raise TooLarge(f"The body has {int(announced)} bytes; at most {limit_bytes} are taken here.")
     try:
         async with asyncio.timeout(READ_LIMIT_S):
@@ -54,14 +54,15 @@ async def _pieces(receive: Receive, limit_bytes: int) -> bytes:
         piece: bytes = message.get("body", b"")
         size_bytes += len(piece)
         if size_bytes > limit_bytes:
-            await _drain(receive, limit_bytes)
+            await drain(receive, limit_bytes)
             raise TooLarge(f"The body has more than the {limit_bytes} bytes that are taken here.")
         if not message.get("more_body", False):
             return b"".join([*pieces, piece]) if pieces else piece
         pieces.append(piece)
 
 
-async def _drain(receive: Receive, limit_bytes: int) -> None:
+async def drain(receive: Receive, limit_bytes: int) -> None:
+    """Read on for a while and forget it: a sender that is cut off may never read why."""
     try:
         async with asyncio.timeout(DRAIN_LIMIT_S):
             while limit_bytes > 0:

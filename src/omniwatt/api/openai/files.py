@@ -7,12 +7,13 @@ import msgspec
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from omniwatt.api.body import drain
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.openai import pages
 from omniwatt.api.openai.upload import FIELD_LIMIT_BYTES, Head, multipart
 from omniwatt.api.parts import Parts
 from omniwatt.blobs import Blob, Draft
-from omniwatt.contract.error import BadInput, NotFound
+from omniwatt.contract.error import BadInput, NotFound, TooLarge
 from omniwatt.contract.job import Caller
 from omniwatt.contract.request import MediaPart, Message
 
@@ -31,9 +32,12 @@ async def create(exchange: Exchange) -> None:
     """Store an upload while it arrives."""
     blobs, server = exchange.parts.blobs, exchange.parts.settings.server
     fields: dict[str, bytes] = {}
-    head: Head | None = None
     with blobs.draft(exchange.caller.project, server.max_upload_bytes) as draft:
-        head = await _receive(exchange, draft, fields)
+        try:
+            head = await _receive(exchange, draft, fields)
+        except TooLarge:
+            await drain(exchange.receive, server.max_upload_bytes)
+            raise
         purpose = _purpose(fields)
         expires_after_s = _expires_after(fields, purpose)
         if head is None:
