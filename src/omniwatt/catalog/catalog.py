@@ -68,6 +68,10 @@ class Catalog:
             problems += missing_secrets(settings.upstream)
         return cls(settings, cards, tuple(problems))
 
+    def reload(self, settings: Settings) -> None:
+        """Take up settings and cards as they are now, at once for every holder. Raises CatalogError, changing nothing."""
+        self.__dict__ = Catalog.open(settings).__dict__
+
     def cards(self) -> list[Card]:
         """Every card there is, present or not, hidden ones too."""
         return list(self._cards.values())

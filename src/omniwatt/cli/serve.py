@@ -11,17 +11,21 @@ import click
 import msgspec
 
 from omniwatt import __version__, logs
+from omniwatt.catalog.error import CatalogError
 from omniwatt.cli import home
 from omniwatt.cli.common import config_file, config_option, console, load, short
+from omniwatt.contract.error import ModelNotFound
 from omniwatt.settings import Settings
 
 if TYPE_CHECKING:
     from omniwatt.api.parts import Parts
+    from omniwatt.catalog.catalog import Catalog
     from omniwatt.cli.listen import Listener
 
 log = logs.get_logger("omniwatt.serve")
 
-RESTART_ONLY = "a change of host, port, state folder or storage needs a restart"
+RESTART_ONLY = "any other setting needs a restart"
+UPSTREAM = "upstream"
 
 
 @click.command(
@@ -90,7 +94,10 @@ def run(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> None:
     sock = bind(settings.server.host, settings.server.port)
     settings = _with_port(settings, sock.getsockname()[1])
     with sock, home.only_server(settings.home, url_of(settings)):
-        uvloop.run(_serve(settings, sock, partial(load, file, flags)))
+        try:
+            uvloop.run(_serve(settings, sock, partial(load, file, flags)))
+        except CatalogError as error:
+            raise click.ClickException(str(error)) from error
 
 
 async def _serve(settings: Settings, sock: Any, reread: partial[Settings]) -> None:
@@ -171,35 +178,44 @@ async def _greet(parts: "Parts") -> None:
 
 def _models(parts: "Parts") -> list[str]:
     served = parts.catalog.served()
-    if not any(parts.catalog.present(card) and card.artifacts for card in served):
-        served_names = ", ".join(card.name for card in served)
-        return [f"  models   {served_names}", "  [yellow]no model is on disk yet: omniwatt pull[/yellow]"]
+    if not served:
+        return ["  [yellow]no model is on disk yet: omniwatt pull[/yellow]"]
+    default = parts.catalog.default()
     lines = []
     for card in served:
-        present = parts.catalog.present(card)
-        state = ("loads now" if card.name == parts.settings.models.default else "loads on first use") if present else ""
+        state = "loads on first use"
         if parts.pool.loaded(card.name):
             state = "ready"
-        lines.append(f"  {card.name:32} [dim]{', '.join(card.capabilities)}; {state or 'not on disk'}[/dim]")
-    aliases = parts.catalog.aliases()
-    lines.append(f"  [dim]and {len(aliases)} names that clients know, such as gpt-4 and gpt-4o-mini[/dim]")
-    return lines
+        elif parts.settings.models.preload and default and card.name == default.name:
+            state = "loading now"
+        lines.append(f"  {card.name:30} [dim]{' '.join(card.capabilities)}; {state}[/dim]")
+    names = [name for name in parts.catalog.aliases() if name not in ("default", "fast", "embed")]
+    if names:
+        shown = ", ".join(names[:3])
+        lines.append(f"  [dim]{'and as':30} {shown} and {max(0, len(names) - 3)} more names that clients use[/dim]")
+    return lines + [f"  [yellow]{problem}[/yellow]" for problem in parts.catalog.problems]
 
 
 async def _reload(parts: "Parts", network: "Listener", reread: partial[Settings]) -> None:
-    """What SIGHUP changes without a restart: the TLS certificate, the log level and the cards."""
+    """What SIGHUP changes without a restart: models, aliases, cards and relays, the log level, the TLS certificate."""
     try:
         settings = reread()
-    except click.ClickException as error:
-        log.error("settings not reloaded: %s", error.message)
+        relay = _relay(parts.catalog)
+        await asyncio.to_thread(parts.catalog.reload, settings)
+        if settings.server.tls_certificate and network.config.ssl is not None:
+            network.config.ssl.load_cert_chain(settings.server.tls_certificate, settings.server.tls_key or None)
+    except (click.ClickException, CatalogError, OSError) as error:
+        log.error("not reloaded: %s", error.message if isinstance(error, click.ClickException) else error)
         return
-    context = network.config.ssl
-    if context is not None and settings.server.tls_certificate:
-        try:
-            await asyncio.to_thread(
-                context.load_cert_chain, settings.server.tls_certificate, settings.server.tls_key or None
-            )
-        except OSError as error:
-            log.error("TLS certificate not reloaded: %s", error)
     logs.set_level(settings.log.level)
-    log.warning("settings reloaded; %s", RESTART_ONLY)
+    if relay is not None and _relay(parts.catalog) != relay:
+        await parts.pool.unload(UPSTREAM)
+    log.warning("reloaded: models, aliases, cards, relays, log level, TLS certificate; %s", RESTART_ONLY)
+
+
+def _relay(catalog: "Catalog") -> object:
+    """What the relaying engine was told, to see whether it must be told anew."""
+    try:
+        return catalog.spec(UPSTREAM)
+    except ModelNotFound:
+        return None

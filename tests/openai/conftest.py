@@ -1,0 +1,56 @@
+"""Live servers for the client's-eye tests: echo for shapes, the fast and the default model for words."""
+
+from collections.abc import Iterator
+
+import pytest
+from openai import OpenAI
+
+from tests.served import Served, served, share_models
+
+
+@pytest.fixture(scope="session")
+def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The echo engine alone, under every name a client may use."""
+    home = tmp_path_factory.mktemp("echo")
+    (home / "omniwatt.toml").write_text('[models]\nserve = ["echo"]\ndefault = "echo"\nfast = "echo"\nembed = "echo"\n')
+    with served(home, "--log-level", "warning") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The 0.5B under every chat alias."""
+    home = share_models(tmp_path_factory.mktemp("fast"))
+    with served(home, "--models", "fast,embed", "--log-level", "warning", ready="/readyz") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def default_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The default model, the 1.5B."""
+    home = share_models(tmp_path_factory.mktemp("default"))
+    with served(home, "--models", "default", "--log-level", "warning", ready="/readyz") as server:
+        yield server
+
+
+def client_of(server: Served) -> OpenAI:
+    """The official client, without its retries: a test wants to see the first answer."""
+    return OpenAI(base_url=server.url + "/v1", api_key=server.key, max_retries=0, timeout=100.0)
+
+
+@pytest.fixture
+def fast_client(fast_server: Served) -> Iterator[OpenAI]:
+    with client_of(fast_server) as client:
+        yield client
+
+
+@pytest.fixture
+def default_client(default_server: Served) -> Iterator[OpenAI]:
+    with client_of(default_server) as client:
+        yield client
+
+
+@pytest.fixture
+def echo_client(echo_server: Served) -> Iterator[OpenAI]:
+    with client_of(echo_server) as client:
+        yield client
