@@ -49,6 +49,7 @@ class Call:
         self._outbox: deque[tuple[int, int, bytes | memoryview]] = deque()
         self.queued = False
         self._announced = not mine
+        self._opened = mine
         self._credit = WINDOW
         self._drained: list[asyncio.Future[None]] = []
         self._finished = False
@@ -192,6 +193,8 @@ class Call:
     def take(self, kind: int, flags: int, payload: bytes) -> None:
         """One frame of this call has arrived. Raises WireError."""
         if kind in (OPEN, DATA):
+            if (kind == OPEN) is self._opened:
+                raise WireError("a call opened twice" if self._opened else "data before the call was open")
             self._take_part(kind, flags, payload)
         elif kind == FINISH:
             self._no_more_input = True
@@ -267,6 +270,7 @@ class Call:
         message = payload if len(self._parts) == 1 else b"".join(self._parts)
         self._parts, self._parts_bytes = [], 0
         if kind == OPEN:
+            self._opened = True
             self.request = message
             self._connection.serve(self)
             return

@@ -30,7 +30,7 @@ from omniwatt.contract.protocol import Engine
 from omniwatt.engines import registry
 from omniwatt.workers.call import Call
 from omniwatt.workers.verbs import HostStats, Load, Report, Run, Stats, decode_chunk, decode_verb, encode
-from omniwatt.workers.wire import Connection
+from omniwatt.workers.wire import over_socket
 
 CLOSE_GRACE_S = 4.0
 _PR_SET_PDEATHSIG = 1
@@ -215,10 +215,7 @@ async def _main(fd: int) -> None:
     host = Host()
     stream = socket.socket(fileno=fd)
     stream.set_inheritable(False)
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_unix_connection(
-        lambda: Connection(host.serve, first=False, peer="gateway"), sock=stream
-    )
+    connection = await over_socket(stream, host.serve, first=False, peer="gateway")
     await asyncio.shield(connection.closed)
     await host.close()
 

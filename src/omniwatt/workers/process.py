@@ -32,7 +32,7 @@ from omniwatt.workers.verbs import (
     decode_stats,
     encode,
 )
-from omniwatt.workers.wire import Connection
+from omniwatt.workers.wire import Connection, over_socket
 
 STOP_GRACE_S = 5.0
 CANCEL_WAIT_S = 1.0
@@ -75,10 +75,7 @@ class HostProcess:
             raise EngineFailed(f"No process could be started for {name}: {error.strerror}.") from error
         finally:
             theirs.close()
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_unix_connection(
-            lambda: Connection(first=True, peer=f"{name} engine"), sock=ours
-        )
+        connection = await over_socket(ours, first=True, peer=f"{name} engine")
         return cls(name, child, connection)
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:

@@ -7,6 +7,8 @@ DATA costs credit: a side may have WINDOW bytes under way that the other has not
 """
 
 import asyncio
+import socket
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -233,3 +235,29 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self.connection_lost(error)
+
+
+async def over_socket(stream: socket.socket, handler: Handler = _refuse, *, first: bool, peer: str) -> Connection:
+    """A connection over one end of a Unix socket pair."""
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_unix_connection(lambda: Connection(handler, first=first, peer=peer), sock=stream)
+    return connection
+
+
+async def dial(
+    host: str, port: int, tls: ssl.SSLContext, handler: Handler = _refuse, peer: str = "engine"
+) -> Connection:
+    """Connect to another machine. `tls` must hold our own certificate: both sides prove who they are."""
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(
+        lambda: Connection(handler, first=True, peer=peer), host, port, ssl=tls, server_hostname=host
+    )
+    return connection
+
+
+async def listen(handler: Handler, host: str, port: int, tls: ssl.SSLContext) -> asyncio.Server:
+    """Serve other machines. `tls` must require their certificate."""
+    if tls.verify_mode is not ssl.CERT_REQUIRED:
+        raise ValueError("the TLS context must require the client's certificate")
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Connection(handler, first=False, peer="gateway"), host, port, ssl=tls)
