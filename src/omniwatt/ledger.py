@@ -79,10 +79,10 @@ class Entry:
         "_gaps_s",
         "_granted",
         "_last",
-        "_progress",
         "_request",
         "_start",
         "_tokens",
+        "_tokens_read",
         "details",
         "number",
         "plan",
@@ -100,7 +100,7 @@ class Entry:
         self._first = 0.0
         self._last = 0.0
         self._tokens = 0
-        self._progress: Progress | None = None
+        self._tokens_read = 0
         self._gaps: list[int] | None = None
         self._gaps_s = 0.0
         self._finished: Finished | None = None
@@ -121,7 +121,7 @@ class Entry:
             self._finished = event  # type: ignore[assignment]
             return
         elif kind is Progress:
-            self._progress = event  # type: ignore[assignment]
+            self._read(event)  # type: ignore[arg-type]
             return
         elif kind is not Data and kind is not Vector:
             return
@@ -136,6 +136,11 @@ class Entry:
             self._first = now
         self._last = now
 
+    def _read(self, progress: Progress) -> None:
+        """Of a prompt whose reading is broken off, what was read is billed: the most that the engine spoke of."""
+        if progress.unit == "tokens":
+            self._tokens_read = max(self._tokens_read, int(progress.done))
+
     @property
     def age_s(self) -> float:
         """Seconds since it came in."""
@@ -146,7 +151,7 @@ class Entry:
         """What is to be billed: exact once the engine has finished; before that, what it has produced and read."""
         if self._finished is not None:
             return self._finished.usage
-        return Usage(prompt_tokens=_tokens_read(self._progress), completion_tokens=self._tokens)
+        return Usage(prompt_tokens=self._tokens_read, completion_tokens=self._tokens)
 
     def record(self, state: State, error: BaseException | None = None, status: int | None = None) -> Record:
         """All that is known now."""
@@ -349,8 +354,3 @@ def _code(error: BaseException | None) -> str | None:
     if isinstance(error, Exception):
         return Internal.default_code
     return Cancelled.default_code
-
-
-def _tokens_read(progress: Progress | None) -> int:
-    """Of a prompt whose reading was broken off, what the engine said that it had read."""
-    return int(progress.done) if progress is not None and progress.unit == "tokens" else 0

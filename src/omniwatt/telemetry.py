@@ -20,8 +20,10 @@ OPERATIONS = {"chat": "chat", "complete": "text_completion", "embed": "embedding
 class Telemetry:
     """An Observer that makes each ended request a span; spans leave in batches, from a thread of their own."""
 
-    def __init__(self, tracer: Any, stop: Callable[[], None]) -> None:
+    def __init__(self, tracer: Any, stop: Callable[[], None], kind: Any = None) -> None:
+        """`kind` is OpenTelemetry's kind of a span that answers a request."""
         self._tracer = tracer
+        self._kind = kind
         self._stop = stop
 
     @classmethod
@@ -31,6 +33,7 @@ class Telemetry:
             exporter = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
             resources = import_module("opentelemetry.sdk.resources")
             sdk = import_module("opentelemetry.sdk.trace")
+            trace = import_module("opentelemetry.trace")
             batches = import_module("opentelemetry.sdk.trace.export")
         except ImportError as error:
             raise TelemetryError(
@@ -40,7 +43,7 @@ class Telemetry:
         url = endpoint if endpoint.endswith("/v1/traces") else endpoint.rstrip("/") + "/v1/traces"
         provider = sdk.TracerProvider(resource=resources.Resource.create({"service.name": "omniwatt"}))
         provider.add_span_processor(batches.BatchSpanProcessor(exporter.OTLPSpanExporter(endpoint=url)))
-        return cls(provider.get_tracer("omniwatt"), provider.shutdown)
+        return cls(provider.get_tracer("omniwatt"), provider.shutdown, trace.SpanKind.SERVER)
 
     def opened(self) -> None:
         """A span is made when its request has ended."""
@@ -50,7 +53,10 @@ class Telemetry:
         start_ns = int(record.time * 1e9)
         operation = OPERATIONS.get(record.capability, record.capability)
         span = self._tracer.start_span(
-            f"{operation} {record.card}".rstrip(), start_time=start_ns, attributes=attributes(record, operation)
+            f"{operation} {record.card}".rstrip(),
+            kind=self._kind,
+            start_time=start_ns,
+            attributes=attributes(record, operation),
         )
         if record.first_token_s is not None:
             span.add_event("first token", timestamp=start_ns + int(record.first_token_s * 1e9))
