@@ -39,7 +39,7 @@ TABLE: dict[type[OmniwattError], Row] = {
     e.NotFound: Row(404, INVALID),
     e.ModelNotFound: Row(404, INVALID),
     e.Conflict: Row(409, INVALID, should_retry=False),
-    e.RateLimited: Row(429, "rate_limit_error", should_retry=True, retry_after_s=1.0),
+    e.RateLimited: Row(429, "rate_limit_error", should_retry=True),
     e.QuotaExceeded: Row(429, "insufficient_quota", should_retry=False),
     e.Overloaded: Row(503, SERVER, should_retry=True, retry_after_s=0.5),
     e.ModelLoading: Row(503, SERVER, should_retry=True, retry_after_s=2.0),
@@ -90,7 +90,10 @@ def headers(error: OmniwattError) -> list[Header]:
     """Retry and authentication headers; `retry-after` is whole seconds, `retry-after-ms` exact."""
     entry = row(error)
     found: list[Header] = []
-    if entry.should_retry is not None:
+    if isinstance(error, e.RateLimited) and error.retry_after_s is None:
+        # More than the whole limit was asked for: waiting does not help.
+        found.append((b"x-should-retry", b"false"))
+    elif entry.should_retry is not None:
         found.append((b"x-should-retry", b"true" if entry.should_retry else b"false"))
     wait_s = error.retry_after_s if error.retry_after_s is not None else entry.retry_after_s
     if wait_s is not None:
@@ -100,6 +103,18 @@ def headers(error: OmniwattError) -> list[Header]:
         found.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, e.TooLarge) or error.code == "request_timeout":
         found.append((b"connection", b"close"))
+    return found
+
+
+def rate_limits(error: OmniwattError) -> dict[str, Any]:
+    """The limit a 429 met, in the words of `Started.rate_limits`; empty for other errors."""
+    kind = error.details.get("limit")
+    if not isinstance(error, e.RateLimited) or kind not in TYPE_BY_LIMIT:
+        return {}
+    maximum = error.details.get("maximum", 0)
+    found = {f"limit_{kind}": maximum, f"remaining_{kind}": max(0, maximum - error.details.get("used", 0))}
+    if error.retry_after_s is not None:
+        found[f"reset_{kind}_s"] = error.retry_after_s
     return found
 
 

@@ -9,7 +9,7 @@ from omniwatt.api import errors, stream
 from omniwatt.api.exchange import Exchange
 from omniwatt.api.parts import Parts
 from omniwatt.auth import Keys
-from omniwatt.contract.error import BadInput, Cancelled, NotFound, OmniwattError, WrongMediaType
+from omniwatt.contract.error import BadInput, NotFound, OmniwattError, WrongMediaType
 from omniwatt.contract.job import Caller
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -52,15 +52,13 @@ class ErrorBoundary:
         except HTTPException as error:
             exchange.extra_headers += [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
             await _answer(exchange, of_http(error, scope), error.status_code)
-        except Exception as error:
-            if exchange.answering:
-                if isinstance(error, Cancelled):
-                    return
-                errors.from_exception(error, exchange.request_id)
-                raise
+        except Exception as error:  # noqa: BLE001 - the last place where a fault can become an answer
             fault = errors.from_exception(error, exchange.request_id)
+            if exchange.answering:
+                # Too late to say it: the server closes the connection, which the client sees as a broken answer.
+                return
             exchange.extra_headers += errors.headers(fault)
-            exchange.extra_headers += stream.rate_limit_headers(fault.details.get("rate_limits", {}))
+            exchange.extra_headers += stream.rate_limit_headers(errors.rate_limits(fault))
             await _answer(exchange, fault, errors.row(fault).status)
 
 

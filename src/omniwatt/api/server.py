@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from omniwatt.api import admin, openapi
 from omniwatt.api.guards import Guards
 from omniwatt.api.middleware import Authentication, ErrorBoundary, Exchanges
-from omniwatt.api.openai import chat, completions, embeddings, files, models
+from omniwatt.api.openai import chat, completions, embeddings, files, input_tokens, models, responses
 from omniwatt.api.parts import Parts
 
 ROUTES = list(
@@ -16,6 +16,8 @@ ROUTES = list(
         chat.routes,
         completions.routes,
         embeddings.routes,
+        input_tokens.routes,
+        responses.routes,
         models.routes,
         files.routes,
         openapi.routes,

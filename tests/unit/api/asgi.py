@@ -172,7 +172,7 @@ class Client:
             else:
                 answer.sent.append(message.get("body", b""))
                 answer.complete = not message.get("more_body", False)
-                if leave_after is not None and len(answer.sent) >= leave_after:
+                if leave_after and len(answer.sent) >= leave_after:
                     gone.set()
                     await asyncio.sleep(0)
 
@@ -202,3 +202,8 @@ class Client:
     async def chat(self, **fields: Any) -> Answer:
         body = {"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]} | fields
         return await self.post("/v1/chat/completions", body)
+
+    async def chat_leaving(self, leave_after: int, **fields: Any) -> Answer:
+        """A chat whose client leaves once so many body messages came; 0: soon, whatever came."""
+        body = {"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]} | fields
+        return await self.post("/v1/chat/completions", body, leave_after=leave_after)

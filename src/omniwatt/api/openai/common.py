@@ -3,13 +3,15 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from omniwatt import __version__
 from omniwatt.api.exchange import Exchange
 from omniwatt.api.fields import Field, Kind, Read, Table, boolean, integer, number, text, wrong_type
-from omniwatt.contract.error import BadInput, UnsupportedField
+from omniwatt.contract.error import BadInput, OmniwattError, UnsupportedField
 from omniwatt.contract.event import TokenLogprob, Usage
 from omniwatt.contract.request import Body, Capability, Request
 
@@ -147,7 +149,8 @@ def stream_options_kind() -> Kind:
         options = {name: item for name, item in value.items() if item is not None}
         for name, item in options.items():
             if name not in STREAM_OPTIONS_SCHEMA["properties"]:
-                raise BadInput(f"Unknown parameter: '{param}.{name[:100]}'.", param=param, code="unknown_parameter")
+                place = f"{param}.{name[:100]}"
+                raise BadInput(f"Unknown parameter: '{place}'.", param=place, code="unknown_parameter")
             flag.check(item, f"{param}.{name}")
         return options
 
@@ -212,6 +215,16 @@ def refuse_foreign_tokens(inputs: tuple[str | tuple[int, ...], ...], asked: str,
             f"`{card}` with its own token ids.",
             param=param,
         )
+
+
+@contextmanager
+def naming(params: Mapping[str, str]) -> Iterator[None]:
+    """Give an error raised inside the name this route has for the field at fault: engines know chat's names only."""
+    try:
+        yield
+    except OmniwattError as error:
+        error.param = params.get(error.param or "", error.param)
+        raise
 
 
 def usage(used: Usage) -> dict[str, Any]:

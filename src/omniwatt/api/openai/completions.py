@@ -61,10 +61,12 @@ async def create(exchange: Exchange) -> None:
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "complete", read.values["model"], body, read.recorded)
     head = {"id": "cmpl-" + request.id.removeprefix("req_"), "object": "text_completion", "created": common.now()}
-    if read.values.get("stream"):
-        await stream.streamed(exchange, request, CompletionChunks(head, body, options))
-        return
-    await exchange.reply_json(await stream.whole(exchange, request, lambda *run: completion(head, body, *run)))
+    with common.naming({"messages": "prompt"}):
+        if read.values.get("stream"):
+            await stream.streamed(exchange, request, CompletionChunks(head, body, options))
+            return
+        answer = await stream.whole(exchange, request, lambda *run: completion(head, body, *run))
+    await exchange.reply_json(answer)
 
 
 def parse(read: Read, *, raw: bool) -> CompleteBody:

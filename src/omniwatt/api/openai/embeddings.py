@@ -52,9 +52,9 @@ async def create(exchange: Exchange) -> None:
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "embed", read.values["model"], body, read.recorded)
     as_base64 = read.values.get("encoding_format") == "base64"
-    await exchange.reply_json(
-        await stream.whole(exchange, request, lambda *run: embeddings(len(body.inputs), as_base64, *run))
-    )
+    with common.naming({"messages": "input", "inputs": "input"}):
+        answer = await stream.whole(exchange, request, lambda *run: embeddings(len(body.inputs), as_base64, *run))
+    await exchange.reply_json(answer)
 
 
 def parse(read: Read) -> EmbedBody:

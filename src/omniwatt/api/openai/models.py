@@ -1,5 +1,6 @@
 """GET /v1/models and /v1/models/{id}: what is served, under its own names and under aliases."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.routing import Route
@@ -25,7 +26,7 @@ async def show(exchange: Exchange) -> None:
     found = visible(parts, caller).get(name)
     if found is None:
         resolved = parts.catalog.resolve(name)
-        if not allowed(caller, name, resolved.card.name):
+        if not allowed(caller, parts.catalog.aliases(), name, resolved.card.name):
             raise ModelNotFound(f"The model `{name}` does not exist or you do not have access to it.", param="model")
         found = describe(resolved.card, name, parts, root=resolved.upstream_model or resolved.card.name)
     await exchange.reply_json(found)
@@ -34,17 +35,18 @@ async def show(exchange: Exchange) -> None:
 def visible(parts: Parts, caller: Caller) -> dict[str, dict[str, Any]]:
     """Name -> model object of what is served, as far as the caller's key allows."""
     cards = {card.name: card for card in parts.catalog.served()}
-    found = {name: describe(card, name, parts) for name, card in cards.items() if allowed(caller, name, name)}
-    for alias, target in sorted(parts.catalog.aliases().items()):
-        if target in cards and alias not in found and allowed(caller, alias, target):
+    aliases = parts.catalog.aliases()
+    found = {name: describe(card, name, parts) for name, card in cards.items() if allowed(caller, aliases, name)}
+    for alias, target in sorted(aliases.items()):
+        if target in cards and alias not in found and allowed(caller, aliases, alias, target):
             found[alias] = describe(cards[target], alias, parts, root=target)
     return found
 
 
-def allowed(caller: Caller, *names: str) -> bool:
-    """Whether the caller's key may use a model known by any of these names."""
+def allowed(caller: Caller, aliases: Mapping[str, str], *names: str) -> bool:
+    """Whether the caller's key may use a model known by any of these names; in the key's list an alias is its card."""
     models = caller.limits.models
-    return models is None or any(name in models for name in names)
+    return models is None or any(name in models or name in {aliases.get(one) for one in models} for name in names)
 
 
 def describe(card: Card, name: str, parts: Parts, root: str | None = None) -> dict[str, Any]:

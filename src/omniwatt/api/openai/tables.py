@@ -1,10 +1,12 @@
 """Every route that reads a JSON body, with its table: what the documents are made from."""
 
 from omniwatt.api.fields import Table
-from omniwatt.api.openai import chat, completions, embeddings
+from omniwatt.api.openai import chat, completions, embeddings, responses_fields
 
 TABLES: dict[str, Table] = {
     "/v1/chat/completions": chat.FIELDS,
     "/v1/completions": completions.FIELDS,
     "/v1/embeddings": embeddings.FIELDS,
+    "/v1/responses": responses_fields.CREATE,
+    "/v1/responses/input_tokens": responses_fields.COUNT,
 }
