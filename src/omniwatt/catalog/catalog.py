@@ -69,7 +69,7 @@ class Catalog:
         return cls(settings, cards, tuple(problems))
 
     def reload(self, settings: Settings) -> None:
-        """Take up settings and cards as they are now, at once for every holder. Raises CatalogError, changing nothing."""
+        """Take up settings and cards as they are now, for every holder. Raises CatalogError, changing nothing."""
         self.__dict__ = Catalog.open(settings).__dict__
 
     def cards(self) -> list[Card]:

@@ -178,13 +178,21 @@ class _Pull:
         parallel = self._parallel(parts)
         share = -(-self._artifact.bytes // len(parts))
 
+        spoilt = threading.Event()
+
         def fetch(index: int) -> None:
             def grew(size: int) -> None:
                 # A client may keep its download twice, and unpacking begins at nothing: neither is for a user's eyes.
                 self._sizes[index] = max(self._sizes.get(index, 0), min(size, share))
                 self._tell_at_times(source)
 
-            self._fetcher.fetch(parts[index], targets[index], self._artifact.bytes, grew)
+            if spoilt.is_set():
+                return
+            try:
+                self._fetcher.fetch(parts[index], targets[index], self._artifact.bytes, grew)
+            except BaseException:
+                spoilt.set()
+                raise
             self._sizes[index] = targets[index].stat().st_size
 
         with ThreadPoolExecutor(min(parallel, len(todo)), thread_name_prefix="pull") as pool:

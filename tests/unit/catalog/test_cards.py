@@ -41,6 +41,13 @@ def test_the_default_model_has_the_known_hash_and_parts() -> None:
     )
 
 
+def test_every_model_that_can_be_fetched_is_listed_with_its_licence() -> None:
+    listed = (Path(__file__).parents[3] / "THIRD_PARTY.md").read_text(encoding="utf-8").splitlines()
+    for card in shipped().values():
+        rows = [line for line in listed if line.startswith(f"| `{card.name}`")]
+        assert not card.artifacts or (len(rows) == 1 and rows[0].endswith(f"| {card.licence} |")), card.name
+
+
 def test_every_alias_leads_somewhere() -> None:
     assert set(shipped_aliases().values()) <= {"default", "fast", "embed", *shipped()}
 
