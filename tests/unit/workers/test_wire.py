@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wires import pair, settled
 
 from omniwatt.contract.error import BadInput, Cancelled, EngineDied, EngineFailed, TooLarge
 from omniwatt.workers.call import FRAME_LIMIT, MESSAGE_LIMIT, WINDOW, Call
 from omniwatt.workers.wire import dial, listen
+from tests.unit.workers.wires import pair, settled
 
 quick = settings(max_examples=25, deadline=None)
 SIZES = st.one_of(

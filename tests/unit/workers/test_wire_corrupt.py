@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from wires import frame, raw, settled
 
 from omniwatt.workers.call import (
     CANCEL,
@@ -24,6 +23,7 @@ from omniwatt.workers.call import (
     Call,
     WireError,
 )
+from tests.unit.workers.wires import frame, raw, settled
 
 stopped: list[int] = []
 

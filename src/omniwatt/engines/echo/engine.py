@@ -103,7 +103,7 @@ class Echo:
 
     async def _embed(self, body: EmbedBody, ctx: Context) -> AsyncGenerator[Event]:
         plan, _ = script.read(self._options, "")
-        size = body.dimensions or plan.dimensions
+        size = plan.dimensions if body.dimensions is None else body.dimensions
         if not 1 <= size <= 4096:
             raise BadInput("dimensions must be between 1 and 4096.", param="dimensions")
         total = 0
