@@ -1,19 +1,22 @@
 """From a job's body to the answers to make: template, tokens, limits, sampling. Refuses here, before any event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from omniwatt.contract.error import BadInput, ContextTooLong, UnsupportedField
 from omniwatt.contract.job import Job
-from omniwatt.contract.request import ChatBody, CompleteBody, Message, Sampling, TextPart, Tool
-from omniwatt.engines.chat.choice import Choice, TextReader
+from omniwatt.contract.request import ChatBody, CompleteBody, Format, Message, Sampling, TextPart, Tool
+from omniwatt.engines.chat.choice import Choice, Reader, TextReader
 from omniwatt.engines.chat.decoder import Tally, Work
-from omniwatt.engines.chat.prompt import DEFAULT_FIM, conversation, functions
+from omniwatt.engines.chat.prompt import DEFAULT_FIM, conversation, functions, in_words
 from omniwatt.engines.chat.sampling import parameters
+from omniwatt.engines.chat.tools import OPEN, ToolReader, chosen, constraint, format_constraint
 from omniwatt.engines.llama_server import LlamaServer
 
+TEXT = Format()
 COMPLETE_MAX_TOKENS = 16
 """What OpenAI's completions route generates when nothing is said."""
 
@@ -26,19 +29,40 @@ class Builder:
         self._options = options
         self._window = window
         self._vocabulary = vocabulary
+        self._knows_tools = True
 
-    async def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+    async def look(self) -> None:
+        """See whether the model's template writes tool calls in the form we read."""
+        self._knows_tools = OPEN in str((await self._server.get("/props")).get("chat_template", ""))
+
+    async def chat_ids(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), answer: Format = TEXT
+    ) -> list[int]:
         """The whole prompt as tokens, template included."""
-        body: dict[str, Any] = {"messages": conversation(messages, str(self._options.get("system_prompt", "")))}
-        if tools:
+        turns = conversation(messages, str(self._options.get("system_prompt", "")), answer)
+        body: dict[str, Any] = {"messages": turns}
+        if tools and self._knows_tools:
             body["tools"] = functions(tools)
+        elif tools:
+            body["messages"] = in_words(turns, tools)
         rendered = await self._server.post("/apply-template", body)
         return await self._server.tokenize(rendered["prompt"])
 
     async def chat(self, job: Job, body: ChatBody) -> list[Choice]:
         """One choice for each of `n`."""
-        ids = await self.chat_ids(body.messages)
-        return self._choices(job, ids, body.sampling, "messages")
+        tools = chosen(body.tools, body.tool_choice)
+        forced = body.tool_choice not in ("auto", "none")
+        if tools:
+            bound = constraint(tools, forced=forced, parallel=body.parallel_tool_calls, answer=body.format)
+        else:
+            bound = format_constraint(body.format)
+        ids = await self.chat_ids(body.messages, tools, TEXT if forced and tools else body.format)
+        bare = not forced and body.format.kind == "text"
+
+        def reader() -> Reader:
+            return ToolReader(tools, bare=bare, parallel=body.parallel_tool_calls) if tools else TextReader()
+
+        return self._choices(job, ids, body.sampling, "messages", bound, reader)
 
     async def complete(self, job: Job, body: CompleteBody) -> list[list[Choice]]:
         """For each prompt its choices, `best_of` of them."""
@@ -50,7 +74,10 @@ class Builder:
         if body.echo and body.sampling.logprobs is not None:
             raise UnsupportedField("echo with logprobs: this engine has no log-probabilities of a prompt", param="echo")
         sampling = msgspec.structs.replace(sampling, n=max(sampling.n, body.best_of))
-        return [self._choices(job, await self._complete_ids(text, body), sampling, "prompt") for text in body.prompts]
+        return [
+            self._choices(job, await self._complete_ids(text, body), sampling, "prompt", {}, TextReader)
+            for text in body.prompts
+        ]
 
     async def _complete_ids(self, text: str | tuple[int, ...], body: CompleteBody) -> list[int]:
         if not isinstance(text, str):
@@ -74,19 +101,25 @@ class Builder:
         ends = await self._server.tokenize(before, False), await self._server.tokenize(after, False)
         return [*prefix, *ends[0], *suffix, *ends[1], *middle]
 
-    def _choices(self, job: Job, ids: Sequence[int], sampling: Sampling, param: str) -> list[Choice]:
+    def _choices(
+        self,
+        job: Job,
+        ids: Sequence[int],
+        sampling: Sampling,
+        param: str,
+        bound: dict[str, Any],
+        reader: Callable[[], Reader],
+    ) -> list[Choice]:
         if len(ids) + (sampling.max_tokens or 1) > self._window:
             raise ContextTooLong.of(len(ids), sampling.max_tokens, self._window, param)
         if not ids:
             raise BadInput("The prompt is empty", param=param)
         drawn = parameters(sampling, self._options.get("sampling", {}), self._vocabulary)
+        work = Work(ids, job.cache_scope, self._window, sampling.max_tokens, drawn, sampling.logprobs, bound)
         return [
-            Choice(index, self._work(job, ids, sampling, _reseeded(drawn, index)), sampling.stop, TextReader(), Tally())
+            Choice(index, replace(work, sampling=_reseeded(drawn, index)), sampling.stop, reader(), Tally())
             for index in range(sampling.n)
         ]
-
-    def _work(self, job: Job, ids: Sequence[int], sampling: Sampling, drawn: dict[str, Any]) -> Work:
-        return Work(ids, job.cache_scope, self._window, sampling.max_tokens, drawn, sampling.logprobs)
 
 
 def _reseeded(drawn: dict[str, Any], index: int) -> dict[str, Any]:

@@ -19,8 +19,10 @@ Delta = TextDelta | ToolCallDelta
 class Reader(Protocol):
     """Makes deltas of choice 0 out of the answer's text."""
 
-    called: bool
-    """True once a tool call has been read."""
+    @property
+    def called(self) -> bool:
+        """True once a tool call has been read."""
+        ...
 
     def feed(self, text: str) -> list[Delta]: ...
 

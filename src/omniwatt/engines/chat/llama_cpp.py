@@ -46,6 +46,7 @@ class LlamaCpp:
             size = better
             await self._open(spec, size, progress)
         self._builder = Builder(self._server, spec.options, window, vocabulary)
+        await self._builder.look()
         self._slots = SlotPool(slots, window)
         self._decoder = Decoder(self._server, self._slots, size)
         await self._warm()

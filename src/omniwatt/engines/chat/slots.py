@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Reuse = Literal["own", "public", "none"]
-"""`own`: all that is in the slot is the same tenant's; `public`: cut back to the public prefix first; `none`: start anew."""
+"""`own`: all in the slot is the same tenant's; `public`: cut back to the public prefix first; `none`: start anew."""
 
 WORTH_CUTTING = 8
 """Cutting back to the public prefix costs one token's work; below this many tokens saved it does not pay."""
