@@ -204,6 +204,20 @@ async def _progress_to(call: Call) -> AsyncIterator[Callable[[float], None]]:
         await asyncio.wait([sender])
 
 
+class _Lines(logging.Formatter):
+    """`LEVEL:logger:text`, on every line of a traceback too: the gateway reads the level from each."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = super().format(record).splitlines() or [""]
+        return "\n".join(f"{record.levelname}:{record.name}:{line}" for line in lines)
+
+
+def _log_lines() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
 def _die_with_parent(parent_pid: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
@@ -225,7 +239,7 @@ def main() -> None:
     fd, parent_pid = int(sys.argv[1]), int(sys.argv[2])
     _die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s")
+    _log_lines()
     try:
         uvloop.run(_main(fd))
     finally:

@@ -1,7 +1,6 @@
 """One supervised engine on this machine: load, run, restart with back-off, notice when it hangs, unload."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -79,6 +78,7 @@ class Worker:
         self._ticker = ticker
         self._prefixes = Prefixes()
         self._process: HostProcess | None = None
+        self._dying: list[HostProcess] = []
         self._loading: asyncio.Task[Loaded] | None = None
         self._heart: asyncio.Task[None] | None = None
         self._ready_at_s = 0.0
@@ -163,6 +163,7 @@ class Worker:
             log.error("engine %s (pid %d) ended: %s", self.id, self._process.pid, await self._process.reaped())
             self._process = None
         await asyncio.sleep(delay_s)
+        await self._bury()
         self.state = "loading"
         spec = self._spec()
         self._process = process = await HostProcess.start(self.group, self._folder)
@@ -172,6 +173,7 @@ class Worker:
         except BaseException:
             self._end_heart()
             self._process = None
+            self._dying.append(process)
             process.kill()
             raise
         self._ready(process, loaded)
@@ -248,5 +250,11 @@ class Worker:
         self.loaded = None
         if process is not None:
             self._ticker.leave(process)
-            with contextlib.suppress(asyncio.CancelledError):
-                await process.stop()
+            await process.stop()
+        await self._bury()
+
+    async def _bury(self) -> None:
+        """Wait until what was killed is really gone, with its memory."""
+        while self._dying:
+            await self._dying[0].reaped()
+            self._dying.pop(0)

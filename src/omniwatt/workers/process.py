@@ -36,6 +36,7 @@ from omniwatt.workers.wire import Connection, over_socket
 
 STOP_GRACE_S = 5.0
 CANCEL_WAIT_S = 1.0
+LOG_WAIT_S = 0.5
 LOG_LINE_LIMIT = 4000
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
@@ -60,9 +61,8 @@ class HostProcess:
         self._stopping = False
         self._stopped_at_s = 0.0
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._tasks = [asyncio.create_task(self._reap())]
-        if child.stdout is not None:
-            self._tasks.append(asyncio.create_task(_relay_log(child.stdout, name)))
+        self._log = asyncio.create_task(_relay_log(child.stdout, name)) if child.stdout else None
+        self._reaper = asyncio.create_task(self._reap())
 
     @classmethod
     async def start(cls, name: str, folder: Path) -> "HostProcess":
@@ -75,7 +75,12 @@ class HostProcess:
             raise EngineFailed(f"No process could be started for {name}: {error.strerror}.") from error
         finally:
             theirs.close()
-        connection = await over_socket(ours, first=True, peer=f"{name} engine")
+        try:
+            connection = await over_socket(ours, first=True, peer=f"{name} engine")
+        except BaseException:
+            child.kill()
+            child.communicate()
+            raise
         return cls(name, child, connection)
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
@@ -229,6 +234,8 @@ class HostProcess:
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             code = await asyncio.to_thread(self._child.wait)
+        if self._log is not None:
+            await asyncio.wait([self._log], timeout=LOG_WAIT_S)
         if not self.gone.done():
             self.gone.set_result(f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}")
 
@@ -291,8 +298,9 @@ async def _relay_log(stream: IO[bytes], name: str) -> None:
     with contextlib.closing(transport):
         while line := await _line(reader):
             text = line.decode("utf-8", "replace").rstrip()
-            level = _LEVELS.get(text.partition(":")[0], logging.INFO)
-            log.log(level, "%s", text)
+            word, _, rest = text.partition(":")
+            level = _LEVELS.get(word)
+            log.log(level or logging.INFO, "%s", rest if level else text)
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
