@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from omniwatt.contract.error import BadInput, Cancelled, TooLarge, WrongMediaType
 
-READ_LIMIT_S = 120.0
-"""A body that has not arrived by then is given up."""
+T = TypeVar("T")
+
+READ_LIMIT_S = 60.0
+"""A body whose first bytes, or whose rest, take longer than this is given up."""
 DRAIN_LIMIT_S = 2.0
 """How long a refused body is read on, so that its sender gets to see the refusal."""
 DEPTH_LIMIT = 64
@@ -37,18 +39,38 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: in
     if announced.isdigit() and int(announced) > limit_bytes:
         await drain(receive, limit_bytes)
         raise TooLarge(f"The body has {int(announced)} bytes; at most {limit_bytes} are taken here.")
+    message = await _within(READ_LIMIT_S, receive())
+    if not message.get("more_body", True) and len(message.get("body", b"")) <= limit_bytes:
+        return bytes(message.get("body", b""))
+    return await _within(READ_LIMIT_S, _pieces(receive, limit_bytes, message))
+
+
+async def _within(limit_s: float, work: Awaitable[T]) -> T:
+    """`asyncio.timeout` in a fraction of its time: every request passes here."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a body is read from within a task")
+    late: list[bool] = []
+
+    def give_up() -> None:
+        late.append(True)
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(limit_s, give_up)
     try:
-        async with asyncio.timeout(READ_LIMIT_S):
-            return await _pieces(receive, limit_bytes)
-    except TimeoutError as error:
-        raise BadInput(f"The body did not arrive within {READ_LIMIT_S:.0f} seconds.", code="request_timeout") from error
+        return await work
+    except asyncio.CancelledError:
+        if late and task.uncancel() == 0:
+            raise BadInput(f"The body did not arrive within {limit_s:.0f} seconds.", code="request_timeout") from None
+        raise
+    finally:
+        timer.cancel()
 
 
-async def _pieces(receive: Receive, limit_bytes: int) -> bytes:
+async def _pieces(receive: Receive, limit_bytes: int, message: Message) -> bytes:
     pieces: list[bytes] = []
     size_bytes = 0
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise Cancelled("The client left before its body was complete.")
         piece: bytes = message.get("body", b"")
@@ -59,6 +81,7 @@ async def _pieces(receive: Receive, limit_bytes: int) -> bytes:
         if not message.get("more_body", False):
             return b"".join([*pieces, piece]) if pieces else piece
         pieces.append(piece)
+        message = await receive()
 
 
 async def drain(receive: Receive, limit_bytes: int) -> None:

@@ -16,6 +16,7 @@ from omniwatt.contract.error import Cancelled
 from omniwatt.contract.job import Caller
 
 JSON = b"application/json"
+WATCH_AFTER_S = 0.02
 
 
 class Exchange:
@@ -95,9 +96,12 @@ class Exchange:
 
 
 class ClientWatch:
-    """Cancels the task inside its block once the client has gone, and turns that into one Cancelled error."""
+    """Cancels the task inside its block once the client has gone, and turns that into one Cancelled error.
 
-    __slots__ = ("_gone", "_receive", "_task", "_watcher")
+    Begins after WATCH_AFTER_S: most small answers are out by then, and need no second task.
+    """
+
+    __slots__ = ("_begin", "_gone", "_receive", "_task", "_watcher")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -108,7 +112,8 @@ class ClientWatch:
         if task is None:
             raise RuntimeError("a client is watched from within a task")
         self._task = task
-        self._watcher = asyncio.create_task(self._watch())
+        self._watcher: asyncio.Task[None] | None = None
+        self._begin = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
         return self
 
     def give_up(self) -> None:
@@ -118,9 +123,14 @@ class ClientWatch:
             self._task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._watcher.cancel()
+        self._begin.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         if self._gone and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise Cancelled("The client left before the answer was complete.")
+
+    def _start(self) -> None:
+        self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

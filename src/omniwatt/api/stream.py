@@ -29,6 +29,12 @@ STALL_TICKS = 6
 SSE = b"text/event-stream; charset=utf-8"
 SSE_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
+LIMIT_HEADERS = tuple(
+    (key.format(kind), f"x-ratelimit-{what}-{kind}".encode())
+    for kind in ("requests", "tokens")
+    for what, key in (("limit", "limit_{}"), ("remaining", "remaining_{}"), ("reset", "reset_{}_s"))
+)
+
 encode_json = msgspec.json.Encoder().encode
 
 
@@ -185,15 +191,13 @@ class Pinger:
 
 def rate_limit_headers(limits: dict[str, Any]) -> list[Header]:
     """`x-ratelimit-*` from what Started says of the caller's limits; absent ones are left out."""
+    if not limits:
+        return []
     found: list[Header] = []
-    for kind in ("requests", "tokens"):
-        for what in ("limit", "remaining"):
-            value = limits.get(f"{what}_{kind}")
-            if value is not None:
-                found.append((f"x-ratelimit-{what}-{kind}".encode(), str(int(value)).encode()))
-        reset_s = limits.get(f"reset_{kind}_s")
-        if reset_s is not None:
-            found.append((f"x-ratelimit-reset-{kind}".encode(), duration(reset_s).encode()))
+    for key, name in LIMIT_HEADERS:
+        value = limits.get(key)
+        if value is not None:
+            found.append((name, duration(value).encode() if key.endswith("_s") else b"%d" % value))
     return found
 
 

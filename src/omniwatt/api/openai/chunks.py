@@ -1,13 +1,13 @@
 """Chat answers on the wire: one body, or chunks written from prepared pieces (this runs once a token)."""
 
 import secrets
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from omniwatt.api.openai import common
 from omniwatt.api.stream import DONE, encode_json, sse
 from omniwatt.contract.event import ChoiceEnd, Event, Finished, Started, TextDelta, ToolCallDelta
 
+SHOWN = (TextDelta, ToolCallDelta, ChoiceEnd)
 PAD_TO_CHARS = 32
 """With obfuscation every delta is padded to a multiple of this, so that its size says little about the token."""
 
@@ -21,40 +21,40 @@ class ChatAnswer(NamedTuple):
     functions: bool
 
 
-@dataclass(slots=True)
 class _Choice:
     """One choice while its pieces come in."""
 
-    text: list[str] = field(default_factory=list)
-    refusal: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    reason: str = "stop"
+    __slots__ = ("calls", "logprobs", "reason", "said")
+
+    def __init__(self) -> None:
+        self.said: dict[str, list[str]] = {}
+        self.logprobs: list[dict[str, Any]] = []
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.reason = "stop"
 
     def see(self, event: Event) -> None:
-        match event:
-            case TextDelta():
-                getattr(self, _PLACE[event.kind]).append(event.text)
+        if type(event) is TextDelta:
+            self.said.setdefault(event.kind, []).append(event.text)
+            if event.logprobs:
                 self.logprobs += [common.logprob(one) for one in event.logprobs]
-            case ToolCallDelta():
-                call = self.calls.setdefault(event.call, {"id": event.id, "name": event.name, "arguments": []})
-                call["arguments"].append(event.arguments)
-            case ChoiceEnd():
-                self.reason = event.reason
-            case _:
-                pass
+        elif type(event) is ToolCallDelta:
+            call = self.calls.setdefault(event.call, {"id": event.id, "name": event.name, "arguments": []})
+            call["arguments"].append(event.arguments)
+        elif type(event) is ChoiceEnd:
+            self.reason = event.reason
 
     def whole(self, index: int, answer: ChatAnswer) -> dict[str, Any]:
+        said = {kind: "".join(pieces) for kind, pieces in self.said.items()}
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": "".join(self.text) if self.text or not (self.calls or self.refusal) else None,
-            "refusal": "".join(self.refusal) or None,
+            "content": said.get("answer", None if self.calls or "refusal" in said else ""),
+            "refusal": said.get("refusal"),
             "annotations": [],
         }
-        if self.reasoning:
-            message["reasoning_content"] = "".join(self.reasoning)
-        message |= _calls(list(self.calls.values()), answer)
+        if "reasoning" in said:
+            message["reasoning_content"] = said["reasoning"]
+        if self.calls:
+            message |= _calls(list(self.calls.values()), answer)
         return {
             "index": index,
             "message": message,
@@ -63,14 +63,11 @@ class _Choice:
         }
 
 
-_PLACE = {"answer": "text", "refusal": "refusal", "reasoning": "reasoning"}
 _DELTA_KEY = {"answer": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
 
 
 def _calls(calls: list[dict[str, Any]], answer: ChatAnswer) -> dict[str, Any]:
     functions = [{"name": call["name"], "arguments": "".join(call["arguments"])} for call in calls]
-    if not functions:
-        return {}
     if answer.functions:
         return {"function_call": functions[0]}
     return {
@@ -89,8 +86,11 @@ def completion(answer: ChatAnswer, started: Started, events: list[Event], finish
     """The body of an answer that is not streamed."""
     choices: dict[int, _Choice] = {}
     for event in events:
-        if isinstance(event, TextDelta | ToolCallDelta | ChoiceEnd):
-            choices.setdefault(event.index, _Choice()).see(event)
+        if isinstance(event, SHOWN):
+            choice = choices.get(event.index)
+            if choice is None:
+                choice = choices[event.index] = _Choice()
+            choice.see(event)
     model = finished.model or started.model
     return {
         "id": answer.id,
