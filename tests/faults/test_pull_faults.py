@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from omniwatt.catalog.card import Artifact
 from omniwatt.catalog.child import Stopped, Watch, run
 from omniwatt.catalog.error import NoSpace, Unavailable, WrongHash
 from omniwatt.catalog.pull import PullEvent, pull
@@ -50,6 +51,12 @@ def test_with_everything_present_nothing_is_started_and_nothing_connected(
     events: list[PullEvent] = []
     pull(store, card(one), events.append)
     assert [(event.state, event.done_bytes) for event in events] == [("present", len(DATA))]
+
+
+def test_a_file_used_where_it_lay_that_is_gone(tmp_path: Path) -> None:
+    gone = Artifact(role="model", file="x.gguf", path=str(tmp_path / "x.gguf"))
+    with pytest.raises(Unavailable, match=r"there is no file .*x\.gguf"):
+        pull(Store(tmp_path / "home"), card(gone))
 
 
 def test_bytes_another_card_has_are_linked_not_fetched(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,15 @@ import pytest
 
 from omniwatt.catalog.bring import bring
 from omniwatt.catalog.catalog import Catalog
+from omniwatt.catalog.child import Stopped
 from omniwatt.catalog.error import SourceError, Unavailable, WrongHash
+from omniwatt.catalog.hub import CHUNK_BYTES
 from omniwatt.catalog.pull import PullEvent, pull
 from omniwatt.catalog.store import Store
 from tests.unit.catalog.making import artifact, card, gguf, llama, settings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-MODEL = gguf(llama(), (("w", (64, 64)),)) + bytes(range(256)) * 64
+MODEL = gguf(llama(), (("w", (64, 64)),)) + bytes(range(256)) * 2048
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
@@ -27,7 +30,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[list[str]] = []
+    sent: ClassVar[list[int]] = []
     etag: ClassVar[str] = ""
+    choke: ClassVar[bool] = False
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
@@ -46,13 +51,20 @@ class Hub(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.send_response(200)
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        self.send_response(206 if start else 200)
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{self.etag or hashlib.sha256(data).hexdigest()}"')
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(len(data) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.end_headers()
+        self.sent.append(len(data) - start if body else 0)
         if body:
-            self.wfile.write(data)
+            self.wfile.write(data[start : start + CHUNK_BYTES + 100 if self.choke else None])
+            self.close_connection = True
+            while self.choke:
+                time.sleep(0.01)
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -63,12 +75,14 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     class Fresh(Hub):
         files: ClassVar[dict[str, bytes]] = {}
         asked: ClassVar[list[str]] = []
+        sent: ClassVar[list[int]] = []
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fresh) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield Fresh
+        Fresh.choke = False
         server.shutdown()
         thread.join()
 
@@ -107,6 +121,23 @@ def test_a_hub_at_a_pinned_revision(hub: type[Hub], tmp_path: Path) -> None:
     pull(store, card(one))
     assert store.path(card(one), one).read_bytes() == MODEL
     assert all(f"/resolve/{COMMIT}/" in line for line in hub.asked)
+
+
+def test_a_hub_goes_on_where_a_stopped_pull_was(hub: type[Hub], tmp_path: Path) -> None:
+    hub.files["org/repo:m.bin"] = MODEL
+    one, store, stop = artifact(MODEL, f"hf:org/repo@{COMMIT}:m.bin"), Store(tmp_path), threading.Event()
+    hub.choke = True
+
+    def tell(event: PullEvent) -> None:
+        if event.done_bytes:
+            stop.set()
+
+    with pytest.raises(Stopped):
+        pull(store, card(one), tell, stop)
+    hub.choke = False
+    pull(store, card(one))
+    assert store.path(card(one), one).read_bytes() == MODEL
+    assert hub.sent[-1] == len(MODEL) - CHUNK_BYTES
 
 
 @pytest.mark.usefixtures("no_hub")

@@ -17,8 +17,8 @@ import msgspec
 
 from omniwatt.catalog import store as storing
 from omniwatt.catalog.card import Artifact, Card
-from omniwatt.catalog.cards import NAME, check
-from omniwatt.catalog.error import CatalogError, NoSpace, SourceError, WrongHash
+from omniwatt.catalog.cards import check, check_name
+from omniwatt.catalog.error import NoSpace, SourceError, WrongHash
 from omniwatt.catalog.fetch import Fetcher, from_os_error, scratch
 from omniwatt.catalog.gguf import Header, read_header
 from omniwatt.catalog.local import card_name, card_of_header
@@ -44,8 +44,7 @@ def bring(
     """
     part = _part(reference)
     name = name or card_name(part.member)
-    if not NAME.fullmatch(name):
-        raise CatalogError(f"{name!r} is no good name for a card: letters, digits, '.', '_' and '-' only")
+    check_name(name, reference)
     store.create()
     try:
         return _bring(store, part, name, report, stop or threading.Event())

@@ -12,7 +12,8 @@ from omniwatt.catalog.card import Card
 from omniwatt.catalog.error import CardError, SourceError
 from omniwatt.catalog.source import parse
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_RESERVED = {"blobs", "partial", "upstream"}
 SHIPPED = Path(__file__).parent / "cards"
 ALIASES = Path(__file__).parent / "aliases.toml"
 
@@ -52,8 +53,7 @@ def read(path: Path, known: Mapping[str, Card]) -> Card:
 
 def check(card: Card, where: str) -> Card:
     """The card, if it makes sense. Raises CardError."""
-    if not NAME.fullmatch(card.name):
-        raise CardError(f"card {where}: {card.name!r} is no good name: letters, digits, '.', '_' and '-' only")
+    check_name(card.name, where)
     for index, artifact in enumerate(card.artifacts):
         at = f"card {where}: artifacts[{index}]"
         if not artifact.path and not (artifact.sha256 and artifact.bytes and artifact.sources):
@@ -68,6 +68,15 @@ def check(card: Card, where: str) -> Card:
         if len(set(values)) < len(values):
             raise CardError(f"card {where}: artifacts: two have the same {field}")
     return card
+
+
+def check_name(name: str, where: str) -> None:
+    """Raises CardError unless a card, and the folder of its links, may be called so."""
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise CardError(
+            f"card {where}: {name!r} is no good name: only letters, digits, '.', '_' and '-', "
+            f"and not {', '.join(sorted(_RESERVED))}"
+        )
 
 
 def _base(path: Path, tree: dict[str, Any], known: Mapping[str, Card]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,13 @@ from omniwatt.catalog.error import Unavailable
 
 _POLL_S = 0.1
 _OUTPUT_BYTES = 8_000
+# Runs in the child before the client takes its place: the kernel ends it (PR_SET_PDEATHSIG) if the pull is killed.
+_FOLLOW = (
+    "import ctypes, os, signal, sys\n"
+    "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
+    "os.getppid() == int(sys.argv[1]) or sys.exit(1)\n"
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
 
 
 class Stopped(Exception):
@@ -35,9 +43,14 @@ def run(command: Sequence[str], folder: Path, environ: Mapping[str, str], watch:
     Raises Stopped, or Unavailable if it wrote more than it may or nothing for too long.
     """
     child = subprocess.Popen(
-        command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        (sys.executable, "-S", "-E", "-c", _FOLLOW, str(os.getpid()), *command),
+        cwd=folder,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     tail = _Tail(child)
     try:
         _wait(child, folder, watch)

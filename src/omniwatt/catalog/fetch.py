@@ -31,7 +31,6 @@ _QUIET_HUB = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
-    "HF_HUB_DISABLE_XET": "1",  # its chunk cache would keep a second copy of everything
     "HF_HUB_ETAG_TIMEOUT": "4",
     "HF_HUB_DOWNLOAD_TIMEOUT": "15",
 }
@@ -93,7 +92,7 @@ class Fetcher:
         last = output.splitlines()[-1] if output else ""
         if status != 0:
             if child.folder_bytes(folder) == 0:
-                _drop(folder)
+                _drop(folder)  # nothing to resume
             if status == HUB_UNREACHABLE:
                 self._hub_down = last
             raise NoSpace(_full("hf")) if _says_full(output) else Unavailable(last or f"it ended with status {status}")

@@ -23,7 +23,7 @@ import msgspec
 
 from omniwatt.catalog import store as storing
 from omniwatt.catalog.card import Artifact, Card
-from omniwatt.catalog.child import Stopped
+from omniwatt.catalog.child import Stopped, folder_bytes
 from omniwatt.catalog.error import NoSpace, PullError, Skipped, Unavailable, WrongHash
 from omniwatt.catalog.fetch import Fetcher, from_os_error, scratch
 from omniwatt.catalog.source import Part, parse
@@ -113,6 +113,8 @@ class _Pull:
 
     def run(self) -> None:
         """Put the artifact in the store under its lock: of two pulls at once, the second finds it present."""
+        if self._artifact.path:
+            raise Unavailable(f"{self._card.name}: there is no file {self._artifact.path}")
         lock = filelock.FileLock(self._store.partial / f"{self._artifact.sha256}.lock", mode=0o600, thread_local=False)
         self._acquire(lock)
         try:
@@ -175,7 +177,7 @@ class _Pull:
         return joined.join(folder, targets)
 
     def _fetch_parts(self, source: str, parts: tuple[Part, ...], targets: list[Path], todo: list[int]) -> None:
-        parallel = self._parallel(parts)
+        parallel = self._parallel(parts, targets[0].parent)
         share = -(-self._artifact.bytes // len(parts))
 
         spoilt = threading.Event()
@@ -208,14 +210,14 @@ class _Pull:
         for error in sorted(errors, key=lambda error: not isinstance(error, NoSpace)):
             raise error
 
-    def _parallel(self, parts: tuple[Part, ...]) -> int:
+    def _parallel(self, parts: tuple[Part, ...], folder: Path) -> int:
         """How many parts at once the disk has room for. Raises NoSpace if not even one.
 
         A client keeps its download twice for a moment, and joining needs room for one part more.
         """
-        free = storing.free_bytes(self._folder)
+        free = storing.free_bytes(folder)
         part = -(-self._artifact.bytes // len(parts))
-        rest = max(0, self._artifact.bytes - self._done_bytes())
+        rest = max(0, self._artifact.bytes - folder_bytes(folder))
         base = rest + _RESERVE_BYTES + (part if len(parts) > 1 else 0)
         extra = 2 * part if parts[0].kind in ("pypi", "npm") else 0
         for parallel in range(PARALLEL, 0, -1):

@@ -85,9 +85,10 @@ def test_a_card_may_start_from_another(tmp_path: Path) -> None:
     assert card.artifacts == shipped()["qwen2.5-coder-0.5b-instruct"].artifacts
 
 
-def test_a_name_with_odd_characters_is_refused() -> None:
+@pytest.mark.parametrize("name", ["a b", "", "..", "a/b", "blobs", "partial", "upstream", "x" * 97])
+def test_a_name_that_would_harm_the_store_is_refused(name: str) -> None:
     with pytest.raises(CardError, match="no good name"):
-        check(Card(name="a b", engine="echo", capabilities=("chat",)), "here")
+        check(Card(name=name, engine="echo", capabilities=("chat",)), "here")
 
 
 def test_a_local_file_needs_no_hash() -> None:
