@@ -25,6 +25,11 @@ INSERT OR IGNORE INTO response_items (id, response_id)
 SELECT value, responses.id FROM json_each(?) JOIN responses ON responses.id = ?
 """
 
+BY_ITEM = """
+SELECT items, response FROM responses r JOIN response_items i ON i.response_id = r.id
+WHERE i.id = ? AND r.project = ? AND r.expires_at > ? LIMIT 1
+"""
+
 CHAIN = """
 WITH RECURSIVE chain(id, previous_id, items, response, depth) AS (
     SELECT id, previous_id, items, response, 0 FROM responses
@@ -47,29 +52,16 @@ class StoredResponses:
 
     async def save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
         """Keep a finished response and its own input items, durably. Nothing is kept for a key that is gone."""
-        created_at = int(response["created_at"])
-        row = (
-            response["id"],
-            caller.project,
-            response.get("previous_response_id"),
-            created_at,
-            created_at + self._days * DAY_S,
-            _dump(response),
-            _dump(items),
-            caller.key_id,
-        )
-        ids = _dump([item["id"] for item in [*items, *response["output"]]])
-        statements = [(INSERT, row), (INSERT_ITEMS, (ids, response["id"]))]
-        await asyncio.to_thread(self._database.write_all, statements)
+        await asyncio.to_thread(self._save, caller, response, items)
 
     async def get(self, caller: Caller, response_id: str) -> dict[str, Any]:
         """The response as it was answered. Raises NotFound."""
-        response: dict[str, Any] = await self._column("response", caller, response_id)
+        response: dict[str, Any] = await asyncio.to_thread(self._column, "response", caller.project, response_id)
         return response
 
     async def input_items(self, caller: Caller, response_id: str) -> list[dict[str, Any]]:
         """The items this response was asked with, oldest first, without those of earlier turns. Raises NotFound."""
-        items: list[dict[str, Any]] = await self._column("items", caller, response_id)
+        items: list[dict[str, Any]] = await asyncio.to_thread(self._column, "items", caller.project, response_id)
         return items
 
     async def delete(self, caller: Caller, response_id: str) -> None:
@@ -83,25 +75,11 @@ class StoredResponses:
 
         Raises BadInput (`previous_response_not_found`) when it or an earlier turn is gone, and for an endless chain.
         """
-        args = (response_id, caller.project, time.time(), CHAIN_LIMIT)
-        rows = await asyncio.to_thread(self._database.read, CHAIN, args)
-        if not rows or rows[0]["previous_id"]:
-            raise _broken_chain(response_id, len(rows))
-        return [item for row in rows for item in [*_load(row["items"]), *_load(row["response"])["output"]]]
+        return await asyncio.to_thread(self._history, caller.project, response_id)
 
     async def item(self, caller: Caller, item_id: str) -> dict[str, Any]:
         """One input or output item by its own id. Raises NotFound."""
-        sql = (
-            "SELECT items, response FROM responses r JOIN response_items i ON i.response_id = r.id"
-            " WHERE i.id = ? AND r.project = ? AND r.expires_at > ? LIMIT 1"
-        )
-        rows = await asyncio.to_thread(self._database.read, sql, (item_id, caller.project, time.time()))
-        for row in rows:
-            for item in [*_load(row["items"]), *_load(row["response"])["output"]]:
-                if item["id"] == item_id:
-                    found: dict[str, Any] = item
-                    return found
-        raise NotFound(f"Item with id '{item_id}' not found.", param="input")
+        return await asyncio.to_thread(self._item, caller.project, item_id)
 
     def expire(self, now: float | None = None) -> int:
         """Erase what is past its days; gives how many went. Blocks on the disk: call it in a thread."""
@@ -112,12 +90,44 @@ class StoredResponses:
         """Erase what a key made, while its row lives; deleting the row erases it too. Blocks on the disk."""
         self._database.write("DELETE FROM responses WHERE key_id = ?", (key_id,))
 
-    async def _column(self, column: str, caller: Caller, response_id: str) -> Any:
+    def _save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        created_at = int(response["created_at"])
+        row = (
+            response["id"],
+            caller.project,
+            response.get("previous_response_id"),
+            created_at,
+            created_at + self._days * DAY_S,
+            _dump(response),
+            _dump(items),
+            caller.key_id,
+        )
+        ids = _dump([item["id"] for item in [*items, *response["output"]]])
+        self._database.write_all([(INSERT, row), (INSERT_ITEMS, (ids, response["id"]))])
+
+    def _column(self, column: str, project: str, response_id: str) -> Any:
         sql = f"SELECT {column} FROM responses WHERE id = ? AND project = ? AND expires_at > ?"  # noqa: S608 - ours
-        rows = await asyncio.to_thread(self._database.read, sql, (response_id, caller.project, time.time()))
+        rows = self._database.read(sql, (response_id, project, time.time()))
         if not rows:
             raise _missing(response_id)
         return _load(rows[0][0])
+
+    def _history(self, project: str, response_id: str) -> list[dict[str, Any]]:
+        rows = self._database.read(CHAIN, (response_id, project, time.time(), CHAIN_LIMIT))
+        if not rows or rows[0]["previous_id"]:
+            raise _broken_chain(response_id, len(rows))
+        return [item for row in rows for item in _items(row)]
+
+    def _item(self, project: str, item_id: str) -> dict[str, Any]:
+        for row in self._database.read(BY_ITEM, (item_id, project, time.time())):
+            for item in _items(row):
+                if item["id"] == item_id:
+                    return item
+        raise NotFound(f"Item with id '{item_id}' not found.", param="input")
+
+
+def _items(row: Any) -> list[dict[str, Any]]:
+    return [*_load(row["items"]), *_load(row["response"])["output"]]
 
 
 def _missing(response_id: str) -> NotFound:

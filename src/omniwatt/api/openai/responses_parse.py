@@ -191,20 +191,32 @@ def to_messages(instructions: str | None, items: list[Item]) -> tuple[Message, .
     Raises BadInput for an output without its call and a call without its output.
     """
     _check_calls(items)
-    messages = [] if instructions is None else [Message(role="system", content=(TextPart(instructions),))]
+    turns = [] if instructions is None else [_Turn("system", (TextPart(instructions),))]
     for item in items:
         match item["type"]:
             case "message":
-                messages.append(Message(role=item["role"], content=_parts(item["content"])))
+                turns.append(_Turn(item["role"], _parts(item["content"])))
             case "function_call":
-                call = ToolCall(id=item["call_id"], name=item["name"], arguments=item["arguments"])
-                last = messages.pop() if messages and messages[-1].role == "assistant" else Message(role="assistant")
-                messages.append(Message("assistant", last.content, tool_calls=(*last.tool_calls, call)))
+                if not turns or turns[-1].role != "assistant":
+                    turns.append(_Turn("assistant"))
+                turns[-1].calls.append(ToolCall(id=item["call_id"], name=item["name"], arguments=item["arguments"]))
             case "function_call_output":
                 output = item["output"]
                 content = (TextPart(output),) if isinstance(output, str) else _parts(output)
-                messages.append(Message(role="tool", content=content, tool_call_id=item["call_id"]))
-    return tuple(messages)
+                turns.append(_Turn("tool", content, item["call_id"]))
+    return tuple(Message(turn.role, turn.content, "", tuple(turn.calls), turn.call_id) for turn in turns)
+
+
+class _Turn:
+    """One message while its calls are gathered."""
+
+    __slots__ = ("call_id", "calls", "content", "role")
+
+    def __init__(self, role: Any, content: tuple[Part, ...] = (), call_id: str = "") -> None:
+        self.role = role
+        self.content = content
+        self.call_id = call_id
+        self.calls: list[ToolCall] = []
 
 
 def _parts(parts: list[Item]) -> tuple[Part, ...]:
