@@ -23,7 +23,7 @@ from omniwatt.contract.error import Cancelled, Internal, OmniwattError, Overload
 from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage, Vector
 from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
-from omniwatt.contract.request import Request
+from omniwatt.contract.request import Capability, DataBody, Request
 from omniwatt.database import ROWS, Database, DatabaseError
 
 log = logging.getLogger("omniwatt.ledger")
@@ -248,10 +248,10 @@ class Ledger:
         entry = Entry(self._last_number, request, caller)
         self._open[entry.number] = entry
         self._busy.set()
-        for observer in self._observers:
-            observer.opened()
         error: BaseException | None = None
         try:
+            for observer in self._observers:
+                observer.opened()
             yield entry
         except BaseException as caught:
             error = caught
@@ -260,10 +260,12 @@ class Ledger:
             del self._open[entry.number]
             self._end(entry, error)
 
-    def refused(self, request: Request, caller: Caller, error: OmniwattError) -> None:
-        """Record a known caller's request that was refused before it could be served."""
+    def refused(
+        self, request_id: str, capability: Capability, model: str, caller: Caller, error: OmniwattError
+    ) -> None:
+        """Record what a known caller asked for and the door refused, before it could become a Request."""
         try:
-            with self.open(request, caller):
+            with self.open(Request(request_id, capability, model, DataBody()), caller):
                 raise error
         except OmniwattError:
             return
@@ -286,7 +288,11 @@ class Ledger:
         except Exception:
             log.exception("the row of request %s could not be queued: %s", record.id, record)
         for observer in self._observers:
-            observer.ended(record)
+            try:
+                observer.ended(record)
+            except Exception:
+                # The request's own outcome must reach its caller, whatever those who watch make of it.
+                log.exception("%s failed on the record of request %s", type(observer).__name__, record.id)
 
     def _status(self, state: State, error: BaseException | None) -> int | None:
         if state == "done":

@@ -164,6 +164,7 @@ class Limiter:
         now, tokens = self._clock(), plan.reserve_tokens
         refused = refusal(limits, self._state(caller, account, now, tokens), tokens)
         if refused is not None:
+            refused.details["rate_limits"] = _rate_limits(limits, account, now)
             raise refused
         account.running += 1
         account.held += tokens
@@ -207,8 +208,8 @@ def _rate(kind: str, limit: int, used: int, asked: int, free_s: float) -> RateLi
     what = f"{kind} per min ({kind[0].upper()}PM)"
     if asked > limit:
         return RateLimited(
-            f"Request too large: this key's limit is {limit} {what}, requested {asked}. Lower max_tokens or the prompt "
-            "to fit.",
+            f"Request too large: this key's limit is {limit} {what}, requested {asked}. Set a lower max_tokens or "
+            "shorten the prompt.",
             details={"limit": kind, "maximum": limit, "requested": asked},
         )
     wait_s = max(0.001, free_s)
@@ -224,7 +225,7 @@ def _quota(budget: int, state: State, asked: int) -> QuotaExceeded:
     left = max(0, budget - state.spent - state.held)
     return QuotaExceeded(
         f"You exceeded your current quota: this key's budget is {budget} tokens, {left} of them are left, and this "
-        f"request may use {asked}. " + ("Lower max_tokens to fit, or raise the budget." if left else "Raise it."),
+        f"request may use {asked}. " + ("Set a lower max_tokens, or raise the budget." if left else "Raise it."),
         details={"budget": budget, "left": left, "requested": asked},
     )
 

@@ -182,8 +182,9 @@ def test_two_requests_of_one_id_are_two_rows(ledger: Ledger, database: Database)
 
 
 def test_the_door_can_record_a_refusal(ledger: Ledger, database: Database) -> None:
-    ledger.refused(request(), ANN, errors.BadInput("no"))
-    assert [(row["state"], row["code"]) for row in rows(database)] == [("refused", "invalid_value")]
+    ledger.refused("req_9", "embed", "gpt-4", ANN, errors.BadInput("no"))
+    found = [(row["id"], row["capability"], row["state"], row["code"]) for row in rows(database)]
+    assert found == [("req_9", "embed", "refused", "invalid_value")]
 
 
 def test_long_ones_are_seen_while_they_run(ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +237,20 @@ def test_a_request_that_outlives_the_database_still_ends(
         database.close()
     assert [record.state for record in witness.records] == ["failed"]
     assert "could not be queued" in caplog.text
+
+
+def test_an_observer_that_fails_changes_nothing(
+    database: Database, witness: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Witness):
+        def ended(self, record: Record) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(errors.EngineDied):
+        live(Ledger(database, [Broken(), witness]), [], errors.EngineDied("x"))
+    assert [row["state"] for row in rows(database)] == ["failed"]
+    assert [record.state for record in witness.records] == ["failed"]
+    assert "Broken failed on the record" in caplog.text
 
 
 def test_usage_sums(ledger: Ledger, database: Database) -> None:

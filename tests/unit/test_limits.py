@@ -126,6 +126,7 @@ def test_requests_a_minute(limiter: Limiter, clock: Clock) -> None:
     with pytest.raises(RateLimited) as caught, limiter.hold(ann, plan()):
         pass
     assert caught.value.retry_after_s is not None
+    assert caught.value.details["rate_limits"]["remaining_requests"] == 0
     clock.now += caught.value.retry_after_s
     with limiter.hold(ann, plan()):
         pass

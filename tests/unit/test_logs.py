@@ -134,3 +134,9 @@ def test_setting_up_twice_says_things_once() -> None:
     stream = lines("json")
     logs.get_logger("omniwatt.x").info("once")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_a_line_is_a_line_and_cannot_paint_a_terminal() -> None:
+    stream = lines("text")
+    logs.get_logger("omniwatt.x").warning("red \x1b[31m and \r back")
+    assert "red ?[31m and ? back" in stream.getvalue()

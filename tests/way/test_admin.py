@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -53,6 +54,17 @@ async def test_health_needs_no_key(way: Way, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(type(parts.catalog), "present", lambda *_: False)
         empty = await anyone.get("/readyz")
         assert (empty.status_code, empty.json()["reason"]) == (503, "no model is on disk: omniwatt pull")
+
+
+async def test_a_model_on_its_way_into_memory_is_waited_for(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with way as parts, client(parts) as anyone:
+        first = next(card.name for card in parts.catalog.served() if parts.catalog.present(card))
+        worker = SimpleNamespace(group=first, state="loading", progress=0.25)
+        monkeypatch.setattr(parts.pool, "status", lambda: [worker])
+        answer = await anyone.get("/readyz")
+        assert (answer.status_code, answer.json()["reason"]) == (503, f"{first} is loading (25%)")
+        worker.state = "stopped"
+        assert (await anyone.get("/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -172,6 +184,7 @@ async def test_limits_hold_at_the_door(way: Way) -> None:
         answer = await ask(parts, slow)
         assert (answer.status_code, answer.headers["x-should-retry"]) == (429, "true")
         assert 1 <= int(answer.headers["retry-after"]) <= 61
+        assert answer.headers["x-ratelimit-remaining-requests"] == "0"
         poor, _ = parts.keys.create("poor", limits=Limits(token_budget=5))
         answer = await ask(parts, poor)
         assert (answer.status_code, answer.headers["x-should-retry"]) == (429, "false")
