@@ -113,7 +113,7 @@ class ClientWatch:
             raise RuntimeError("a client is watched from within a task")
         self._task = task
         self._watcher: asyncio.Task[None] | None = None
-        self._begin = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
+        self._begin = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self.start)
         return self
 
     def give_up(self) -> None:
@@ -129,8 +129,11 @@ class ClientWatch:
         if self._gone and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise Cancelled("The client left before the answer was complete.")
 
-    def _start(self) -> None:
-        self._watcher = asyncio.create_task(self._watch())
+    def start(self) -> None:
+        """Watch from now on: an answer in pieces has begun."""
+        self._begin.cancel()
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

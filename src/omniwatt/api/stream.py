@@ -100,6 +100,7 @@ async def streamed(
             started, first = await _first(stream)
             exchange.extra_headers += rate_limit_headers(started.rate_limits)
             await exchange.begin(SSE, SSE_HEADERS)
+            watch.start()
             with Pinger(exchange.send, watch.give_up) as pinger:
                 last = await _body(exchange, encoder, started, first, stream, pinger)
         await exchange.send({"type": "http.response.body", "body": last})
