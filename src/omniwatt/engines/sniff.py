@@ -63,6 +63,8 @@ def sniff(data: bytes) -> str:
         return "audio/aiff"
     if b"%PDF-" in data[:1024]:
         return "application/pdf"
+    if data.startswith((b"\xff\xf1", b"\xff\xf9")):
+        return "audio/aac"
     if _is_mpeg_sound(data):
         return "audio/mpeg"
     return "text/plain" if _is_text(data) else ""
@@ -75,11 +77,11 @@ def canonical(media_type: str) -> str:
 
 
 def _is_mpeg_sound(data: bytes) -> bool:
-    """A frame header of MPEG sound whose reserved values are unused (byte 1: layer; byte 2: bit rate, sample rate)."""
+    """A frame header of MPEG sound, layer II or III, with a bit rate and a sample rate that exist."""
     if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE0 != 0xE0:
         return False
     version, layer = data[1] >> 3 & 3, data[1] >> 1 & 3
-    return version != 1 and layer != 0 and data[2] >> 4 != 15 and data[2] >> 2 & 3 != 3
+    return version != 1 and layer in {1, 2} and data[2] >> 4 not in {0, 15} and data[2] >> 2 & 3 != 3
 
 
 def _is_text(data: bytes) -> bool:

@@ -1,0 +1,123 @@
+"""The only place where untrusted bytes are decoded: in worker threads of a process that may die of them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from omniwatt.contract.error import BadInput, EngineFailed, UnsupportedField
+from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, Usage
+from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.contract.protocol import Context
+from omniwatt.contract.request import MediaBody
+from omniwatt.engines.media import document, image, sound
+from omniwatt.engines.media.work import PIECE_BYTES, Limits, Output, Work, read_options
+from omniwatt.engines.sniff import canonical, sniff
+from omniwatt.engines.source import part_bytes
+
+_T = TypeVar("_T")
+
+
+class Media:
+    """`probe` answers one Fact; `transcode` answers Data. Options: `blobs_dir` and the fields of Limits."""
+
+    def __init__(self) -> None:
+        self._limits = Limits()
+        self._blobs_dir = ""
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
+        """Start the threads. Raises EngineFailed on a limit that is none."""
+        options = dict(spec.options)
+        self._blobs_dir = str(options.pop("blobs_dir", ""))
+        try:
+            self._limits = msgspec.convert(options, Limits)
+        except msgspec.ValidationError as error:
+            raise EngineFailed(f"media engine: {error}") from None
+        logging.getLogger("PIL").setLevel(logging.WARNING)
+        image.guard(self._limits.max_pixels)
+        slots = max(1, spec.slots)
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="media")
+        progress(1.0)
+        return Loaded(slots=slots, threads=slots)
+
+    async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
+        """Raises BadInput naming what is wrong with the bytes; never anything else because of them."""
+        body = job.body
+        if not isinstance(body, MediaBody) or job.capability not in {"probe", "transcode"}:
+            raise UnsupportedField(f"The media engine cannot do `{job.capability}`.")
+        work = Work(ctx, self._limits)
+        try:
+            if job.capability == "probe":
+                yield Fact(await self._beside(self._probe, body, work))
+                yield Finished(Usage(), job.model)
+                return
+            outputs = await self._beside(self._outputs, body, work)
+            facts = []
+            while (output := await self._beside(next, outputs, None)) is not None:
+                for start in range(0, max(1, len(output.data)), PIECE_BYTES):
+                    yield Data(output.data[start : start + PIECE_BYTES], output.media_type, output.index)
+                facts.append(output.facts | {"index": output.index, "media_type": output.media_type})
+            yield Finished(Usage(), job.model, {"outputs": facts})
+        finally:
+            work.leave()
+
+    async def close(self) -> None:
+        """Threads still decoding end with their process."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _beside(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self._threads is None:
+            raise EngineFailed("the media engine was not loaded")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    def _probe(self, body: MediaBody, work: Work) -> dict[str, Any]:
+        data, media_type = self._read(body, work)
+        if media_type.startswith("image/"):
+            found = image.probe(data, media_type, work)
+        elif media_type.startswith(("audio/", "video/")):
+            found = sound.probe(data, media_type, work)
+        elif media_type == "application/pdf":
+            found = document.probe(data, media_type, work)
+        else:
+            found = {"kind": "text", "characters": len(data.decode("utf-8")), "lines": data.count(b"\n") + 1}
+        claimed = canonical(body.part.media_type)
+        facts: dict[str, Any] = {"media_type": media_type, "bytes": len(data), "claimed_media_type": claimed}
+        return found | facts | {"as_claimed": not claimed or _agree(claimed, media_type)}
+
+    def _outputs(self, body: MediaBody, work: Work) -> Iterator[Output]:
+        data, media_type = self._read(body, work)
+        target = canonical(body.media_type) if body.media_type != "audio/opus" else body.media_type
+        if media_type.startswith("image/") and target in image.TARGETS:
+            options = read_options(body.options, image.ImageOptions)
+            return image.transcode(data, media_type, target, options, work)
+        if media_type.startswith(("audio/", "video/")) and target in sound.TARGETS:
+            return sound.transcode(data, media_type, target, read_options(body.options, sound.SoundOptions), work)
+        if media_type == "application/pdf" and target in document.TARGETS:
+            pages = read_options(body.options, document.DocumentOptions)
+            return document.transcode(data, media_type, target, pages, work)
+        raise UnsupportedField(f"{media_type} cannot be brought into {target or 'no form'} here.", param="media_type")
+
+    def _read(self, body: MediaBody, work: Work) -> tuple[bytes, str]:
+        data = part_bytes(body.part, self._blobs_dir, self._limits.max_bytes)
+        work.check()
+        if not data:
+            raise BadInput("The file is empty.", param="data")
+        media_type = sniff(data)
+        if not media_type or media_type == "application/zip":
+            raise BadInput(
+                "The file is no picture, sound or document of a kind known here.",
+                param="data",
+                code="unsupported_media_type",
+            )
+        return data, media_type
+
+
+def _agree(claimed: str, found: str) -> bool:
+    """Text has many names: source code, JSON and tables are sniffed as plain text."""
+    textual = claimed.startswith("text/") or claimed.endswith(("json", "xml", "yaml", "javascript"))
+    return claimed == found or (found == "text/plain" and textual)
