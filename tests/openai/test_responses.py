@@ -86,6 +86,7 @@ def test_an_unknown_model(echo_client: OpenAI) -> None:
     assert caught.value.code == "model_not_found"
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_picture_is_refused_by_a_model_that_cannot_see(fast_client: OpenAI, stream: bool) -> None:
     picture = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "auto"}
