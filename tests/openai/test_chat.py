@@ -190,7 +190,7 @@ def test_a_client_that_leaves_frees_its_place_at_once(echo_server, stream, scrip
     left_s = time.monotonic()
     while in_flight(echo_server) and time.monotonic() < left_s + 5:
         time.sleep(0.005)
-    assert time.monotonic() - left_s < 0.5
+    assert time.monotonic() - left_s < 1.0
 
 
 def raw(server, body, **headers):

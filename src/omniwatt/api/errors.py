@@ -106,18 +106,6 @@ def headers(error: OmniwattError) -> list[Header]:
     return found
 
 
-def rate_limits(error: OmniwattError) -> dict[str, Any]:
-    """The limit a 429 met, in the words of `Started.rate_limits`; empty for other errors."""
-    kind = error.details.get("limit")
-    if not isinstance(error, e.RateLimited) or kind not in TYPE_BY_LIMIT:
-        return {}
-    maximum = error.details.get("maximum", 0)
-    found = {f"limit_{kind}": maximum, f"remaining_{kind}": max(0, maximum - error.details.get("used", 0))}
-    if error.retry_after_s is not None:
-        found[f"reset_{kind}_s"] = error.retry_after_s
-    return found
-
-
 def from_exception(error: Exception, request_id: str) -> OmniwattError:
     """An OmniwattError as it is; anything else becomes an Internal that holds the request id alone."""
     if isinstance(error, OmniwattError):

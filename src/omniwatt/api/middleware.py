@@ -58,7 +58,7 @@ class ErrorBoundary:
                 # Too late to say it: the server closes the connection, which the client sees as a broken answer.
                 return
             exchange.extra_headers += errors.headers(fault)
-            exchange.extra_headers += stream.rate_limit_headers(errors.rate_limits(fault))
+            exchange.extra_headers += stream.rate_limit_headers(fault.details.get("rate_limits", {}))
             await _answer(exchange, fault, errors.row(fault).status)
 
 

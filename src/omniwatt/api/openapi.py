@@ -12,6 +12,7 @@ from starlette.routing import Route
 from omniwatt import __version__
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Table
+from omniwatt.catalog.upstream import UPSTREAM
 
 REF = "#/components/schemas/{model}"
 ERROR_SCHEMA = {
@@ -64,12 +65,15 @@ async def show(exchange: Exchange) -> None:
     # The first call imports the openai package and pydantic, which takes a while: not on the event loop.
     await asyncio.to_thread(_answers)
     catalog = exchange.parts.catalog
-    names = sorted({card.name for card in catalog.served()} | catalog.aliases().keys())
-    await exchange.reply_json(document(ROUTES, names))
+    cards = catalog.served()
+    # A relay may answer to patterns of names, which no list can hold.
+    open_ended = any(card.engine == UPSTREAM for card in cards)
+    names = set() if open_ended else {card.name for card in cards} | catalog.aliases().keys()
+    await exchange.reply_json(document(ROUTES, sorted(names)))
 
 
 def document(routes: Iterable[Route], models: list[str]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of `routes`; `models` are offered as values of `model`."""
+    """The OpenAPI 3.1 document of `routes`; `models` are the values of `model`, [] is any text."""
     answers, schemas = _answers()
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -139,7 +143,7 @@ def request_schema(table: Table, models: list[str] | None = None) -> dict[str, A
 def _property(field: Field, models: list[str] | None) -> dict[str, Any]:
     schema: dict[str, Any] = {"enum": list(field.neutral)} if field.neutral else copy.copy(field.kind.schema)
     if field.name == "model" and models:
-        schema = {"anyOf": [{"enum": models}, schema]}
+        schema = {"type": "string", "enum": models}
     return schema | ({"description": field.note} if field.note else {})
 
 

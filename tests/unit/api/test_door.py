@@ -133,7 +133,7 @@ async def test_rate_limit_headers(client):
 
 
 async def test_a_rate_limited_answer(client, pipeline):
-    details = {"limit": "requests", "maximum": 60, "used": 60, "requested": 1}
+    details = {"limit": "requests", "rate_limits": {"limit_requests": 60, "remaining_requests": 0}}
     pipeline.events = (e.RateLimited("Later.", retry_after_s=2.0, details=details),)
     answer = await client.chat()
     assert answer.status == 429

@@ -8,25 +8,14 @@ from starlette.routing import Route
 from omniwatt.api import stream
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, integer, one_of, text
-from omniwatt.api.openai import common, files, messages, tools
+from omniwatt.api.openai import common, files, messages, schemas, tools
 from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.request import ChatBody, Format, Message, Sampling
 
 OBJECT = {"type": "object"}
-OBJECTS = {"type": "array", "items": OBJECT}
 NO_REASONING = "The models here answer without a separate reasoning phase."
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
-
-MESSAGES = {
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "type": "object",
-        "required": ["role"],
-        "properties": {"role": {"enum": list(messages.PLACES)}, "content": {"type": ["string", "array", "null"]}},
-    },
-}
 
 FIELDS = Table(
     "Chat completions",
@@ -34,7 +23,7 @@ FIELDS = Table(
         Field(
             "messages",
             "honoured",
-            anything(MESSAGES, "messages of all roles; content as text or parts"),
+            anything(schemas.MESSAGES, "messages of all roles; content as text or parts"),
             "Pictures, sound and files inline, where the model takes them; nothing is fetched from URLs.",
             required=True,
         ),
@@ -46,16 +35,18 @@ FIELDS = Table(
         *common.SAMPLING,
         Field("logprobs", "honoured", boolean()),
         Field("top_logprobs", "honoured", integer(0, 20), "Needs `logprobs: true`."),
-        Field("tools", "honoured", anything(OBJECTS, "function tools, up to 128"), "Custom tools are refused."),
+        Field("tools", "honoured", anything(schemas.TOOLS, "function tools, up to 128"), "Custom tools are refused."),
         Field(
             "tool_choice",
             "honoured",
-            anything({"type": ["string", "object"]}, "none / auto / required / a function / allowed_tools"),
+            anything(schemas.TOOL_CHOICE, "none / auto / required / a function / allowed_tools"),
         ),
         Field("parallel_tool_calls", "honoured", boolean()),
-        Field("functions", "honoured", anything(OBJECTS, "functions"), "Deprecated; answered in its own shape."),
-        Field("function_call", "honoured", anything({"type": ["string", "object"]}, "none / auto / a function")),
-        Field("response_format", "honoured", anything(OBJECT, "text / json_object / json_schema")),
+        Field(
+            "functions", "honoured", anything(schemas.FUNCTIONS, "functions"), "Deprecated; answered in its own shape."
+        ),
+        Field("function_call", "honoured", anything(schemas.FUNCTION_CALL, "none / auto / a function")),
+        Field("response_format", "honoured", anything(schemas.FORMAT, "text / json_object / json_schema")),
         common.USER,
         Field("safety_identifier", "recorded", text(512)),
         Field("metadata", "recorded", common.metadata_kind()),
