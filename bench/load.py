@@ -132,7 +132,7 @@ class Streamed(Plain):
             self.tally.events += pieces
             self.last = now
         self.buffer = (self.buffer + data)[-400:]
-        if ERROR.match(data) or b" 200 " not in data[:20] and data.startswith(b"HTTP/"):
+        if ERROR.match(data) or (b" 200 " not in data[:20] and data.startswith(b"HTTP/")):
             self.tally.failures.append(data[:400].decode("utf-8", "replace"))
         if self.buffer.endswith(b"0\r\n\r\n"):
             self.tally.latencies_s.append(now - self.due)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from omniwatt import settings
 
-PATIENCE_S = 60.0
+PATIENCE_S = 110.0
 
 
 def free_port() -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from openai import OpenAI
 
+from omniwatt.settings import Models
 from tests.served import Served, served, share_models
 
 
@@ -19,9 +20,13 @@ def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The 0.5B under every chat alias."""
+    """The 0.5B under every chat alias, with a window so short that a script without a limit ends."""
     home = share_models(tmp_path_factory.mktemp("fast"))
-    with served(home, "--models", "fast,embed", "--log-level", "warning", ready="/readyz") as server:
+    (home / "cards").mkdir()
+    card = f'base = "{Models().fast}"\ncontext_window = 400\n'
+    (home / "cards" / "brief.toml").write_text(card)
+    (home / "omniwatt.toml").write_text('[models]\ndefault = "brief"\nserve = ["brief", "embed"]\n')
+    with served(home, "--log-level", "warning", ready="/readyz") as server:
         yield server
 
 

@@ -38,8 +38,9 @@ def demo(leave: bool, port: int | None, config: Path | None) -> None:
         _wait_ready(url, child)
         outcomes = exchange.run(url, remote.demo_key(settings.home), console)
         exchange.summary(outcomes, console)
+        failed = any(outcome.failed for outcome in outcomes)
         if leave:
-            return
+            raise SystemExit(int(failed))
         _how_to_use(url, settings)
         if child is None:
             console.print("[dim]this server was already running; it goes on[/dim]")

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -13,46 +14,48 @@ def run(url: str, key: str, console: Console) -> list[Outcome]:
     """Hold the exchange. A step that raises is an outcome too, and the next one still runs."""
     stage = Stage(url, key, console)
     outcomes = []
-    for number, step in enumerate(STEPS, 1):
-        title = (step.__doc__ or "").strip().rstrip(".")
+    for number, (title, step) in enumerate(STEPS, 1):
         console.print(f"\n[bold]{number}/{len(STEPS)}  {title}[/bold]")
         began = time.monotonic()
         try:
             outcome = step(stage)
         except Exception as error:  # noqa: BLE001  an honest demo shows whatever went wrong and goes on
-            outcome = Outcome(title=title, right=False, note=f"{error}"[:160], seconds=time.monotonic() - began)
-        outcomes.append(outcome)
-        console.print(
-            f"  {mark(outcome.right)} {outcome.note}[dim]{'; ' if outcome.note else ''}{figures(outcome)}[/dim]"
-        )
+            outcome = Outcome(right=False, note=f"{error}"[:200], failed=True, seconds=time.monotonic() - began)
+        outcomes.append(msgspec.structs.replace(outcome, title=title))
+        console.print(f"  {mark(outcome)} {outcome.note or 'answered'}[dim]; {figures(outcome)}[/dim]")
     return outcomes
 
 
 def summary(outcomes: list[Outcome], console: Console) -> None:
-    """The table at the end."""
-    table = Table(title="\nWhat happened", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, justify in (("", "left"), ("step", "left"), ("model", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("prompt", "answer", "first", "total"):
-        table.add_column(name, justify="right", style="dim")
+    """The table at the end, and what its marks mean."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
+    table.add_column("step", no_wrap=True)
+    for name in ("prompt", "answer", "first", "total"):
+        table.add_column(name, justify="right", style="dim", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis")
     for o in outcomes:
         first = f"{o.first_s:.2f} s" if o.first_s is not None else ""
-        table.add_row(
-            mark(o.right), o.title, o.model, str(o.prompt_tokens), str(o.tokens), first, f"{o.seconds:.2f} s", o.note
-        )
+        note = "failed, see above" if o.failed else o.note
+        table.add_row(mark(o), o.title, str(o.prompt_tokens), str(o.tokens), first, f"{o.seconds:.2f} s", note)
+    console.print("\n[bold]What happened[/bold]")
     console.print(table)
-    wrong = [o.title for o in outcomes if o.right is False]
-    if wrong:
+    models = list(dict.fromkeys(o.model for o in outcomes if o.model))
+    console.print(f"[dim]answered by {', '.join(models) or 'nobody'}; prompt and answer are in tokens[/dim]")
+    if any(o.right is False and not o.failed for o in outcomes):
         console.print(
-            f"\n[dim]✗ {', '.join(wrong)}: the service did its part; the small default model has its limits. "
-            "A larger model, or a relay under the same name, answers better.[/dim]"
+            "[dim]✗ the service did its part, the small model did not: a larger one, or a relay under the same name, "
+            "answers better.[/dim]"
         )
+    if any(o.failed for o in outcomes):
+        console.print("[red]Some steps failed: that is the service's fault, not the model's.[/red]")
 
 
-def mark(right: bool | None) -> str:
-    """The sign for right, wrong, or nothing to judge."""
-    return {True: "[green]✓[/green]", False: "[bold red]✗[/bold red]", None: "[dim]·[/dim]"}[right]
+def mark(outcome: Outcome) -> str:
+    """The sign for right, wrong, failed, or nothing to judge."""
+    if outcome.failed:
+        return "[bold red]![/bold red]"
+    return {True: "[green]✓[/green]", False: "[bold red]✗[/bold red]", None: "[dim]·[/dim]"}[outcome.right]
 
 
 def figures(outcome: Outcome) -> str:

@@ -32,16 +32,26 @@ def same_person(text: str) -> Verdict:
     """Whether an answer holds that 鲁迅 and 周树人 are one person, and a word on it."""
     if _SAME.search(text) and not _NOT_SAME.search(text):
         return True, "knows they are the same person"
-    return False, "wrong: 鲁迅 and 周树人 are the same person"
+    return False, "wrong: they are the same person"
 
 
-_FORMAT = re.compile(r"\[?(bug类型|用户体验问题|用户吐槽)\]?\s*-\s*\[?问题[::].+?\]?\s*-\s*\[?.+\]?", re.DOTALL)
+TYPES = ("bug类型", "用户体验问题", "用户吐槽")
+_FULL = re.compile(rf"\[({'|'.join(TYPES)})\]-\[问题[::].+?\]-\[.+\]", re.DOTALL)
+_PARTS = re.compile(rf"\[?(?:类型[::]\s*)?({'|'.join(TYPES)})\]?\s*-\s*\[?.+?\]?\s*-\s*\[?.+", re.DOTALL)
+
+
+def full_format(text: str) -> bool:
+    """Whether a classifier's answer is [类型]-[问题:…]-[分析的理由] to the letter, with an allowed type."""
+    return _FULL.fullmatch(text.strip()) is not None
 
 
 def keeps_format(text: str) -> Verdict:
-    """Whether a classifier's answer is [类型]-[问题:…]-[分析的理由] with an allowed type."""
-    kept = bool(_FORMAT.match(text.strip()))
-    return kept, "keeps the format" if kept else "loses the format"
+    """Whether it has the three parts at least, the first an allowed type."""
+    if full_format(text):
+        return True, "keeps the format to the letter"
+    if _PARTS.match(text.strip()):
+        return True, "keeps the three parts, not every bracket"
+    return False, "loses the format"
 
 
 def not_empty(text: str) -> Verdict:

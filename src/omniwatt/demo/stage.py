@@ -14,9 +14,11 @@ from omniwatt.demo.judge import Verdict
 class Outcome(msgspec.Struct, frozen=True):
     """How one step went; `right` None means there is nothing to be right or wrong about."""
 
-    title: str
     right: bool | None
     note: str
+    title: str = ""
+    failed: bool = False
+    """The service did not do its part, whatever the model would have said."""
     model: str = ""
     prompt_tokens: int = 0
     tokens: int = 0
@@ -43,9 +45,7 @@ class Stage:
         self.console.print("  [green]←[/green] ", end="")
         self.console.print(text.strip().replace("\n", "\n    "), markup=False)
 
-    def streamed(
-        self, title: str, model: str, messages: list[Any], judge: Callable[[str], Verdict], **extra: Any
-    ) -> Outcome:
+    def streamed(self, model: str, messages: list[Any], judge: Callable[[str], Verdict], **extra: Any) -> Outcome:
         """One streamed chat, printed as it comes."""
         began, first, text, usage, answered = time.monotonic(), None, "", None, model
         self.console.print("  [green]←[/green] ", end="")
@@ -67,7 +67,6 @@ class Stage:
         self.console.print()
         right, note = judge(text)
         return Outcome(
-            title=title,
             right=right,
             note=note,
             model=answered,

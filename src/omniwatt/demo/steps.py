@@ -39,14 +39,14 @@ def english(stage: Stage) -> Outcome:
     """A streamed chat in English."""
     question = "In one sentence: why is the sky blue?"
     stage.sent(question)
-    return stage.streamed("Chat, English", "gpt-4o", [{"role": "user", "content": question}], judge.not_empty, **BRIEF)
+    return stage.streamed("gpt-4o", [{"role": "user", "content": question}], judge.not_empty, **BRIEF)
 
 
 def chinese(stage: Stage) -> Outcome:
     """A streamed chat in Chinese."""
     question = "用一句话解释:为什么天空是蓝色的?"
     stage.sent(question)
-    return stage.streamed("Chat, Chinese", "gpt-4o", [{"role": "user", "content": question}], judge.in_chinese, **BRIEF)
+    return stage.streamed("gpt-4o", [{"role": "user", "content": question}], judge.in_chinese, **BRIEF)
 
 
 def tutorial_completion(stage: Stage) -> Outcome:
@@ -62,7 +62,6 @@ def tutorial_completion(stage: Stage) -> Outcome:
     stage.got(text)
     right, note = judge.same_person(text)
     return Outcome(
-        title="Tutorial 1: completion",
         right=right,
         note=note,
         model=completion["model"],
@@ -75,14 +74,14 @@ def tutorial_completion(stage: Stage) -> Outcome:
 def tutorial_chat(stage: Stage) -> Outcome:
     """The second tutorial script: a streamed chat under the name gpt-4."""
     stage.sent(LU_XUN_BEATS)
-    return stage.streamed("Tutorial 2: chat", "gpt-4", [{"role": "user", "content": LU_XUN_BEATS}], judge.same_person)
+    return stage.streamed("gpt-4", [{"role": "user", "content": LU_XUN_BEATS}], judge.same_person)
 
 
 def tutorial_classifier(stage: Stage) -> Outcome:
     """The third tutorial script: a classifier with a fixed output format."""
     stage.sent(f"system: {CLASSIFIER}\nuser: {UGLY_PAGE}")
     messages = [{"role": "system", "content": CLASSIFIER}, {"role": "user", "content": UGLY_PAGE}]
-    return stage.streamed("Tutorial 3: classifier", "gpt-4", messages, judge.keeps_format)
+    return stage.streamed("gpt-4", messages, judge.keeps_format)
 
 
 def tool_call(stage: Stage) -> Outcome:
@@ -96,7 +95,7 @@ def tool_call(stage: Stage) -> Outcome:
     message = first.choices[0].message
     if not message.tool_calls:
         stage.got(message.content or "")
-        return Outcome(title="Tool call", right=False, note="answered without calling", model=first.model)
+        return Outcome(right=False, note="answered without calling", model=first.model)
     messages.append(message.model_dump(exclude_none=True))
     product = 0
     for call in message.tool_calls:
@@ -112,7 +111,6 @@ def tool_call(stage: Stage) -> Outcome:
     right = product == 48271 * 9173 and str(product) in re.sub(r"\D", "", text)
     usages = [answer.usage for answer in (first, last) if answer.usage]
     return Outcome(
-        title="Tool call",
         right=right,
         note="the right product" if right else "the product is wrong",
         model=last.model,
@@ -140,7 +138,6 @@ def json_schema(stage: Stage) -> Outcome:
     stage.got(text)
     right, note = judge.event_right(text)
     return Outcome(
-        title="JSON schema",
         right=right,
         note=note,
         model=answer.model,
@@ -160,7 +157,6 @@ def embeddings(stage: Stage) -> Outcome:
     close, far = judge.cosine(a, b), judge.cosine(a, c)
     stage.got(f"{len(a)} dimensions; first and second {close:.2f} alike, first and third {far:.2f}")
     return Outcome(
-        title="Embeddings",
         right=close > far + 0.2,
         note=f"{close:.2f} against {far:.2f}",
         model=answer.model,
@@ -169,13 +165,13 @@ def embeddings(stage: Stage) -> Outcome:
     )
 
 
-STEPS: tuple[Callable[[Stage], Outcome], ...] = (
-    english,
-    chinese,
-    tutorial_completion,
-    tutorial_chat,
-    tutorial_classifier,
-    tool_call,
-    json_schema,
-    embeddings,
+STEPS: tuple[tuple[str, Callable[[Stage], Outcome]], ...] = (
+    ("Chat in English, streamed", english),
+    ("Chat in Chinese, streamed", chinese),
+    ("Tutorial 1: openai 0.28", tutorial_completion),
+    ("Tutorial 2: gpt-4, streamed", tutorial_chat),
+    ("Tutorial 3: a classifier", tutorial_classifier),
+    ("A tool call and its answer", tool_call),
+    ("An answer in a JSON schema", json_schema),
+    ("Embeddings", embeddings),
 )

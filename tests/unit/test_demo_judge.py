@@ -1,0 +1,54 @@
+"""The demo's verdicts, as tables."""
+
+import json
+
+import pytest
+
+from omniwatt.demo import judge
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("鲁迅就是周树人。", True),
+        ("鲁迅,原名周樟寿,后改名周树人。他们是同一个人。", True),
+        ("周树人是鲁迅的本名。", True),
+        ("They are the same person: Lu Xun is his pen name.", True),
+        ("鲁迅和周树人是兄弟。", False),
+        ("周树人是鲁迅的老师,鲁迅的本名不详。", False),
+        ("鲁迅与周树人不是同一个人。", False),
+        ("鲁迅打周树人的原因是为了维护自己的尊严和独立。", False),
+        ("", False),
+    ],
+)
+def test_same_person(text: str, right: bool) -> None:
+    assert judge.same_person(text)[0] is right
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "letter"),
+    [
+        ("[用户吐槽]-[问题:页面不好看]-[用户表达不满]", True, True),
+        ("用户体验问题-页面不美观-用户认为页面设计没有达到标准", True, False),
+        ("[类型:用户吐槽]-[问题:页面]-[理由]", True, False),
+        ("[用户建议]-[问题:页面]-[理由]", False, False),
+        ("用户吐槽", False, False),
+        ("我认为这是用户体验问题。", False, False),
+    ],
+)
+def test_keeps_format(text: str, kept: bool, letter: bool) -> None:
+    assert judge.keeps_format(text)[0] is kept
+    assert judge.full_format(text) is letter
+
+
+def test_event_right() -> None:
+    event = {"title": "Opening", "city": "Glasgow", "people": ["Ada", "Grace"], "year": 2027}
+    assert judge.event_right(json.dumps(event)) == (True, "fits the schema, facts right")
+    assert judge.event_right(json.dumps(event | {"year": 2026})) == (False, "fits the schema, facts wrong")
+    assert judge.event_right(json.dumps(event | {"year": "2027"}))[0] is False
+    assert judge.event_right("not JSON")[0] is False
+
+
+def test_cosine() -> None:
+    assert judge.cosine([1.0, 0.0], [2.0, 0.0]) == pytest.approx(1.0)
+    assert judge.cosine([1.0, 0.0], [0.0, 3.0]) == pytest.approx(0.0)
