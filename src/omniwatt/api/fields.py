@@ -6,8 +6,10 @@ changes nothing) or *refused*. A route reads its body through its table alone; t
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from omniwatt.contract.error import BadInput, UnsupportedField
 
@@ -251,24 +253,20 @@ def anything(schema: dict[str, Any], words: str, check: Callable[[Any, str], Any
     return Kind(check or (lambda value, param: value), schema, words)
 
 
-def render_markdown() -> str:
-    """Every table as Markdown, one section a route: the text of docs/FIELDS.md below its heading."""
-    from omniwatt.api.openai.tables import TABLES
-
-    return "\n".join(_section(path, table) for path, table in TABLES.items())
+def render_markdown(tables: Mapping[str, Table]) -> str:
+    """Tables as Markdown, one section a route (path -> table): the text of docs/FIELDS.md below its heading."""
+    return "\n".join(_section(path, table) for path, table in tables.items())
 
 
 def _section(path: str, table: Table) -> str:
     lines = [f"## {table.title}: `POST {path}`", "", "| field | what happens | values | notes |", "|---|---|---|---|"]
     for field in sorted(table.fields.values(), key=lambda f: (not f.required, f.name)):
         what = POLICY_WORDS.get(field.policy, field.policy)
-        words = " or ".join(f"`{_json(v)}`" for v in field.neutral) if field.neutral else field.kind.words
+        words = (
+            " or ".join(f"`{msgspec.json.encode(v).decode()}`" for v in field.neutral)
+            if field.neutral
+            else field.kind.words
+        )
         name = f"`{field.name}`" + (" (required)" if field.required else "")
         lines.append(f"| {name} | {what} | {words.replace('|', '/')} | {field.note} |")
     return "\n".join([*lines, ""])
-
-
-def _json(value: Any) -> str:
-    import msgspec
-
-    return msgspec.json.encode(value).decode()

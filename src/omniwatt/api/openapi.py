@@ -12,6 +12,7 @@ from starlette.routing import Route
 from omniwatt import __version__
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Table
+from omniwatt.api.openai.tables import TABLES
 from omniwatt.catalog.upstream import UPSTREAM
 
 REF = "#/components/schemas/{model}"
@@ -60,8 +61,6 @@ UPLOAD = {
 
 async def show(exchange: Exchange) -> None:
     """This document."""
-    from omniwatt.api.server import ROUTES
-
     # The first call imports the openai package and pydantic, which takes a while: not on the event loop.
     await asyncio.to_thread(_answers)
     catalog = exchange.parts.catalog
@@ -69,7 +68,7 @@ async def show(exchange: Exchange) -> None:
     # A relay may answer to patterns of names, which no list can hold.
     open_ended = any(card.engine == UPSTREAM for card in cards)
     names = set() if open_ended else {card.name for card in cards} | catalog.aliases().keys()
-    await exchange.reply_json(document(ROUTES, sorted(names)))
+    await exchange.reply_json(document(exchange.scope["router"].routes, sorted(names)))
 
 
 def document(routes: Iterable[Route], models: list[str]) -> dict[str, Any]:
@@ -93,8 +92,6 @@ def document(routes: Iterable[Route], models: list[str]) -> dict[str, Any]:
 
 
 def _operation(route: Route, method: str, models: list[str], answers: dict[tuple[str, str], str]) -> dict[str, Any]:
-    from omniwatt.api.openai.tables import TABLES
-
     path = route.path_format
     table = TABLES.get(path) if method == "POST" else None
     name = answers.get((method, path))

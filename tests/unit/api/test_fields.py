@@ -5,9 +5,9 @@ from openai.types import completion_create_params as completion_params
 from openai.types import embedding_create_params as embedding_params
 from openai.types.chat import completion_create_params as chat_params
 
-from omniwatt.api import fields
 from omniwatt.api.fields import Field, Nested, Table, anything, boolean, integer, number, one_of, text
 from omniwatt.api.openai import chat, completions, embeddings
+from omniwatt.api.openai.tables import render_markdown
 from omniwatt.contract.error import BadInput, UnsupportedField
 
 
@@ -112,7 +112,7 @@ def test_numbers():
 
 
 def test_every_field_is_in_the_markdown():
-    page = fields.render_markdown()
+    page = render_markdown()
     for table in (chat.FIELDS, completions.FIELDS, embeddings.FIELDS):
         assert f"## {table.title}" in page
         for name in table.fields:

@@ -1,5 +1,6 @@
 """Every route that reads a JSON body, with its table: what the documents are made from."""
 
+from omniwatt.api import fields
 from omniwatt.api.fields import Table
 from omniwatt.api.openai import chat, completions, embeddings, responses_fields
 
@@ -10,3 +11,8 @@ TABLES: dict[str, Table] = {
     "/v1/responses": responses_fields.CREATE,
     "/v1/responses/input_tokens": responses_fields.COUNT,
 }
+
+
+def render_markdown() -> str:
+    """Every table as Markdown: the text of docs/FIELDS.md below its heading."""
+    return fields.render_markdown(TABLES)
