@@ -308,7 +308,8 @@ class Ledger:
         while not self._closing.wait(SCAN_S):
             if not self._open:
                 self._busy.clear()
-                if not self._open:
+                # Both are looked at after the flag is down: whoever raises it later is heard.
+                if not self._open and not self._closing.is_set():
                     self._busy.wait()
                 continue
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_a_request_that_outlives_the_database_still_ends(
         database.close()
     assert [record.state for record in witness.records] == ["failed"]
     assert "could not be queued" in caplog.text
+
+
+def test_a_ledger_closes_at_whatever_moment(ledger: Ledger) -> None:
+    """Closing while the scanner is about to sleep must not leave it asleep."""
+
+    class Unlucky(threading.Event):
+        def clear(self) -> None:
+            ledger._closing.set()
+            self.set()
+            super().clear()
+
+    ledger._busy = Unlucky()
+    with ledger.open(request(), ANN) as entry:
+        entry.see(Finished(USAGE))
+    ledger._scanner.join(5)
+    assert not ledger._scanner.is_alive()
 
 
 def test_an_observer_that_fails_changes_nothing(
