@@ -204,7 +204,7 @@ class Answer:
         return Finished(usage, self.model, self.details)
 
     def _note(self, chunk: Chunk) -> None:
-        self.model = chunk.model or self.model
+        self.model = public_name(chunk.model or "") or self.model
         self._usage = chunk.usage or self._usage
         for name in ("system_fingerprint", "service_tier"):
             if value := getattr(chunk, name):
@@ -259,6 +259,11 @@ class Answer:
     def _produced(self, tokens: int) -> int:
         self._pieces += tokens
         return tokens
+
+
+def public_name(model: str) -> str:
+    """A model's name as a caller may see it: servers of a local file answer with its path."""
+    return model.rsplit("/", 1)[-1] if model.startswith(("/", ".", "~")) else model
 
 
 def usage_of(usage: UsageIn) -> Usage:

@@ -17,7 +17,7 @@ from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, EmbedBody, MediaPart
 from omniwatt.engines.source import part_bytes
 from omniwatt.engines.upstream import asking
-from omniwatt.engines.upstream.answers import Answer, ChatChunk, TextChunk, usage_of, vectors
+from omniwatt.engines.upstream.answers import Answer, ChatChunk, TextChunk, public_name, usage_of, vectors
 from omniwatt.engines.upstream.asking import Json
 from omniwatt.engines.upstream.channels import channels_from
 from omniwatt.engines.upstream.patience import Patience
@@ -132,9 +132,9 @@ class _Way:
         if answer.usage is None:
             size_bytes = sum(len(text.encode()) if isinstance(text, str) else 4 * len(text) for text in body.inputs)
             details["usage"] = "estimated"
-            yield Finished(Usage(-(-size_bytes // 4)), answer.model or reply.model, details)
+            yield Finished(Usage(-(-size_bytes // 4)), public_name(answer.model or "") or reply.model, details)
         else:
-            yield Finished(usage_of(answer.usage), answer.model or reply.model, details)
+            yield Finished(usage_of(answer.usage), public_name(answer.model or "") or reply.model, details)
 
     async def _count(self, body: CountBody) -> AsyncGenerator[Event, None]:
         """vLLM counts messages; llama-server first lays them out, then counts. Others cannot: UnsupportedField."""
@@ -166,20 +166,27 @@ class _Way:
         answer.model = reply.model
         answer.details["channel"] = reply.channel.name
 
-        def within_s() -> float:
-            return min(USAGE_WAIT_S, reply.channel.timeout_s) if answer.complete else reply.channel.timeout_s
-
-        async with aclosing(reply), aclosing(self._relay.events(reply, within_s)) as pieces:
+        async with aclosing(reply):
             try:
-                async for piece in pieces:
-                    for event in answer.events(piece):
-                        yield event
+                async with aclosing(self._pieces(reply, answer)) as pieces:
+                    async for piece in pieces:
+                        for event in answer.events(piece):
+                            yield event
+                for event in answer.close(reply.done):
+                    yield event
             except UpstreamFailed:
+                self._relay.ended(reply, well=answer.complete)
                 if not answer.complete:
                     raise
-            for event in answer.close(reply.done):
-                yield event
-            await reply.drain()
+            else:
+                self._relay.ended(reply, well=True)
+                await reply.drain()
+
+    @staticmethod
+    async def _pieces(reply: Reply, answer: Answer) -> AsyncGenerator[bytes, None]:
+        limit_s = reply.channel.timeout_s
+        while (data := await reply.event(min(USAGE_WAIT_S, limit_s) if answer.complete else limit_s)) is not None:
+            yield data
 
     async def _open(self, call: Call) -> Reply:
         return await self._relay.open(call, self._patience, self._ctx)

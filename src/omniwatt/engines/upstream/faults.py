@@ -17,6 +17,7 @@ from omniwatt.contract.error import (
     OmniwattError,
     Overloaded,
     TooLarge,
+    UnsupportedField,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -27,6 +28,7 @@ LONGEST_BACKOFF_S = 8.0
 LONGEST_RETRY_AFTER_S = 10.0
 """A provider that asks for a longer pause is left to the next channel, or to the caller's own retry."""
 _MAX_MESSAGE = 2000
+_LLAMA_SERVER = {"exceed_context_size_error": "context_length_exceeded"}
 _KEYS = re.compile(r"\b(sk|pk|rk|gsk|xai|AIza)[-_][A-Za-z0-9_*-]{6,}")
 _KINDS = {
     "invalid_request_error": 400,
@@ -122,7 +124,10 @@ def judge(refusal: Refusal, headers: Mapping[str, str], channel: Channel) -> Fau
     if status == 413:
         error_too_large = TooLarge("The provider of this model takes no request this large.")
         return Fault(error_too_large, elsewhere=False, blameless=True)
-    transient = status in {408, 409} or (status >= 500 and status not in {501, 505})
+    if status in {405, 501}:
+        unable = UnsupportedField("The provider of this model cannot do this.", param="model")
+        return Fault(unable, blameless=True, refusal=refusal)
+    transient = status in {408, 409} or (status >= 500 and status != 505)
     kind = UpstreamTimeout if status in {408, 504} else UpstreamFailed
     failed = kind(f"The provider of this model failed (HTTP {status}).", retry_after_s=retry_after_s(headers))
     return Fault(failed, retry=transient and again, refusal=refusal)
@@ -168,9 +173,9 @@ def scrub(message: str, channel: Channel) -> str:
 
 def _callers_error(refusal: Refusal, channel: Channel) -> OmniwattError:
     kind: type[OmniwattError] = {404: ModelNotFound, 413: TooLarge}.get(refusal.status, BadInput)
-    if refusal.code == ContextTooLong.default_code:
+    if ContextTooLong.default_code in {refusal.code, _LLAMA_SERVER.get(refusal.kind)}:
         kind = ContextTooLong
-    code = None if refusal.code is None or refusal.code.isdigit() else refusal.code
+    code = None if kind is ContextTooLong or refusal.code is None or refusal.code.isdigit() else refusal.code
     return kind(scrub(refusal.message, channel), param=refusal.param, code=code)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -187,15 +186,12 @@ class Relay:
                     break
         raise last or self._all_cooling(serving)
 
-    async def events(self, reply: Reply, within_s: Callable[[], float]) -> AsyncGenerator[bytes, None]:
-        """Each event's data until the end; a break counts against the channel."""
-        try:
-            while (data := await reply.event(within_s())) is not None:
-                yield data
-        except UpstreamFailed:
-            if reply.in_time:
-                self._health[reply.channel.name] = self._of(reply.channel).failed(self._now_s())
-            raise
+    def ended(self, reply: Reply, *, well: bool) -> None:
+        """An answer that was being passed on came to its end, or broke off: that counts against the channel."""
+        if well:
+            self._health[reply.channel.name] = WELL
+        elif reply.in_time:
+            self._health[reply.channel.name] = self._of(reply.channel).failed(self._now_s())
 
     async def _persist(self, channel: Channel, call: Call, patience: Patience, ctx: Context) -> Reply:
         """Attempts on one channel; a channel on probation gets one. Raises Fault when they are used up."""
@@ -254,7 +250,7 @@ class Relay:
             except (httpx2.HTTPError, UpstreamFailed) as error:
                 raise _fault_of(error, patience) from None
             unless_good.pop_all()
-        self._health[channel.name] = self._of(channel).answered()
+        self._health[channel.name] = self._of(channel).answered() if reply.streamed else WELL
         return reply
 
     def _note(self, channel: Channel, fault: Fault) -> None:
@@ -295,7 +291,7 @@ async def _begin(reply: Reply, response: httpx2.Response, call: Call) -> None:
     if response.status_code == 200:
         await reply.start()
         return
-    if call.optional and response.status_code in {404, 405, 501}:
+    if call.optional and response.status_code == 404:
         raise Fault(UnsupportedField("The provider of this model cannot do this.", param="model"), blameless=True)
     body = await reply.body(MAX_ERROR_BYTES)
     status = response.status_code if response.status_code >= 400 else 502

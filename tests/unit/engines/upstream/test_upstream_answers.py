@@ -113,6 +113,14 @@ def test_usage_in_full_and_the_model_that_answered() -> None:
     assert (finished.model, finished.details) == ("real", {"service_tier": "flex"})
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [("/srv/models/a.gguf", "a.gguf"), ("./a.gguf", "a.gguf"), ("org/model", "org/model"), ("", "")]
+)
+def test_a_path_is_no_name_for_a_model(said: str, shown: str) -> None:
+    _, answer = read({"model": said, "choices": []}, delta(finish="stop"))
+    assert answer.finished().model == shown
+
+
 def test_a_missing_usage_is_estimated_and_said_to_be() -> None:
     _, answer = read(delta(content="a"), delta(content="b", finish="stop"))
     assert answer.finished().usage == Usage(10, 2)

@@ -200,6 +200,15 @@ async def test_a_failing_channel_cools_and_comes_back(provider, relay, wire, mon
     assert said(await upstream.do(CHAT)) == "Hello"
 
 
+async def test_only_failures_in_a_row_count(provider, relay, wire) -> None:
+    server = await provider(*[wire.error(500), wire.error(500), wire.hello()] * 3, wire.error(500))
+    upstream = await relay(server)
+    for _ in range(3):
+        await failure(upstream.do(CHAT))
+        await failure(upstream.do(CHAT))
+        assert said(await upstream.do(CHAT)) == "Hello"
+
+
 async def test_weights_over_real_calls(provider, relay, wire) -> None:
     import random
 
@@ -300,8 +309,9 @@ async def test_an_error_as_the_first_event_is_tried_again(provider, relay, wire)
     assert said(await upstream.do(CHAT)) == "Hello"
 
 
-async def test_channels_that_always_break_off_cool_too(provider, relay, wire) -> None:
-    broken = await provider(wire.stream(wire.text("a"), done=False, cut=True))
+@pytest.mark.parametrize("cut", [True, False])
+async def test_channels_that_always_break_off_cool_too(provider, relay, wire, cut: bool) -> None:
+    broken = await provider(wire.stream(wire.text("a"), done=False, cut=cut))
     upstream = await relay(broken)
     for _ in range(5):
         await collect(upstream)
