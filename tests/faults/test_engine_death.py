@@ -14,6 +14,7 @@ import pytest
 
 from omniwatt.contract.error import EngineDied, EngineFailed, OmniwattError
 from omniwatt.workers.local import Timing
+from omniwatt.workers.process import HostProcess
 from tests.unit.workers.pools import ask, card, job, joined, only, pool
 
 
@@ -179,3 +180,39 @@ def test_children_die_with_their_gateway(tmp_path: Path, stopped: bool) -> None:
     gateway.stdout.close()
     gone, alive = psutil.wait_procs([child], timeout=5)
     assert (len(gone), alive) == (1, [])
+
+
+async def test_time_for_which_somebody_else_stops_it_is_no_hang(tmp_path: Path) -> None:
+    async with pool(tmp_path) as one:
+        await one.ensure("echo")
+        answer = asyncio.create_task(ask(one, 'echo: {"text": "slept well", "first_token_s": 0.1}'))
+        await asyncio.sleep(0.02)
+        os.kill(only(one).pid, signal.SIGSTOP)
+        await asyncio.sleep(0.6)
+        os.kill(only(one).pid, signal.SIGCONT)
+        assert await answer == "slept well"
+        assert only(one).restarts == 0
+
+
+async def test_a_worker_that_could_not_be_loaded_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omniwatt.workers.pool.SWEEP_S", 0.05)
+    async with pool(tmp_path, [card(workers=2)], timing=Timing(backoff_s=0.1)) as one:
+        real = HostProcess.start
+        starts: list[str] = []
+
+        async def start(name: str, folder: Path) -> HostProcess:
+            starts.append(name)
+            if len(starts) == 2:
+                raise EngineFailed("no more processes today")
+            return await real(name, folder)
+
+        monkeypatch.setattr(HostProcess, "start", start)
+        await one.ensure("echo")
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if [status.state for status in one.status()] == ["ready", "ready"]:
+                break
+        assert [status.state for status in one.status()] == ["ready", "ready"]
+        assert len(starts) == 3

@@ -96,6 +96,11 @@ class Worker:
         return self._process.in_flight if self._process else 0
 
     @property
+    def holds_memory(self) -> bool:
+        """True from the beginning of a load to the end of its process."""
+        return self._process is not None or self._loading is not None
+
+    @property
     def steps(self) -> dict[str, float]:
         """Units of work this process has reported, by kind."""
         return dict(self._process.steps) if self._process else {}
@@ -187,6 +192,8 @@ class Worker:
         self._why = None
         self._prefixes.clear()
         self._ticker.join(process, loaded.threads)
+        took_s = self._ready_at_s - self.started_at_s
+        log.info("engine %s (pid %d) is ready after %.1f s", self.id, process.pid, took_s)
         process.on_lost(lambda: self._lost(process))
 
     def _progressed(self, done: float) -> None:
@@ -229,17 +236,18 @@ class Worker:
 
     async def _watch(self, process: HostProcess) -> None:
         """Ping, and kill what hangs."""
-        loop = asyncio.get_running_loop()
-        since_s, cpu_s, stopped_s = loop.time(), process.cpu_s(), process.stopped_s
+        loop, beat_s = asyncio.get_running_loop(), self._timing.beat_s
+        silent_s, cpu_s = 0.0, process.cpu_s()
         while True:
             process.ping()
-            await asyncio.sleep(self._timing.beat_s)
-            if process.stopped:
+            asked_s, held_s = loop.time(), process.stopped_s
+            await asyncio.sleep(beat_s)
+            if process.heard_at_s >= asked_s or (not process.stopped and process.is_held()):
+                # It spoke, or somebody else holds it: time for which it could not run is no silence.
+                silent_s, cpu_s = 0.0, process.cpu_s()
                 continue
-            if process.heard_at_s > since_s:
-                since_s, cpu_s, stopped_s = process.heard_at_s, process.cpu_s(), process.stopped_s
-                continue
-            silent_s = loop.time() - since_s - (process.stopped_s - stopped_s)
+            # If the beat took much longer than it should, it was the gateway that could not listen.
+            silent_s += max(0.0, min(loop.time() - asked_s, 2 * beat_s) - (process.stopped_s - held_s))
             owed = process.in_flight > 0 or self.state == "loading"
             if is_hung(Pulse(silent_s, process.cpu_s() - cpu_s, owed), self._timing.hang_s):
                 log.error("engine %s (pid %d) hangs: killed", self.id, process.pid)

@@ -53,8 +53,23 @@ class _Group:
     def ready(self) -> bool:
         return any(worker.state == "ready" for worker in self.workers)
 
+    def start(self) -> "set[asyncio.Task[Loaded]]":
+        """The loads under way, new ones included. Raises what the last ones failed with when none may start yet."""
+        loads: set[asyncio.Task[Loaded]] = set()
+        errors: list[OmniwattError] = []
+        for worker in self.workers:
+            if worker.state == "ready":
+                continue
+            try:
+                loads.add(worker.load())
+            except OmniwattError as error:
+                errors.append(error)
+        if errors and not loads:
+            raise errors[0]
+        return loads
+
     def resident(self) -> Resident:
-        held = sum(max(worker.memory_bytes(), self.card.memory_bytes) for worker in self.workers if worker.pid)
+        held = sum(max(worker.memory_bytes(), self.card.memory_bytes) for worker in self.workers if worker.holds_memory)
         busy = any(worker.in_flight or worker.state in ("loading", "backoff") for worker in self.workers)
         idle_s = time.monotonic() - max(worker.used_at_s for worker in self.workers)
         return Resident(self.card.name, held, idle_s, busy)
@@ -117,9 +132,11 @@ class Pool:
         if found.ready():
             return
         limit_s = self._models.load_wait_s if wait_s is None else wait_s
-        if not any(worker.pid or worker.state == "loading" for worker in found.workers):
+        if not any(worker.holds_memory for worker in found.workers):
             await self._make_room(found)
-        loads: set[asyncio.Task[Loaded]] = {worker.load() for worker in found.workers}
+        loads = found.start()
+        if found.ready():
+            return
         deadline_s = time.monotonic() + limit_s
         while loads:
             timeout_s = max(0.0, deadline_s - time.monotonic())
@@ -236,12 +253,20 @@ class Pool:
         every_s = min(SWEEP_S, idle_s / 4) if idle_s else SWEEP_S
         while True:
             await asyncio.sleep(every_s)
+            self._complete_groups()
             residents = [found.resident() for found in self._groups.values() if found.ready()]
             leaving = set(idle_too_long(residents, idle_s))
             leaving.update(to_evict(residents, 0, self._limit_bytes()) or ())
             for name in leaving:
                 if not self._groups[name].resident().busy:
                     await self.unload(name)
+
+    def _complete_groups(self) -> None:
+        """Where some workers of a group serve, those that could not be loaded try again."""
+        for found in self._groups.values():
+            if found.ready() and any(worker.state == "backoff" for worker in found.workers):
+                with suppress(OmniwattError):
+                    found.start()
 
 
 def _raise_load_error(found: _Group, task: "asyncio.Task[Loaded]") -> None:

@@ -162,6 +162,16 @@ class HostProcess:
         except (OSError, IndexError):
             return 0
 
+    def is_held(self) -> bool:
+        """True while somebody, we or another process, holds it stopped."""
+        if self.stopped:
+            return True
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return stat.rpartition(") ")[2][:1] == "T"
+
     # --- control
 
     def pause(self) -> None:
@@ -186,11 +196,16 @@ class HostProcess:
     async def stop(self) -> str:
         """Hang up, let the engine close, and make sure within STOP_GRACE_S that the process is gone."""
         self._stopping = True
-        self.resume()
+        self._let_go()
         self._connection.close()
         return await self.reaped()
 
     # --- inside
+
+    def _let_go(self) -> None:
+        """Continue it whoever holds it."""
+        self.resume()
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
@@ -217,7 +232,7 @@ class HostProcess:
         if call.ended:
             return
         self.cancelling += 1
-        self.resume()
+        self._let_go()
         self.on_busy()
 
         def done() -> None:
@@ -250,7 +265,7 @@ def _nothing() -> None:
 def _spawn(name: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", "omniwatt.workers.host", str(fd), str(os.getpid()), name],
+        [sys.executable, "-P", "-m", "omniwatt.workers.host", str(fd), str(os.getpid()), name],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
