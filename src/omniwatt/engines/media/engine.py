@@ -40,9 +40,11 @@ class Media:
         logging.getLogger("PIL").setLevel(logging.WARNING)
         image.guard(self._limits.max_pixels)
         slots = max(1, spec.slots)
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="media")
+        # Two at least, so that a long piece of sound does not hold up the probes of other requests.
+        threads = min(slots, max(2, spec.threads))
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="media")
         progress(1.0)
-        return Loaded(slots=slots, threads=slots)
+        return Loaded(slots=slots, threads=threads)
 
     async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
         """Raises BadInput naming what is wrong with the bytes; never anything else because of them."""
