@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniwatt.api import errors, stream
@@ -16,15 +17,19 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class Exchanges:
-    """Makes the Exchange: request id and time headers, `scope["state"]` with exchange, parts and request_id."""
+    """Makes the Exchange: request id and time headers, `scope["state"]` with exchange, parts and request_id.
+
+    Only HTTP passes: a server's own start and end are acknowledged here, web sockets closed.
+    """
 
     def __init__(self, app: ASGIApp, parts: Parts) -> None:
         self._app = app
         self._parts = parts
+        self._others = Router()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self._parts)
         scope["state"] = scope.get("state", {}) | {
@@ -42,9 +47,6 @@ class ErrorBoundary:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         exchange: Exchange = scope["state"]["exchange"]
         scope["app"] = self
         try:

@@ -202,3 +202,23 @@ async def test_ten_thousand_messages(client, pipeline):
     answer = await client.chat(messages=[{"role": "user", "content": "Hi"}] * 10_000)
     assert answer.status == 200
     assert len(pipeline.requests[-1].body.messages) == 10_000
+
+
+async def test_only_http_passes(client):
+    sent = []
+
+    def receiving(*kinds):
+        queue = [{"type": kind} for kind in kinds]
+
+        async def receive():
+            return queue.pop(0)
+
+        return receive
+
+    async def send(message):
+        sent.append(message["type"])
+
+    socket = {"type": "websocket", "path": "/v1/realtime", "headers": [], "root_path": ""}
+    await client.app(socket, receiving("websocket.connect"), send)
+    await client.app({"type": "lifespan"}, receiving("lifespan.startup", "lifespan.shutdown"), send)
+    assert sent == ["websocket.close", "lifespan.startup.complete", "lifespan.shutdown.complete"]
