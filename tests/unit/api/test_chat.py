@@ -151,6 +151,13 @@ async def test_logprobs(client, pipeline):
     assert pipeline.requests[-1].body.sampling.logprobs == 0
 
 
+async def test_an_impossible_token_has_a_number(client, pipeline):
+    never = TokenLogprob("x", float("-inf"), b"x")
+    pipeline.events = (STARTED, TextDelta("x", logprobs=(never,)), ChoiceEnd("stop"), Finished(usage=USAGE))
+    choice = exact(ChatCompletion, (await client.chat(logprobs=True)).json()).choices[0]
+    assert choice.logprobs.content[0].logprob == -9999.0
+
+
 async def test_refusals_and_reasoning(client, pipeline):
     pipeline.events = (
         STARTED,

@@ -1,6 +1,7 @@
 """Fields and readers that several routes share: sampling, metadata, stop sequences, usage, and the Request itself."""
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ MODEL = Field("model", "honoured", text(256, 1), "A card's name or an alias.", r
 USER = Field("user", "recorded", text(512), "Written to no log.")
 STREAM = Field("stream", "honoured", boolean())
 MAX_STOPS = 4
+IMPOSSIBLE = -9999.0
 
 
 async def read(exchange: Exchange, table: Table) -> Read:
@@ -260,7 +262,12 @@ def logprob(one: TokenLogprob) -> dict[str, Any]:
 
 
 def _plain_logprob(one: TokenLogprob) -> dict[str, Any]:
-    return {"token": one.token, "logprob": one.logprob, "bytes": list(one.bytes_)}
+    return {"token": one.token, "logprob": finite(one.logprob), "bytes": list(one.bytes_)}
+
+
+def finite(value: float) -> float:
+    """A log-probability that JSON can hold: an impossible token has OpenAI's -9999."""
+    return value if math.isfinite(value) else IMPOSSIBLE
 
 
 def now() -> int:

@@ -105,8 +105,8 @@ class _Logprobs:
         offset = self.offset
         for one in event.logprobs:
             lists["tokens"].append(one.token)
-            lists["token_logprobs"].append(one.logprob)
-            lists["top_logprobs"].append({other.token: other.logprob for other in one.top})
+            lists["token_logprobs"].append(common.finite(one.logprob))
+            lists["top_logprobs"].append({other.token: common.finite(other.logprob) for other in one.top})
             lists["text_offset"].append(offset)
             offset += len(one.token)
         self.offset += len(event.text)
