@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from omniwatt.contract.error import Cancelled, Internal, OmniwattError, Overloaded
+from omniwatt.contract.error import BadInput, Cancelled, Internal, OmniwattError, Overloaded
 from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage, Vector
 from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
@@ -179,7 +179,7 @@ class Entry:
             queue_s=self._granted - self._start if self._granted else ended - self._start,
             first_token_s=self._first - self._start if self._first else None,
             total_s=ended - self._start,
-            energy_j=(usage.energy or {}).get("joules"),
+            energy_j=(usage.energy or {}).get("energy_joules"),
             method=(usage.energy or {}).get("method"),
             details=self.details,
             gaps=tuple(self._gaps or ()),
@@ -192,6 +192,8 @@ class Entry:
             return "done"
         if isinstance(error, GeneratorExit | asyncio.CancelledError | KeyboardInterrupt | SystemExit | Cancelled):
             return "cancelled"
+        if isinstance(error, BadInput) and not self._first:
+            return "refused"
         if isinstance(error, OmniwattError) and not isinstance(error, Internal) and not self._granted:
             return "refused"
         return "failed"

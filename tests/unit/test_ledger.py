@@ -141,6 +141,12 @@ def test_how_it_ends(
     assert row["completion_tokens"] == (5 if granted else 0)
 
 
+def test_a_prompt_the_engine_finds_too_long_is_a_refusal(ledger: Ledger, database: Database) -> None:
+    with pytest.raises(errors.ContextTooLong):
+        live(ledger, [Progress(3, 9, "tokens")], errors.ContextTooLong.of(9, 0, 8))
+    assert [(row["state"], row["code"]) for row in rows(database)] == [("refused", "context_length_exceeded")]
+
+
 def test_an_end_without_an_end_is_a_failure(ledger: Ledger, database: Database) -> None:
     live(ledger, [TextDelta("a", tokens=1)])
     assert [(row["state"], row["code"]) for row in rows(database)] == [("failed", "internal_error")]
@@ -164,7 +170,7 @@ def test_a_disconnect_is_billed_for_what_was_read_and_written(ledger: Ledger, da
 def test_energy_and_details(ledger: Ledger, database: Database) -> None:
     with ledger.open(request(), ANN) as entry:
         entry.details["recipe"] = "direct"
-        entry.see(Finished(Usage(energy={"joules": 1.5, "method": "estimated"})))
+        entry.see(Finished(Usage(energy={"energy_joules": 1.5, "method": "estimated"})))
     [row] = rows(database)
     assert (row["energy_j"], row["method"], json.loads(row["details"])) == (1.5, "estimated", {"recipe": "direct"})
 
