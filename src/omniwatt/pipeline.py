@@ -71,10 +71,10 @@ class Pipeline:
         """What one picture, sound or document is, seen by the media engine: untrusted bytes are not opened here."""
         job = Job(id=request.id, capability="probe", model="media", body=MediaBody(part=part))
         async with aclosing(self._engines.call("media", job, EMPTY)) as events:
-            async for event in events:
-                if isinstance(event, Fact):
-                    return event.values
-        raise EngineFailed("the media engine found nothing")
+            facts = [event.values async for event in events if isinstance(event, Fact)]
+        if not facts:
+            raise EngineFailed("the media engine found nothing")
+        return facts[0]
 
 
 async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:

@@ -22,6 +22,8 @@ from omniwatt.settings import Settings
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 _ECHO = "echo"
+_READ_BLOBS = frozenset({"media", UPSTREAM})
+"""Engines that open what callers stored; the others get text."""
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -141,6 +143,9 @@ class Catalog:
                 param="model",
             )
         spec = card.spec({artifact.role: str(self.store.path(card, artifact)) for artifact in card.artifacts})
+        if card.engine in _READ_BLOBS:
+            blobs = {"blobs_dir": str(self._settings.home / "files")}
+            spec = msgspec.structs.replace(spec, options=spec.options | blobs)
         if card.engine == UPSTREAM:
             return with_secrets(spec, self._settings.upstream)
         return spec

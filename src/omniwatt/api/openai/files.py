@@ -119,7 +119,7 @@ async def resolve_file(
     found: Literal["image", "audio", "file"] = "image" if family == "image" else "file"
     if family == "audio":
         found = "audio"
-    part = MediaPart(kind=kind or found, blob=blob.id, media_type=blob.media_type, name=blob.name)
+    part = MediaPart(kind=kind or found, blob=blob.sha256, media_type=blob.media_type, name=blob.name)
     if blob.bytes > INLINE_LIMIT_BYTES:
         return part
     return msgspec.structs.replace(part, blob="", data=await parts.blobs.read(caller.project, blob.id))
