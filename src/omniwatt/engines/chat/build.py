@@ -74,31 +74,33 @@ class Builder:
         if body.echo and body.sampling.logprobs is not None:
             raise UnsupportedField("echo with logprobs: this engine has no log-probabilities of a prompt", param="echo")
         sampling = msgspec.structs.replace(sampling, n=max(sampling.n, body.best_of))
-        return [
-            self._choices(job, await self._complete_ids(text, body), sampling, "prompt", {}, TextReader)
-            for text in body.prompts
-        ]
+        groups = []
+        for place, text in enumerate(body.prompts):
+            ids = await self._complete_ids(text, body)
+            group = self._choices(job, ids, sampling, "prompt", {}, TextReader)
+            shown = (text if isinstance(text, str) else await self._server.detokenize(text)) if body.echo else ""
+            groups.append([replace(choice, index=place * sampling.n + choice.index, echo=shown) for choice in group])
+        return groups
 
     async def _complete_ids(self, text: str | tuple[int, ...], body: CompleteBody) -> list[int]:
         if not isinstance(text, str):
             if any(not 0 <= token < self._vocabulary for token in text):
                 raise BadInput(f"A token id is not in this model's vocabulary of {self._vocabulary}", param="prompt")
-            if not body.raw or body.suffix:
-                text = await self._server.detokenize(text)
+            if body.raw and not body.suffix:
+                return list(text)
+            text = await self._server.detokenize(text)
         if body.suffix:
-            return await self._fill_in_the_middle(str(text), body.suffix)
-        if not isinstance(text, str):
-            return list(text)
+            return await self._fill_in_the_middle(text, body.suffix)
         if body.raw:
             return await self._server.tokenize(text)
         return await self.chat_ids((Message("user", (TextPart(text),)),))
 
     async def _fill_in_the_middle(self, before: str, after: str) -> list[int]:
-        marks = [await self._server.tokenize(mark, False) for mark in self._options.get("fim", DEFAULT_FIM)]
+        marks = [await self._server.tokenize(mark, start=False) for mark in self._options.get("fim", DEFAULT_FIM)]
         if any(len(mark) != 1 for mark in marks):
             raise UnsupportedField("This model cannot fill in the middle: it has no tokens for it", param="suffix")
         prefix, suffix, middle = marks
-        ends = await self._server.tokenize(before, False), await self._server.tokenize(after, False)
+        ends = [await self._server.tokenize(text, start=False, control=False) for text in (before, after)]
         return [*prefix, *ends[0], *suffix, *ends[1], *middle]
 
     def _choices(

@@ -1,7 +1,7 @@
 """From the decoder's pieces to events: stop strings, tool calls, billing of every token, one end per choice."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -12,8 +12,10 @@ from omniwatt.contract.event import ChoiceEnd, Event, Progress, TextDelta, Token
 from omniwatt.contract.protocol import Context
 from omniwatt.engines.chat.decoder import Decoder, Piece, Tally, Work
 from omniwatt.engines.chat.stops import StopScanner
+from omniwatt.engines.llama_server import finish
 
 Delta = TextDelta | ToolCallDelta
+Stream = AsyncGenerator[Event, None]
 
 
 class Reader(Protocol):
@@ -50,13 +52,20 @@ class Choice:
     stops: Sequence[str]
     reader: Reader
     tally: Tally
+    echo: str = ""
+    """Text that comes before the answer: the prompt, for a caller who wants it back."""
 
 
-async def run_choice(decoder: Decoder, choice: Choice, ctx: Context) -> AsyncGenerator[Event, None]:
+async def run_choice(decoder: Decoder, choice: Choice, ctx: Context) -> Stream:
     """Events of one choice, its ChoiceEnd last."""
     scanner = StopScanner(choice.stops)
     bill = _Bill(choice.index)
     reason: Literal["stop", "length"] = "stop"
+    if choice.echo:
+        yield TextDelta(choice.echo, choice.index)
+    if choice.work.max_tokens == 0:
+        yield ChoiceEnd("length", choice.index)
+        return
     async with aclosing(decoder.decode(choice.work, ctx, choice.tally)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Progress):
@@ -109,23 +118,42 @@ class _Bill:
         return [TextDelta("")] if self.logprobs else []
 
 
-async def run_together(
-    makers: Sequence[Callable[[], AsyncGenerator[Event, None]]], at_once: int
-) -> AsyncGenerator[Event, None]:
+async def run_best(streams: Stream, keep: int, first: int, *, with_logprobs: bool) -> Stream:
+    """Of several complete choices the `keep` likeliest by mean log-probability, numbered from `first`."""
+    made: dict[int, list[TextDelta | ChoiceEnd]] = {}
+    async with aclosing(streams):
+        async for event in streams:
+            if isinstance(event, TextDelta | ChoiceEnd):
+                made.setdefault(event.index, []).append(event)
+    likeliest = sorted(made.values(), key=_mean_logprob, reverse=True)
+    for place, events in enumerate(likeliest[:keep]):
+        for event in events:
+            moved = msgspec.structs.replace(event, index=first + place)
+            if isinstance(moved, TextDelta) and not with_logprobs:
+                moved = msgspec.structs.replace(moved, logprobs=())
+            yield moved
+
+
+def _mean_logprob(events: Sequence[TextDelta | ChoiceEnd]) -> float:
+    found = [token.logprob for event in events if isinstance(event, TextDelta) for token in event.logprobs]
+    return sum(found) / len(found) if found else float("-inf")
+
+
+async def run_together(streams: Sequence[Stream], at_once: int) -> Stream:
     """Events of several streams as they come, `at_once` of them under way; closing it closes them all."""
     events: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
     places = asyncio.Semaphore(at_once)
 
-    async def pump(make: Callable[[], AsyncGenerator[Event, None]]) -> None:
+    async def pump(stream: Stream) -> None:
         try:
-            async with places, aclosing(make()) as stream:
+            async with aclosing(stream), places:
                 async for event in stream:
                     events.put_nowait(event)
             events.put_nowait(None)
         except Exception as error:  # noqa: BLE001 - handed to the one who reads
             events.put_nowait(error)
 
-    pumps = [asyncio.create_task(pump(make)) for make in makers]
+    pumps = [asyncio.create_task(pump(stream)) for stream in streams]
     try:
         left = len(pumps)
         while left:
@@ -139,4 +167,4 @@ async def run_together(
     finally:
         for task in pumps:
             task.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        await finish(asyncio.gather(*pumps, return_exceptions=True))

@@ -74,7 +74,8 @@ class Decoder:
     async def decode(self, work: Work, ctx: Context, tally: Tally) -> AsyncGenerator[Progress | Piece, None]:
         """Progress while a long prompt is read, then pieces, the last one with a reason. Closing it frees the slot."""
         answer = FIRST_CELLS if work.max_tokens is None else work.max_tokens
-        lease = await self._pool.acquire(work.ids, work.scope, min(work.window, len(work.ids) + answer))
+        cells = min(work.window, len(work.ids) + answer)
+        lease = await self._pool.acquire(work.ids, work.scope, cells, anew="seed" in work.sampling)
         try:
             async with aclosing(self._read(work, lease, ctx, tally)) as steps:
                 async for step in steps:

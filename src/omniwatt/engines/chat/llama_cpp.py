@@ -1,8 +1,7 @@
 """Chat and completion on llama.cpp: continuous batching over parallel slots, tools, formats, fill-in-the-middle."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from functools import partial
 
 import psutil
 
@@ -13,7 +12,7 @@ from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, Message, TextPart
 from omniwatt.engines.chat import batch
 from omniwatt.engines.chat.build import Builder
-from omniwatt.engines.chat.choice import Choice, run_choice, run_together
+from omniwatt.engines.chat.choice import Choice, Stream, run_best, run_choice, run_together
 from omniwatt.engines.chat.decoder import Decoder
 from omniwatt.engines.chat.slots import SlotPool, common
 from omniwatt.engines.llama_server import LlamaServer, base_params, file_bytes
@@ -83,22 +82,35 @@ class LlamaCpp:
             return
         if isinstance(job.body, ChatBody):
             groups = [await self._builder.chat(job, job.body)]
+            streams = [self._together(groups[0], ctx)]
         elif isinstance(job.body, CompleteBody):
             groups = await self._builder.complete(job, job.body)
+            streams = self._completions(job.body, groups, ctx)
         else:
             raise BadInput(f"A chat model cannot do {job.capability!r}")
-        async with aclosing(self._all(groups, ctx)) as events:
+        events = streams[0] if len(streams) == 1 else run_together(streams, len(self._slots.slots))
+        async with aclosing(events):
             async for event in events:
                 yield event
         yield Finished(_usage(groups), job.model)
 
-    def _all(self, groups: Sequence[Sequence[Choice]], ctx: Context) -> AsyncGenerator[Event, None]:
-        choices = [choice for group in groups for choice in group]
-        if len(choices) == 1:
-            return run_choice(self._decoder, choices[0], ctx)
-        long = any(len(group) > 1 and len(group[0].work.ids) > LONG_PROMPT for group in groups)
-        makers = [partial(run_choice, self._decoder, choice, ctx) for choice in choices]
-        return run_together(makers, 1 if long else len(self._slots.slots))
+    def _completions(self, body: CompleteBody, groups: Sequence[Sequence[Choice]], ctx: Context) -> list[Stream]:
+        streams = []
+        for place, group in enumerate(groups):
+            stream = self._together(group, ctx)
+            if body.best_of > body.sampling.n:
+                stream = run_best(
+                    stream, body.sampling.n, place * body.sampling.n, with_logprobs=body.sampling.logprobs is not None
+                )
+            streams.append(stream)
+        return streams
+
+    def _together(self, choices: Sequence[Choice], ctx: Context) -> Stream:
+        streams = [run_choice(self._decoder, choice, ctx) for choice in choices]
+        if len(streams) == 1:
+            return streams[0]
+        one_by_one = len(choices[0].work.ids) > LONG_PROMPT
+        return run_together(streams, 1 if one_by_one else len(self._slots.slots))
 
     async def close(self) -> None:
         """Free the model."""
