@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help setup setup-dev demo test check bench lock clean
+.PHONY: help setup setup-dev demo test check bench docs lock clean
 
 help:            ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ bench: .venv/setup-dev        ## every benchmark, one after another; results in 
 
 bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-mix
 	@$(PY) -m bench.$*
+
+docs: .venv/setup-dev         ## the generated documents, and the README's measured table
+	@$(PY) -m docs.generate
 
 lock: .venv/setup-dev         ## refresh the lock files (hashes, no addresses)
 	@.venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

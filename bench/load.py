@@ -122,7 +122,7 @@ class Streamed(Plain):
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()
-        pieces = data.count(b'"content":"')
+        pieces = data.count(b'"content":"') - data.count(b'"content":""')
         if pieces:
             if self.last:
                 # Several events in one read arrived together: the first after the gap, the others with none.
