@@ -116,13 +116,13 @@ async def test_a_blocked_engine_is_noticed_and_replaced(tmp_path: Path) -> None:
         start_s = time.monotonic()
         with pytest.raises(EngineDied):
             await ask(one, 'echo: {"tokens": 9, "block_at": 2}')
-        assert 0.3 <= time.monotonic() - start_s < 2.0
+        assert 0.4 <= time.monotonic() - start_s < 3.0
         assert await ask(one, "next") == "next"
         assert only(one).restarts == 1
 
 
 async def test_a_polite_wait_and_hard_work_are_no_hang(tmp_path: Path) -> None:
-    worker = card("worker", options={"burn": 1, "token_s": 0.5}, threads=1)
+    worker = card("worker", options={"burn": 1, "token_s": 0.7}, threads=1)
     async with pool(tmp_path, [card(), worker]) as one:
         async with aclosing(one.call("echo", job('echo: {"tokens": 9, "hang_at": 0}'))) as events:
             waiting = asyncio.ensure_future(events.__anext__())
@@ -188,7 +188,7 @@ async def test_time_for_which_somebody_else_stops_it_is_no_hang(tmp_path: Path) 
         answer = asyncio.create_task(ask(one, 'echo: {"text": "slept well", "first_token_s": 0.1}'))
         await asyncio.sleep(0.02)
         os.kill(only(one).pid, signal.SIGSTOP)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.8)
         os.kill(only(one).pid, signal.SIGCONT)
         assert await answer == "slept well"
         assert only(one).restarts == 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-ACTIVE_CORES = 0.2
+ACTIVE_CORES = 0.1
 """An engine that used less than this in its last slice is waiting for something else than the CPU."""
 
 

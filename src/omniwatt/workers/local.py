@@ -240,14 +240,14 @@ class Worker:
         silent_s, cpu_s = 0.0, process.cpu_s()
         while True:
             process.ping()
-            asked_s, held_s = loop.time(), process.stopped_s
+            asked_s, held_s = loop.time(), process.held_s
             await asyncio.sleep(beat_s)
             if process.heard_at_s >= asked_s or (not process.stopped and process.is_held()):
                 # It spoke, or somebody else holds it: time for which it could not run is no silence.
                 silent_s, cpu_s = 0.0, process.cpu_s()
                 continue
             # If the beat took much longer than it should, it was the gateway that could not listen.
-            silent_s += max(0.0, min(loop.time() - asked_s, 2 * beat_s) - (process.stopped_s - held_s))
+            silent_s += max(0.0, min(loop.time() - asked_s, 2 * beat_s) - (process.held_s - held_s))
             owed = process.in_flight > 0 or self.state == "loading"
             if is_hung(Pulse(silent_s, process.cpu_s() - cpu_s, owed), self._timing.hang_s):
                 log.error("engine %s (pid %d) hangs: killed", self.id, process.pid)

@@ -51,8 +51,7 @@ class HostProcess:
         self.steps: dict[str, float] = {}
         self.stopped = False
         """True while the process is held by SIGSTOP."""
-        self.stopped_s = 0.0
-        """How long it has been held so far, in all; time in the present hold not included."""
+        self._earlier_holds_s = 0.0
         self.cancelling = 0
         self.on_busy: Callable[[], None] = _nothing
         """Called when `in_flight` or `cancelling` changed between zero and more."""
@@ -162,6 +161,11 @@ class HostProcess:
         except (OSError, IndexError):
             return 0
 
+    @property
+    def held_s(self) -> float:
+        """How long we have held it so far, in all."""
+        return self._earlier_holds_s + (time.monotonic() - self._stopped_at_s if self.stopped else 0.0)
+
     def is_held(self) -> bool:
         """True while somebody, we or another process, holds it stopped."""
         if self.stopped:
@@ -185,7 +189,7 @@ class HostProcess:
         """Let it go on; harmless when it is not held."""
         if self.stopped:
             self.stopped = False
-            self.stopped_s += time.monotonic() - self._stopped_at_s
+            self._earlier_holds_s += time.monotonic() - self._stopped_at_s
             self._signal(signal.SIGCONT)
 
     def kill(self) -> None:

@@ -14,7 +14,7 @@ from omniwatt.settings import Models
 from omniwatt.workers.local import Timing
 from omniwatt.workers.pool import Pool, WorkerStatus
 
-IMPATIENT = Timing(beat_s=0.05, hang_s=0.3, backoff_s=0.15, backoff_limit_s=1.0, healthy_s=60.0)
+IMPATIENT = Timing(beat_s=0.05, hang_s=0.5, backoff_s=0.15, backoff_limit_s=1.0, healthy_s=60.0)
 
 
 def card(name: str = "echo", **changes: Any) -> Card:

@@ -126,7 +126,7 @@ async def test_leaving_a_held_engine_frees_its_slot_fast(tmp_path: Path) -> None
             for _ in range(3):
                 async with aclosing(one.call("a", job('echo: {"tokens": 1000}'))) as events:
                     await events.__anext__()
-                    for _ in range(200):
+                    for _ in range(1500):
                         if child.status() == psutil.STATUS_STOPPED:
                             break
                         await asyncio.sleep(0.002)
