@@ -14,6 +14,7 @@ TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"ty
 FUNCTIONS = [TOOLS[0]["function"]]
 CALLS = (
     STARTED,
+    TextDelta("", tokens=1),
     ToolCallDelta(call=0, id="call_1", name="weather"),
     ToolCallDelta(call=0, arguments='{"city":'),
     ToolCallDelta(call=0, arguments='"Rome"}'),
@@ -112,7 +113,7 @@ async def test_tool_calls(client, pipeline):
 
 
 async def test_deprecated_functions_are_answered_in_their_own_shape(client, pipeline):
-    pipeline.events = CALLS[:4] + CALLS[5:]
+    pipeline.events = CALLS[:5] + CALLS[6:]
     choice = exact(ChatCompletion, (await client.chat(functions=FUNCTIONS)).json()).choices[0]
     assert choice.finish_reason == "function_call"
     assert choice.message.function_call.arguments == '{"city":"Rome"}'

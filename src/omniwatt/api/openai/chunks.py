@@ -47,7 +47,7 @@ class _Choice:
         said = {kind: "".join(pieces) for kind, pieces in self.said.items()}
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": said.get("answer", None if self.calls or "refusal" in said else ""),
+            "content": said.get("answer") or (None if self.calls or "refusal" in said else ""),
             "refusal": said.get("refusal"),
             "annotations": [],
         }
