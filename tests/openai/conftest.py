@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from openai import OpenAI
 
+from omniwatt import settings
+from omniwatt.catalog.catalog import Catalog
 from omniwatt.settings import Models
 from tests.served import Served, served, share_models
 
@@ -23,7 +25,10 @@ def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The 0.5B under every chat alias, with a window so short that a script without a limit ends."""
     home = share_models(tmp_path_factory.mktemp("fast"))
     (home / "cards").mkdir()
-    card = f'base = "{Models().fast}"\ncontext_window = 400\n'
+    name = Models().fast
+    file = Catalog.open(settings.load(None, {})).spec(name).artifacts["model"]
+    card = f'base = "{name}"\ncontext_window = 400\n'
+    card += f'[[artifacts]]\nrole = "model"\nfile = "model.gguf"\npath = "{file}"\n'
     (home / "cards" / "brief.toml").write_text(card)
     (home / "omniwatt.toml").write_text('[models]\ndefault = "brief"\nserve = ["brief", "embed"]\n')
     with served(home, "--log-level", "warning", ready="/readyz") as server:

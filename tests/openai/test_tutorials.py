@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,7 @@ def ask(client: OpenAI, text: str, system: str = "", seed: int = 1) -> str:
     answer = client.chat.completions.create(
         model="gpt-4",
         messages=[*messages, {"role": "user", "content": text}],  # type: ignore[list-item]
-        max_completion_tokens=120,
+        max_completion_tokens=80,
         temperature=0 if seed == 1 else 0.7,
         seed=seed,
     )
@@ -81,12 +80,11 @@ def test_the_default_model_can_multiply_a_little(default_client: OpenAI) -> None
 
 @pytest.mark.default_model
 @pytest.mark.timeout(240)
-def test_the_classifier_keeps_its_format(
-    default_client: OpenAI, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_classifier_keeps_its_format(default_client: OpenAI, capsys: pytest.CaptureFixture[str]) -> None:
     """The share of seeds that keep the three parts; to the letter, brackets and all, is reported beside it."""
     answers = [ask(default_client, UGLY_PAGE, CLASSIFIER, seed) for seed in range(1, SEEDS + 1)]
     kept = sum(judge.keeps_format(answer)[0] is True for answer in answers)
-    record_property("kept_three_parts", kept / SEEDS)
-    record_property("kept_to_the_letter", sum(map(judge.full_format, answers)) / SEEDS)
+    letter = sum(map(judge.full_format, answers))
+    with capsys.disabled():
+        print(f"\nclassifier: {kept} of {SEEDS} seeds keep the three parts, {letter} to the letter")
     assert kept >= SEEDS // 2, answers[:3]

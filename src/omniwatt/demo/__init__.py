@@ -29,11 +29,11 @@ def run(url: str, key: str, console: Console) -> list[Outcome]:
 def summary(outcomes: list[Outcome], console: Console) -> None:
     """The table at the end, and what its marks mean."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     table.add_column("step", no_wrap=True)
     for name in ("prompt", "answer", "first", "total"):
         table.add_column(name, justify="right", style="dim", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table.add_column("")
     for o in outcomes:
         first = f"{o.first_s:.2f} s" if o.first_s is not None else ""
         note = "failed, see above" if o.failed else o.note
