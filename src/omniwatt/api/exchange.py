@@ -12,8 +12,9 @@ from starlette.types import Message, Receive, Scope, Send
 from omniwatt.api import body as bodies
 from omniwatt.api.errors import Header
 from omniwatt.api.parts import Parts
-from omniwatt.contract.error import Cancelled
+from omniwatt.contract.error import Cancelled, OmniwattError
 from omniwatt.contract.job import Caller
+from omniwatt.contract.request import Capability
 
 JSON = b"application/json"
 WATCH_AFTER_S = 0.02
@@ -25,6 +26,7 @@ class Exchange:
     __slots__ = (
         "_send",
         "answering",
+        "asked",
         "caller",
         "extra_headers",
         "headers",
@@ -32,6 +34,7 @@ class Exchange:
         "receive",
         "request_id",
         "scope",
+        "served",
         "started_s",
     )
 
@@ -48,6 +51,10 @@ class Exchange:
         self.started_s = time.monotonic()
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
         self.extra_headers: list[Header] = []
+        self.asked = ""
+        """The model the body names, once it has been read."""
+        self.served = False
+        """True once the pipeline has it: the ledger row is the pipeline's then."""
 
     async def send(self, message: Message) -> None:
         """ASGI send; the start of the answer gets `extra_headers`, the request's id and the time taken."""
@@ -70,7 +77,10 @@ class Exchange:
         """The body as a JSON object. Raises WrongMediaType, TooLarge or BadInput."""
         bodies.require_json(self.header(b"content-type"))
         raw = await bodies.read(self.receive, self.headers, self.parts.settings.server.max_body_bytes)
-        return bodies.parse(raw)
+        value = bodies.parse(raw)
+        model = value.get("model")
+        self.asked = model if isinstance(model, str) else ""
+        return value
 
     async def reply(self, content: bytes, *, status: int = 200, media_type: bytes = JSON) -> None:
         """Send a whole answer."""
@@ -142,15 +152,26 @@ class ClientWatch:
 
 
 class Endpoint:
-    """`Route(path, Endpoint(handler), methods=[...])`: calls `await handler(exchange)` without wrapping anything."""
+    """`Route(path, Endpoint(handler), methods=[...])`: calls `await handler(exchange)` without wrapping anything.
 
-    __slots__ = ("handler",)
+    With `serves`, what the handler refuses before the pipeline has it gets its ledger row here.
+    """
 
-    def __init__(self, handler: Callable[[Exchange], Awaitable[None]]) -> None:
+    __slots__ = ("handler", "serves")
+
+    def __init__(self, handler: Callable[[Exchange], Awaitable[None]], serves: Capability | None = None) -> None:
         self.handler = handler
+        self.serves = serves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.handler(scope["state"]["exchange"])
+        exchange: Exchange = scope["state"]["exchange"]
+        try:
+            await self.handler(exchange)
+        except OmniwattError as error:
+            if self.serves and not exchange.served:
+                record = exchange.parts.ledger.refused
+                record(exchange.request_id, self.serves, exchange.asked, exchange.caller, error)
+            raise
 
 
 def _request_id(given: bytes | None) -> str:

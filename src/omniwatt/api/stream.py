@@ -147,6 +147,7 @@ async def _first(stream: AsyncIterator[Event]) -> tuple[Started, Event]:
 
 
 def _serve(exchange: Exchange, request: Request, inputs: AsyncIterator[Chunk]) -> Any:
+    exchange.served = True
     return exchange.parts.pipeline.serve(request, exchange.caller, inputs)
 
 

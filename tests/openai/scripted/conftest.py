@@ -23,6 +23,7 @@ from omniwatt.contract.event import ChoiceEnd, Event, Finished, Started, TextDel
 from omniwatt.contract.job import Caller
 from omniwatt.contract.request import ChatBody, Request
 from omniwatt.database import Database
+from omniwatt.ledger import Ledger
 from omniwatt.settings import Server, Settings, Storage
 from omniwatt.stored import StoredResponses
 
@@ -116,7 +117,8 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                 " VALUES (?, ?, ?, '', ?, 0, 'default', '{}', 0)",
                 (caller.key_id, caller.name, caller.project, caller.key_id.encode()),
             )
-        parts = SimpleNamespace(blobs=Blobs(home, database, quota_bytes=64 * 1024 * 1024), pipeline=None)
+        blobs = Blobs(home, database, quota_bytes=64 * 1024 * 1024)
+        parts = SimpleNamespace(blobs=blobs, ledger=Ledger(database), pipeline=None)
         router = Router([*responses.routes, *input_tokens.routes, *files.routes])
         app = Exchanges(ErrorBoundary(Door(router)), parts)  # type: ignore[arg-type]
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none")

@@ -51,6 +51,7 @@ class FakePipeline:
         self.script: Script | None = None
         self.requests: list[Request] = []
         self.ends: list[str] = []
+        self.refused: list[tuple[Any, ...]] = []
 
     async def serve(self, request: Request, caller: Caller, inputs: Any) -> AsyncGenerator[Event]:
         self.requests.append(request)
@@ -107,6 +108,7 @@ def make_parts(pipeline: FakePipeline, tmp_path: Any, **server: Any) -> Any:
         keys=FakeKeys(),
         catalog=FakeCatalog(),
         pool=SimpleNamespace(loaded=lambda _: None),
+        ledger=SimpleNamespace(refused=lambda *row: pipeline.refused.append(row)),
         pipeline=pipeline,
     )
 

@@ -140,4 +140,4 @@ def _sampling(values: dict[str, Any]) -> Sampling:
     )
 
 
-routes = [Route("/v1/chat/completions", Endpoint(create), methods=["POST"])]
+routes = [Route("/v1/chat/completions", Endpoint(create, serves="chat"), methods=["POST"])]

@@ -187,4 +187,4 @@ class CompletionChunks:
         return sse(error)
 
 
-routes = [Route("/v1/completions", Endpoint(create), methods=["POST"])]
+routes = [Route("/v1/completions", Endpoint(create, serves="complete"), methods=["POST"])]

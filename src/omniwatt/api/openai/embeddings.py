@@ -96,4 +96,4 @@ def _floats(data: bytes) -> list[float]:
     return values.tolist()
 
 
-routes = [Route("/v1/embeddings", Endpoint(create), methods=["POST"])]
+routes = [Route("/v1/embeddings", Endpoint(create, serves="embed"), methods=["POST"])]

@@ -37,4 +37,4 @@ def _tokens(_started: Started, events: list[Event], _finished: Finished) -> int:
     raise EngineFailed("The engine did not say how many tokens these are.")
 
 
-routes = [Route("/v1/responses/input_tokens", Endpoint(create), methods=["POST"])]
+routes = [Route("/v1/responses/input_tokens", Endpoint(create, serves="count"), methods=["POST"])]

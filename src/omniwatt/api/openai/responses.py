@@ -245,7 +245,7 @@ async def input_items(exchange: Exchange) -> None:
 
 
 routes = [
-    Route("/v1/responses", Endpoint(create), methods=["POST"]),
+    Route("/v1/responses", Endpoint(create, serves="chat"), methods=["POST"]),
     Route("/v1/responses/compact", Endpoint(compact), methods=["POST"]),
     Route("/v1/responses/{response_id}", Endpoint(get), methods=["GET"]),
     Route("/v1/responses/{response_id}", Endpoint(delete), methods=["DELETE"]),
