@@ -47,5 +47,6 @@ def sdk_sources() -> Path:
     with tarfile.open(archive) as sources:
         sources.extractall(unpacked, filter="data")
     (unpacked / folder.name).rename(folder)
+    unpacked.rmdir()
     archive.unlink()
     return folder

@@ -32,6 +32,8 @@ def demo(leave: bool, port: int | None, config: Path | None) -> None:
 
     file = config_file(config)
     settings = load(file, {"server": {"port": port}})
+    if settings.server.tls_certificate:
+        raise click.ClickException("the demo speaks plain http: leave tls_certificate out of the settings for it")
     home.prepare(settings.home)
     models.pull_missing(settings, NEEDED)
     with _server(settings, file) as (url, child):

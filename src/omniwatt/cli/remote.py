@@ -23,6 +23,8 @@ class Target(msgspec.Struct, frozen=True):
 
     url: str
     key: str
+    socket: str = ""
+    """The local socket to go by, where the address has a certificate this machine may not know."""
 
 
 def target(settings: Settings) -> Target:
@@ -33,7 +35,9 @@ def target(settings: Settings) -> Target:
     found = home.running(settings.home)
     if found is None:
         raise click.ClickException(NO_SERVER.format(home=short(settings.home)))
-    return Target(url=found.url, key=settings_module.client_key() or demo_key(settings.home))
+    key = settings_module.client_key() or demo_key(settings.home)
+    socket = str(settings.home / "run" / "admin.sock") if found.url.startswith("https:") else ""
+    return Target(url=found.url, key=key, socket=socket)
 
 
 def demo_key(state: Path) -> str:
@@ -47,8 +51,11 @@ def demo_key(state: Path) -> str:
 
 def openai_client(where: Target, timeout_s: float = 600.0) -> "OpenAI":
     """The official client, pointed at the server."""
-    from openai import OpenAI
+    from openai import DefaultHttpx2Client, OpenAI
 
+    if where.socket:
+        by_socket = DefaultHttpx2Client(transport=httpx2.HTTPTransport(uds=where.socket), timeout=timeout_s)
+        return OpenAI(base_url="http://localhost/v1", api_key=where.key, http_client=by_socket)
     return OpenAI(base_url=where.url + "/v1", api_key=where.key, timeout=timeout_s, max_retries=2)
 
 
