@@ -74,7 +74,8 @@ def together(
     return {
         "figure": "fair_share_ratio", "of": words, "value": ratio, "unit": "", "shares": shares,
         "alone": {name: alone[name] for name in pair}, "at_once": rates, "sum_of_shares": sum(shares.values()),
-        "readme": f"omniwatt: {words} at once, the worse-off's part of its fair share", "aim": ">= 0.9", "met": ratio >= 0.9,
+        "readme": f"omniwatt: {words} at once, of its fair share the worse-off has",
+        "aim": ">= 0.9", "met": ratio >= 0.9,
     }  # fmt: skip
 
 
