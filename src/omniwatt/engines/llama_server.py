@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -15,14 +16,15 @@ from typing import Any
 
 import psutil
 
-# libgomp reads this once, when it is loaded. Its default is to spin for milliseconds at every barrier, and a thread
-# that spins on a busy machine holds up the very thread it waits for: answers become ten times slower.
-os.putenv("GOMP_SPINCOUNT", "300")
-import xllamacpp
-
 from omniwatt.contract.error import BadInput, ContextTooLong, EngineFailed
 
 PREFIX = "omniwatt-llama-"
+SPIN = 300
+"""How often a thread looks before it sleeps at a barrier of libgomp, whose own default is 300,000.
+
+A thread that spins on a busy machine holds up the very thread it waits for: beside one other busy process, answers
+become ten times slower. Set before llama.cpp is imported, because libgomp reads it once.
+"""
 
 
 class LlamaServer:
@@ -54,7 +56,7 @@ class LlamaServer:
 
     def _create(self) -> None:
         try:
-            self._server = xllamacpp.Server(self._params)
+            self._server = library().Server(self._params)
         except RuntimeError as error:
             name = Path(self._params.model.path).name
             raise EngineFailed(f"llama.cpp could not load {name}: damaged, unsupported or too large") from error
@@ -198,9 +200,15 @@ def failure(answer: dict[str, Any]) -> Exception:
     return BadInput(message) if error.get("code") == 400 else EngineFailed(message)
 
 
-def base_params(model: str, *, threads: int, gpu_layers: int) -> Any:
+def library(spin: int = SPIN) -> Any:
+    """llama.cpp's Python module; `spin` counts on the first call only."""
+    os.putenv("GOMP_SPINCOUNT", str(spin))
+    return importlib.import_module("xllamacpp")
+
+
+def base_params(model: str, *, threads: int, gpu_layers: int, spin: int = SPIN) -> Any:
     """Parameters every engine shares. The RAM prompt cache stays off: it is shared by all callers."""
-    params = xllamacpp.CommonParams()
+    params = library(spin).CommonParams()
     params.model.path = model
     params.n_gpu_layers = gpu_layers
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads

@@ -15,7 +15,7 @@ from omniwatt.engines.chat.build import Builder
 from omniwatt.engines.chat.choice import Choice, Stream, run_best, run_choice, run_together
 from omniwatt.engines.chat.decoder import Decoder
 from omniwatt.engines.chat.slots import SlotPool, common
-from omniwatt.engines.llama_server import LlamaServer, base_params, file_bytes
+from omniwatt.engines.llama_server import SPIN, LlamaServer, base_params, file_bytes
 
 EXTRA_THREADS = 4
 """Threads beside one for each slot, so that a short call never waits for an answer under way."""
@@ -24,7 +24,7 @@ LONG_PROMPT = 256
 
 
 class LlamaCpp:
-    """One GGUF model. Options of its card: `system_prompt`, `sampling`, `n_batch`, `fim`, `chat_template`."""
+    """One GGUF model. Options of its card: `system_prompt`, `sampling`, `n_batch`, `fim`, `chat_template`, `spin`."""
 
     _server: LlamaServer
     _builder: Builder
@@ -54,7 +54,8 @@ class LlamaCpp:
         return Loaded(slots, window, spec.threads, psutil.Process().memory_info().rss, details)
 
     async def _open(self, spec: EngineSpec, size: int, progress: Callable[[float], None]) -> tuple[int, int]:
-        params = base_params(spec.artifacts["model"], threads=spec.threads, gpu_layers=spec.gpu_layers)
+        spin = int(spec.options.get("spin", SPIN))
+        params = base_params(spec.artifacts["model"], threads=spec.threads, gpu_layers=spec.gpu_layers, spin=spin)
         params.n_ctx = spec.context_window
         params.n_parallel = max(1, spec.slots)
         params.kv_unified = True

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-import xllamacpp
 
 from omniwatt.contract.error import BadInput, ContextTooLong, EngineFailed
 from omniwatt.contract.event import Chunk, Event, Fact, Finished, Usage, Vector
@@ -16,7 +15,7 @@ from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import CountBody, EmbedBody
 from omniwatt.engines.embed.bert_gguf import converted
-from omniwatt.engines.llama_server import LlamaServer, base_params, failure, finish
+from omniwatt.engines.llama_server import LlamaServer, base_params, failure, finish, library
 
 EXTRA_THREADS = 2
 POOLINGS = ("mean", "cls", "last")
@@ -35,7 +34,7 @@ class LlamaCppEmbedder:
         params = base_params(str(model), threads=spec.threads, gpu_layers=spec.gpu_layers)
         params.embedding = True
         if (pooling := spec.options.get("pooling")) in POOLINGS:
-            params.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
+            params.pooling_type = getattr(library().llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
         # An encoder reads an input whole: one batch holds the longest, or several short ones.
         self._window = spec.context_window or 512
         params.n_ctx = self._window * slots
