@@ -17,17 +17,25 @@ def commands() -> str:
     from omniwatt.cli.menu import omniwatt
 
     parts = [MADE, "# The command line\n"]
-    for path, command in _walk(omniwatt, ("omniwatt",)):
-        context = click.Context(command, info_name=" ".join(path), terminal_width=WIDTH, max_content_width=WIDTH)
+    for path, command in walk(omniwatt, ("omniwatt",)):
+        context = command.make_context(
+            " ".join(path),
+            [],
+            resilient_parsing=True,
+            help_option_names=["-h", "--help"],
+            terminal_width=WIDTH,
+            max_content_width=WIDTH,
+        )
         parts.append(f"## {' '.join(path)}\n\n```text\n{_tidy(command.get_help(context))}\n```\n")
     return "\n".join(parts)
 
 
-def _walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all below it, with the words that lead to each."""
     yield path, command
     if isinstance(command, click.Group):
         for name in command.list_commands(click.Context(command)):
-            yield from _walk(command.commands[name], (*path, name))
+            yield from walk(command.commands[name], (*path, name))
 
 
 def _tidy(text: str) -> str:

@@ -99,7 +99,7 @@ def test_the_licence_is_apache() -> None:
 
 
 def test_every_help_has_a_summary_and_every_option_a_word() -> None:
-    for path, command in generate._walk(omniwatt, ("omniwatt",)):
+    for path, command in generate.walk(omniwatt, ("omniwatt",)):
         assert command.get_short_help_str(), path
         for one in command.params:
             if isinstance(one, click.Option):
