@@ -18,6 +18,8 @@ from omniwatt.cli.common import notes, size
 if TYPE_CHECKING:
     from omniwatt.catalog.pull import PullEvent
 
+SMALL_BYTES = 5_000_000
+
 
 class Bars:
     """A `report` for the puller. Sources that were given up are said in a dim line above the bars."""
@@ -64,11 +66,12 @@ class Bars:
         )
 
     def _say(self, event: "PullEvent") -> None:
-        key = (event.card, event.file, event.state)
-        if key not in self._said and event.state in ("fetching", "done"):
-            self._said.add(key)
-            source = f" from {_short(event.source)}" if event.state == "fetching" and event.source else ""
-            notes.print(f"{event.card}: {event.file} ({size(event.total_bytes)}) {event.state}{source}")
+        key = (event.card, event.file, event.state + event.source)
+        if event.total_bytes < SMALL_BYTES or event.state not in ("fetching", "done") or key in self._said:
+            return
+        self._said.add(key)
+        source = f" from {_short(event.source)}" if event.source else ""
+        notes.print(f"{event.file} ({size(event.total_bytes)}): {event.state}{source}")
 
 
 def _short(source: str) -> str:
