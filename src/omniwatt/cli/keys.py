@@ -1,4 +1,7 @@
-"""`omniwatt keys`: make, list, revoke and delete API keys, in the database itself: a server need not run."""
+"""`omniwatt keys`: make, list, revoke and delete API keys.
+
+In the local database itself, so that a server need not run; at OMNIWATT_URL, when that is set, by its routes.
+"""
 
 import contextlib
 import re
@@ -6,17 +9,21 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 import msgspec
 from rich.table import Table
 
-from omniwatt.cli import home
+from omniwatt import settings as settings_module
+from omniwatt.cli import home, remote
 from omniwatt.cli.common import config_option, console, notes, settings_from
+from omniwatt.settings import Settings
 
 if TYPE_CHECKING:
     from omniwatt.auth import KeyInfo, Keys
+    from omniwatt.contract.job import Limits
 
 UNITS_S = {"h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 
@@ -121,13 +128,49 @@ def delete(*, key_id: str, yes: bool, config: Path | None) -> None:
     console.print(f"key {key_id} is deleted")
 
 
+class RemoteKeys:
+    """The keys of the server at OMNIWATT_URL, by its administration routes; OMNIWATT_API_KEY must be an admin's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def create(
+        self, name: str, *, project: str, admin: bool, tier: str, limits: "Limits", expires_at: float | None
+    ) -> "tuple[str, KeyInfo]":
+        """Make a key there."""
+        asked = {"name": name, "project": project, "admin": admin, "tier": tier, "expires_at": expires_at}
+        made = remote.admin(self._settings, "POST", "/admin/keys", asked | {"limits": msgspec.to_builtins(limits)})
+        return made.pop("key"), _info(made)
+
+    def list(self) -> "list[KeyInfo]":
+        """All keys there."""
+        return [_info(one) for one in remote.admin(self._settings, "GET", "/admin/keys")["data"]]
+
+    def revoke(self, key_id: str) -> None:
+        """Refuse a key from now on."""
+        remote.admin(self._settings, "DELETE", f"/admin/keys/{quote(key_id, safe='')}")
+
+    def delete(self, key_id: str) -> None:
+        """Forget a key and what was stored under it."""
+        remote.admin(self._settings, "DELETE", f"/admin/keys/{quote(key_id, safe='')}?erase=true")
+
+
+def _info(fields: dict[str, Any]) -> "KeyInfo":
+    from omniwatt.auth import KeyInfo
+
+    return msgspec.convert(fields, KeyInfo, strict=False)
+
+
 @contextlib.contextmanager
-def _keys(config: Path | None) -> Iterator["Keys"]:
+def _keys(config: Path | None) -> "Iterator[Keys | RemoteKeys]":
     from omniwatt.auth import Keys
     from omniwatt.database import Database
     from omniwatt.stored import StoredResponses
 
     settings = settings_from(config)
+    if settings_module.client_url():
+        yield RemoteKeys(settings)
+        return
     home.prepare(settings.home)
     with Database(settings.home / "omniwatt.db") as database:
         store = Keys(database, settings.home)
