@@ -31,17 +31,17 @@ def summary(outcomes: list[Outcome], console: Console) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("", no_wrap=True)
     table.add_column("step", no_wrap=True)
-    for name in ("prompt", "answer", "first", "total"):
+    for name in ("tokens", "first", "total"):
         table.add_column(name, justify="right", style="dim", no_wrap=True)
     table.add_column("")
     for o in outcomes:
         first = f"{o.first_s:.2f} s" if o.first_s is not None else ""
-        note = "failed, see above" if o.failed else o.note
-        table.add_row(mark(o), o.title, str(o.prompt_tokens), str(o.tokens), first, f"{o.seconds:.2f} s", note)
+        note = "failed, see above" if o.failed else o.note if o.right is False else ""
+        table.add_row(mark(o), o.title, f"{o.prompt_tokens} + {o.tokens}", first, f"{o.seconds:.2f} s", note)
     console.print("\n[bold]What happened[/bold]")
     console.print(table)
     models = list(dict.fromkeys(o.model for o in outcomes if o.model))
-    console.print(f"[dim]answered by {', '.join(models) or 'nobody'}; prompt and answer are in tokens[/dim]")
+    console.print(f"[dim]answered by {', '.join(models) or 'nobody'}; tokens are prompt + answer[/dim]")
     if any(o.right is False and not o.failed for o in outcomes):
         console.print(
             "[dim]✗ the service did its part, the small model did not: a larger one, or a relay under the same name, "
