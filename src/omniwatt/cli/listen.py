@@ -13,6 +13,7 @@ from typing import Any
 import click
 import uvicorn
 
+from omniwatt.cli.coalesce import CoalescingProtocol
 from omniwatt.settings import Server
 
 Message = MutableMapping[str, Any]
@@ -120,7 +121,7 @@ def listeners(app: App, server: Server, local_only: App) -> tuple[Listener, List
     """One for the network, one for the local socket; `local_only` is the app as the socket's callers see it."""
     common: dict[str, Any] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": CoalescingProtocol,
         "ws": "none",
         "lifespan": "off",
         "log_config": None,

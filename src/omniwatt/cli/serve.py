@@ -1,6 +1,7 @@
 """`omniwatt serve`: settings, the lock, the sockets, and a greeting that says how to call."""
 
 import asyncio
+import gc
 import ipaddress
 from collections.abc import Mapping
 from functools import partial
@@ -111,6 +112,9 @@ async def _serve(settings: Settings, sock: Any, reread: partial[Settings]) -> No
         async with build(settings) as parts:
             parts.keys.demo_key()
             app = CutShort(create_app(parts))
+            # What is built by now lives as long as the process: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
             network, local = listeners(app, settings.server, app)
             await run_until_signal(
                 [(network, sock), (local, admin)],
