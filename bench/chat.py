@@ -68,7 +68,7 @@ def ours(model: str, flags: dict[str, Any]) -> Iterator[Target]:
     listed = ", ".join(f"{name} = {value}" for name, value in options.items())
     card = (
         f'base = "{base(model)}"\nslots = {SLOTS}\nthreads = {flags["threads"]}\ncontext_window = {WINDOW}\n'
-        f"options = {{ {listed} }}\n"
+        f'options = {{ {listed} }}\nartifacts = [{{ role = "model", file = "m.gguf", path = "{weights(model)}" }}]\n'
     )
     with service("--models", "measured", cards={"measured": card}, store=model_store()) as found:
         wait_http(f"{found.url}/readyz")
