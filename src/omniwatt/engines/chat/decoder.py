@@ -9,7 +9,7 @@ from omniwatt.contract.error import Cancelled, EngineFailed
 from omniwatt.contract.event import Progress, TokenLogprob
 from omniwatt.contract.protocol import Context
 from omniwatt.engines.chat.sampling import token_logprobs
-from omniwatt.engines.chat.slots import Lease, SlotPool, Turns
+from omniwatt.engines.chat.slots import Lease, Slot, SlotPool, Turns
 from omniwatt.engines.llama_server import Generation, LlamaServer
 
 LAST_BATCHES = 4
@@ -55,21 +55,25 @@ class Tally:
 class Decoder:
     """All answers of one loaded model go through here."""
 
-    def __init__(self, server: LlamaServer, pool: SlotPool, batch: int) -> None:
+    def __init__(self, server: LlamaServer, pool: SlotPool, batch: int, marker: int) -> None:
         self._server = server
+        self._marker = marker
         self._pool = pool
         self._batch = batch
         self._turns = Turns()
 
-    async def warm(self, public: Sequence[int]) -> None:
-        """Read the public prefix into every slot, all of them at once."""
-        feeds = [
-            self._server.generate({"prompt": list(public), "id_slot": slot.id, "stream": True, **PREFILL_ONLY})
-            for slot in self._pool.slots
-        ]
-        for generation in feeds:
-            await _drain(generation)
-        self._pool.warmed(public)
+    async def warm(self, slot: Slot) -> None:
+        """Read the public prefix into a slot nobody has used yet."""
+        public = self._pool.public
+        lease = self._pool.hold(slot, public) if public else None
+        if lease is None:
+            return
+        try:
+            async with self._turns.turn():
+                await _drain(self._server.generate(self._feed(public, lease)))
+            lease.fed = len(public)
+        finally:
+            self._pool.release(lease)
 
     async def decode(self, work: Work, ctx: Context, tally: Tally) -> AsyncGenerator[Progress | Piece, None]:
         """Progress while a long prompt is read, then pieces, the last one with a reason. Closing it frees the slot."""
@@ -89,7 +93,8 @@ class Decoder:
     async def _read(self, work: Work, lease: Lease, ctx: Context, tally: Tally) -> AsyncGenerator[Progress, None]:
         """Read all but the last few batches of the prompt, giving others their turn between slices."""
         if lease.reuse == "public":
-            await _drain(self._server.generate(self._feed(self._pool.public, lease)))
+            # A token no text has makes llama.cpp keep the public prefix exactly, whatever came after it before.
+            await _drain(self._server.generate(self._feed([*self._pool.public, self._marker], lease)))
         lease.fed, total = lease.shared, len(work.ids)
         grammar = work.grammar
         while total - lease.fed > LAST_BATCHES * self._batch:

@@ -1,5 +1,6 @@
 """Chat and completion on llama.cpp: continuous batching over parallel slots, tools, formats, fill-in-the-middle."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
@@ -31,6 +32,10 @@ class LlamaCpp:
     _decoder: Decoder
     _slots: SlotPool
 
+    def __init__(self) -> None:
+        self._opened: LlamaServer | None = None
+        self._warming: asyncio.Task[None] | None = None
+
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
         """Load, find the batch size for this machine, and read what every prompt begins with into the slots."""
         slots = max(1, spec.slots)
@@ -47,7 +52,7 @@ class LlamaCpp:
         self._builder = Builder(self._server, spec.options, window, vocabulary)
         await self._builder.look()
         self._slots = SlotPool(slots, window)
-        self._decoder = Decoder(self._server, self._slots, size)
+        self._decoder = Decoder(self._server, self._slots, size, vocabulary - 1)
         await self._warm()
         progress(1.0)
         details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
@@ -61,18 +66,28 @@ class LlamaCpp:
         params.kv_unified = True
         params.n_batch = params.n_ubatch = size
         params.chat_template = str(spec.options.get("chat_template", ""))
-        self._server = LlamaServer(params, params.n_parallel + EXTRA_THREADS)
+        self._server = self._opened = LlamaServer(params, params.n_parallel + EXTRA_THREADS)
         await self._server.start(progress)
         meta = (await self._server.get("/v1/models"))["data"][0]["meta"]
         trained = int(meta["n_ctx_train"])
         return int(meta["n_vocab"]), min(spec.context_window or trained, trained)
 
     async def _warm(self) -> None:
-        """What every conversation without a system message begins with is the same for all tenants."""
+        """What every conversation without a system message begins with is the same for all tenants.
+
+        Its length is a multiple of four, the rows llama.cpp multiplies at a time: what follows is then computed the
+        same way as without the cache. The first slot is read before we are ready, the others when nobody waits.
+        """
         one, other = [await self._builder.chat_ids((Message("user", (TextPart(text),)),)) for text in ("a", "?")]
-        public = one[: common(one, other)]
-        if public:
-            await self._decoder.warm(public)
+        self._slots.public = one[: common(one, other) // 4 * 4]
+        first, *rest = self._slots.slots
+        await self._decoder.warm(first)
+
+        async def warm_rest() -> None:
+            for slot in rest:
+                await self._decoder.warm(slot)
+
+        self._warming = asyncio.create_task(warm_rest())
 
     async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
         """Answer a chat, completion or count job; see Engine.run."""
@@ -115,7 +130,11 @@ class LlamaCpp:
 
     async def close(self) -> None:
         """Free the model."""
-        await self._server.close()
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
+        if self._opened is not None:
+            await self._opened.close()
 
 
 def _usage(groups: Sequence[Sequence[Choice]]) -> Usage:

@@ -89,17 +89,11 @@ class SlotPool:
         """How many slots are idle."""
         return sum(not slot.busy for slot in self.slots)
 
-    def warmed(self, public: Sequence[int]) -> None:
-        """Every slot now holds exactly the public prefix."""
-        self.public = public
-        for slot in self.slots:
-            slot.ids = tuple(public)
-
     async def acquire(self, ids: Sequence[int], scope: str, cells: int, *, anew: bool = False) -> Lease:
         """Wait for a slot and `cells` cells of cache.
 
-        `anew` reuses nothing and takes the first slot: sums in another order give other last digits, and a seeded
-        answer should come out the same again.
+        `anew` takes the first slot and reuses nothing but the public prefix: sums in another order give other last
+        digits, and a seeded answer should come out the same again.
         """
         waiter = _Waiter(ids, scope, min(cells, self._cells), anew)
         self._waiters.append(waiter)
@@ -112,6 +106,14 @@ class SlotPool:
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             raise
+
+    def hold(self, slot: Slot, ids: Sequence[int]) -> Lease | None:
+        """A lease of this very slot, to read the public prefix into it; None when somebody has used it."""
+        if slot.busy or slot.used_at or self._used + len(ids) > self._cells:
+            return None
+        slot.busy = True
+        self._used += len(ids)
+        return Lease(slot, "none", 0, len(ids), ids)
 
     def grow(self, lease: Lease, cells: int) -> bool:
         """Let `lease` fill `cells` more cells; False when the cache has none left."""
@@ -138,9 +140,8 @@ class SlotPool:
             self._waiters.popleft()
             if waiter.granted.cancelled():
                 continue
-            slot, reuse, shared = choose(free, waiter.ids, waiter.scope, self.public)
-            if waiter.anew:
-                slot, reuse, shared = free[0], "none", 0
+            candidates, scope = (free[:1], "") if waiter.anew else (free, waiter.scope)
+            slot, reuse, shared = choose(candidates, waiter.ids, scope, self.public)
             slot.busy, slot.scope = True, waiter.scope
             self._used += waiter.cells
             waiter.granted.set_result(Lease(slot, reuse, shared, waiter.cells, waiter.ids))

@@ -27,6 +27,9 @@ class LlamaCppEmbedder:
     _server: LlamaServer
     _window: int
 
+    def __init__(self) -> None:
+        self._opened: LlamaServer | None = None
+
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
         """Convert once if the model comes as safetensors, then load."""
         slots = max(1, spec.slots)
@@ -40,7 +43,7 @@ class LlamaCppEmbedder:
         params.n_ctx = self._window * slots
         params.n_parallel = slots
         params.n_batch = params.n_ubatch = self._window
-        self._server = LlamaServer(params, slots + EXTRA_THREADS)
+        self._server = self._opened = LlamaServer(params, slots + EXTRA_THREADS)
         await self._server.start(progress)
         meta = (await self._server.get("/v1/models"))["data"][0]["meta"]
         self._window = min(self._window, int(meta["n_ctx_train"]))
@@ -88,7 +91,8 @@ class LlamaCppEmbedder:
 
     async def close(self) -> None:
         """Free the model."""
-        await self._server.close()
+        if self._opened is not None:
+            await self._opened.close()
 
 
 def _gguf(spec: EngineSpec) -> Path:

@@ -99,6 +99,30 @@ async def test_only_what_was_read_is_remembered() -> None:
     assert (again.reuse, again.shared) == ("own", 2)
 
 
+async def test_a_seeded_prompt_goes_the_same_way_each_time() -> None:
+    pool = SlotPool(3, 100)
+    pool.public = PUBLIC
+    for scope, expected in (("a", "none"), ("a", "public"), ("b", "public")):
+        lease = await pool.acquire([*PUBLIC, 7, 8], scope, 30, anew=True)
+        assert (lease.slot.id, lease.reuse) == (0, expected), "also where the tenant's own prompt is in the cache"
+        lease.fed = len(lease.ids)
+        pool.release(lease)
+
+
+async def test_only_an_unused_slot_is_warmed() -> None:
+    pool = SlotPool(2, 50)
+    used = await pool.acquire([1], "a", 1)
+    assert pool.hold(used.slot, PUBLIC) is None
+    pool.release(used)
+    assert pool.hold(used.slot, PUBLIC) is None
+    fresh = pool.hold(pool.slots[1], PUBLIC)
+    assert fresh is not None
+    fresh.fed = len(PUBLIC)
+    pool.release(fresh)
+    assert pool.slots[1].ids == PUBLIC
+    assert pool.slots[1].scope == ""
+
+
 async def test_turns_go_round() -> None:
     turns, order = Turns(), []
 
