@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from omniwatt.catalog.catalog import Resolution
 
 from omniwatt.catalog.card import Card
+from omniwatt.catalog.catalog import Resolution
 from omniwatt.contract.error import BadInput, ContextTooLong, OmniwattError, UnsupportedField
 from omniwatt.contract.job import Caller, Demand
 from omniwatt.contract.request import (
