@@ -28,20 +28,27 @@ class Server(Slice, frozen=True):
     """Where and how the HTTP server listens."""
 
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int = 8000
+    """The port; 0 picks a free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Host headers accepted besides loopback and `host`; others get 403."""
     cors_origins: tuple[str, ...] = ()
     """Web origins that may call; a foreign Origin gets 403."""
     max_body_bytes: int = 32 * 1024 * 1024
+    """The largest JSON body; more gets 413."""
     max_upload_bytes: int = 512 * 1024 * 1024
+    """The largest uploaded file; more gets 413."""
     tls_certificate: str = ""
+    """Certificate chain (PEM) to serve https with; empty serves http."""
     tls_key: str = ""
+    """Private key (PEM) of the certificate; empty when the chain's file holds it."""
     insecure: bool = False
     """Allow binding to a non-loopback address while no key exists."""
     drain_s: float = 20.0
     """How long running answers may go on after SIGTERM."""
     unknown_fields: Literal["refuse", "warn"] = "refuse"
+    """`warn` leaves unknown parameters out and lists them in `x-omniwatt-ignored-fields`, instead of a 400."""
 
 
 class Models(Slice, frozen=True):
@@ -50,8 +57,11 @@ class Models(Slice, frozen=True):
     serve: tuple[str, ...] = ()
     """Cards (or paths of GGUF files) to serve; empty means every card that is present."""
     default: str = "qwen2.5-coder-1.5b-instruct"
+    """The card that the chat aliases mean."""
     fast: str = "qwen2.5-coder-0.5b-instruct"
+    """The card that `fast` means."""
     embed: str = "all-minilm-l6-v2"
+    """The card that the embedding aliases mean."""
     aliases: dict[str, str] = {}
     """Name -> card; adds to and overrides the shipped ones (catalog/aliases.toml)."""
     preload: bool = True
@@ -68,22 +78,32 @@ class Channel(Slice, frozen=True):
     """One way to a provider: the models it answers for, and how."""
 
     url: str
+    """The provider's base URL, up to and with /v1."""
     api_key_env: str = ""
+    """The environment variable that holds the provider's key."""
     api_key_file: str = ""
+    """Or the file that holds it."""
     models: dict[str, str] = {}
     """Name asked for (may end in *) -> name to send ("" keeps it)."""
     weight: float = 1.0
+    """Its share among channels for the same model; 0 is used only when the others fail."""
     timeout_s: float = 600.0
+    """How long it may take to begin to answer, and to go on after each piece."""
     connect_timeout_s: float = 10.0
+    """How long connecting may take."""
     retries: int = 2
+    """Further attempts on the same channel, before the first byte only."""
     slots: int = 64
+    """Requests it may have under way at once."""
 
 
 class Admission(Slice, frozen=True):
     """How many requests may wait, and for how long."""
 
     queue_limit: int = 256
+    """Requests that may wait for one model; more get 503 at once."""
     wait_limit_s: float = 120.0
+    """How long a request waits for its turn before it gets 503."""
 
 
 class Storage(Slice, frozen=True):
@@ -94,16 +114,22 @@ class Storage(Slice, frozen=True):
     responses: bool = True
     """False forbids stored responses: `store` true is then refused."""
     responses_days: int = 30
+    """How long stored responses are kept."""
     files_quota_bytes: int = 10 * 1024**3
+    """What the files of one project may take on disk."""
 
 
 class Log(Slice, frozen=True):
     """What is logged: never keys, and prompts only when asked for."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
     format: Literal["text", "json"] = "text"
+    """For people, or one JSON object a line."""
     prompts: bool = False
+    """Write what callers send, too: for finding faults on a machine of your own, never where others' data passes."""
     otel_endpoint: str = ""
+    """An OTLP/HTTP collector that gets a span for each request; needs `omniwatt[otel]`."""
 
 
 class Settings(Slice, frozen=True):

@@ -104,7 +104,7 @@ class FakeCatalog:
 def make_parts(pipeline: FakePipeline, tmp_path: Any, **server: Any) -> Any:
     settings = Settings(server=Server(**server))
     return SimpleNamespace(
-        settings=SimpleNamespace(server=settings.server, home=tmp_path, storage=settings.storage),
+        settings=SimpleNamespace(server=settings.server, home=tmp_path, storage=settings.storage, log=settings.log),
         keys=FakeKeys(),
         catalog=FakeCatalog(),
         pool=SimpleNamespace(loaded=lambda _: None),

@@ -1,6 +1,7 @@
 """Fields and readers that several routes share: sampling, metadata, stop sequences, usage, and the Request itself."""
 
 import hashlib
+import logging
 import math
 import secrets
 import time
@@ -9,12 +10,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from omniwatt import __version__
 from omniwatt.api.exchange import Exchange
 from omniwatt.api.fields import Field, Kind, Read, Table, boolean, integer, number, text, wrong_type
 from omniwatt.contract.error import BadInput, OmniwattError, UnsupportedField
 from omniwatt.contract.event import TokenLogprob, Usage
 from omniwatt.contract.request import Body, Capability, Request
+
+log = logging.getLogger("omniwatt.api")
 
 MODEL = Field("model", "honoured", text(256, 1), "A card's name or an alias.", required=True)
 USER = Field("user", "recorded", text(512), "Written to no log.")
@@ -50,6 +55,8 @@ def new_request(
     if not request_id.startswith("req_") or b"x-request-id" in exchange.headers:
         kept = kept | {"x_request_id": request_id}
         request_id = "req_" + secrets.token_hex(16)
+    if exchange.parts.settings.log.prompts:
+        log.info("%s %s: %s", request_id, capability, msgspec.json.encode(body).decode())
     return Request(id=request_id, capability=capability, model=model, body=body, recorded=kept)
 
 

@@ -1,0 +1,44 @@
+"""What callers send stays out of the logs, unless the operator asks for it; their keys stay out always."""
+
+import logging
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from omniwatt import settings, wiring
+from omniwatt.api.server import create_app
+
+SECRET = "the marmalade is under the piano"
+ROUTES = [
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": SECRET}]}),
+    ("/v1/completions", {"prompt": SECRET}),
+    ("/v1/embeddings", {"input": SECRET}),
+    ("/v1/responses", {"input": SECRET}),
+    ("/v1/responses/input_tokens", {"input": SECRET}),
+]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_prompts(wanted: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    flags = {
+        "storage": {"home": str(tmp_path)},
+        "models": {"serve": "echo", "preload": False},
+        "log": {"prompts": wanted, "level": "debug"},
+    }
+    async with wiring.build(settings.load(None, flags, {})) as parts:
+        key, _ = parts.keys.create("someone")
+        transport = httpx2.ASGITransport(app=create_app(parts))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            for path, body in ROUTES:
+                caplog.clear()
+                headers = {"authorization": f"Bearer {key}"}
+                answer = await client.post(path, json=body | {"model": "echo"}, headers=headers)
+                assert answer.status_code == 200, answer.text
+                assert (SECRET in caplog.text) is wanted, path
+                assert key not in caplog.text
+                bad = await client.post(path, json=body | {"model": "echo", "user": [SECRET]}, headers=headers)
+                assert bad.status_code == 400
+                assert key not in caplog.text
+                assert wanted or SECRET not in caplog.text
