@@ -13,7 +13,7 @@ from typing import Any
 import click
 import uvicorn
 
-from omniwatt.cli.coalesce import CoalescingProtocol
+from omniwatt.api.coalesce import CoalescingProtocol
 from omniwatt.settings import Server
 
 Message = MutableMapping[str, Any]

@@ -7,7 +7,7 @@ answer's head and its body apart.
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from omniwatt.api.connection import GuardedProtocol
 
 
 class _Coalescing:
@@ -40,8 +40,8 @@ class _Coalescing:
         return getattr(self._transport, name)
 
 
-class CoalescingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol over a coalescing transport."""
+class CoalescingProtocol(GuardedProtocol):
+    """The guarded HTTP protocol over a coalescing transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wrap the transport, then go on as before."""

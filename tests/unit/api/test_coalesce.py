@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from omniwatt.cli.coalesce import CoalescingProtocol, _Coalescing
+from omniwatt.api.coalesce import CoalescingProtocol, _Coalescing
 
 
 class Wire:
