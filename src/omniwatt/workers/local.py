@@ -42,10 +42,17 @@ class Pulse(msgspec.Struct, frozen=True):
     silent_s: float
     cpu_s: float
     owed: bool
+    stuck_s: float = 0.0
+    """For how long it has kept a call that nobody waits for any more, and said nothing of any other."""
 
 
 def is_hung(pulse: Pulse, hang_s: float) -> bool:
-    """True for a process that owes work, could have run, and neither spoke nor computed for `hang_s`."""
+    """True for a process that owes work, could have run, and neither spoke nor computed for `hang_s`.
+
+    One that computes is given its time as long as somebody waits for what it computes.
+    """
+    if pulse.stuck_s >= hang_s:
+        return True
     return pulse.owed and pulse.silent_s >= hang_s and pulse.cpu_s < 0.001 * hang_s
 
 
@@ -237,19 +244,22 @@ class Worker:
     async def _watch(self, process: HostProcess) -> None:
         """Ping, and kill what hangs."""
         loop, beat_s = asyncio.get_running_loop(), self._timing.beat_s
-        silent_s, cpu_s = 0.0, process.cpu_s()
+        silent_s, stuck_s, cpu_s = 0.0, 0.0, process.cpu_s()
         while True:
             process.ping()
             asked_s, held_s = loop.time(), process.held_s
             await asyncio.sleep(beat_s)
-            if process.heard_at_s >= asked_s or (not process.stopped and process.is_held()):
-                # It spoke, or somebody else holds it: time for which it could not run is no silence.
-                silent_s, cpu_s = 0.0, process.cpu_s()
+            spoke = process.heard_at_s >= asked_s
+            if not spoke and not process.stopped and process.is_held():
+                # Somebody else holds it: time for which it could not run is no silence.
+                silent_s, stuck_s, cpu_s = 0.0, 0.0, process.cpu_s()
                 continue
             # If the beat took much longer than it should, it was the gateway that could not listen.
-            silent_s += max(0.0, min(loop.time() - asked_s, 2 * beat_s) - (process.held_s - held_s))
+            passed_s = max(0.0, min(loop.time() - asked_s, 2 * beat_s) - (process.held_s - held_s))
+            stuck_s = stuck_s + passed_s if process.clings_since(asked_s) else 0.0
+            silent_s, cpu_s = (0.0, process.cpu_s()) if spoke else (silent_s + passed_s, cpu_s)
             owed = process.in_flight > 0 or self.state == "loading"
-            if is_hung(Pulse(silent_s, process.cpu_s() - cpu_s, owed), self._timing.hang_s):
+            if is_hung(Pulse(silent_s, process.cpu_s() - cpu_s, owed, stuck_s), self._timing.hang_s):
                 log.error("engine %s (pid %d) hangs: killed", self.id, process.pid)
                 process.kill()
 

@@ -52,7 +52,9 @@ class HostProcess:
         self.stopped = False
         """True while the process is held by SIGSTOP."""
         self._earlier_holds_s = 0.0
-        self.cancelling = 0
+        self._cancelled: dict[Call, float] = {}
+        """Calls that nobody waits for and the engine has not let go of yet, with when they were cancelled."""
+        self._event_at_s = 0.0
         self.on_busy: Callable[[], None] = _nothing
         """Called when `in_flight` or `cancelling` changed between zero and more."""
         self._child = child
@@ -99,6 +101,7 @@ class HostProcess:
     async def run(self, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
         """Do one job. Closing it cancels the work in the engine and waits (a second at most) for the slot."""
         streams = inputs is not EMPTY
+        loop = asyncio.get_running_loop()
         call = self._connection.open(encode(Run(job, streams)))
         self._enter(call)
         feeder = asyncio.create_task(_feed(call, inputs)) if streams else None
@@ -106,6 +109,7 @@ class HostProcess:
         try:
             async for message in call:
                 event = decode_event(message)
+                self._event_at_s = loop.time()
                 finished = finished or type(event) is Finished
                 yield event
             if not finished:
@@ -141,6 +145,15 @@ class HostProcess:
     def ping(self) -> None:
         """Ask for a sign of life; `heard_at_s` shows the answer."""
         self._connection.ping()
+
+    @property
+    def cancelling(self) -> int:
+        """Calls that were cancelled and that the engine has not let go of yet."""
+        return len(self._cancelled)
+
+    def clings_since(self, at_s: float) -> bool:
+        """True when a call cancelled before `at_s` (loop time) is still held on to, and nothing came of any since."""
+        return self._event_at_s < at_s and any(cancelled_s < at_s for cancelled_s in self._cancelled.values())
 
     @property
     def heard_at_s(self) -> float:
@@ -223,6 +236,7 @@ class HostProcess:
 
     def _leave(self, call: Call) -> None:
         self.in_flight -= 1
+        self._event_at_s = asyncio.get_running_loop().time()
         if call.trailer:
             with suppress(msgspec.DecodeError):
                 for kind, units in decode_report(call.trailer).steps.items():
@@ -235,12 +249,12 @@ class HostProcess:
         call.cancel()
         if call.ended:
             return
-        self.cancelling += 1
+        self._cancelled[call] = asyncio.get_running_loop().time()
         self._let_go()
         self.on_busy()
 
         def done() -> None:
-            self.cancelling -= 1
+            del self._cancelled[call]
             self.on_busy()
 
         call.on_end(done)

@@ -114,6 +114,8 @@ def test_restarts_wait_longer_and_longer_up_to_a_limit() -> None:
         (Pulse(31.0, 1.0, owed=True), False),
         (Pulse(31.0, 0.0, owed=False), False),
         (Pulse(31.0, 0.01, owed=True), True),
+        (Pulse(0.0, 31.0, owed=True, stuck_s=31.0), True),
+        (Pulse(0.0, 31.0, owed=True, stuck_s=29.0), False),
     ],
 )
 def test_what_is_a_hang(pulse: Pulse, hung: bool) -> None:

@@ -5,6 +5,7 @@ its last user message, as in `echo: {"tokens": 5, "token_s": 0.01, "fail_at": 3}
 """
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import os
@@ -50,6 +51,10 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Wait for ever, politely: a cancel ends it."""
     block_at: int | None = None
     """Block the whole process without using the CPU."""
+    spin_at: int | None = None
+    """Compute for ever and look up for nothing, as native code gone astray does."""
+    cling_at: int | None = None
+    """Wait for ever and let no cancel end it."""
     corrupt_at: int | None = None
     """Send an event of the wrong shape."""
     burn: int = 0
@@ -103,6 +108,9 @@ class Pace:
         place, self.place = self.place, self.place + 1
         if place == script.hang_at:
             await asyncio.Event().wait()
+        while place == script.cling_at:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
         _fault(script, place)
         return place == script.corrupt_at
 
@@ -118,6 +126,8 @@ def _fault(script: Script, place: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if place == script.block_at:
         threading.Event().wait()
+    while place == script.spin_at:
+        pass
 
 
 def burn(threads: int, seconds: float, barrier: bool, context: Context) -> None:
