@@ -7,7 +7,7 @@ from omniwatt.contract.error import BadInput
 from omniwatt.contract.event import TokenLogprob
 from omniwatt.contract.request import Sampling
 
-DEFAULTS: dict[str, float] = {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0.05, "repeat_penalty": 1.05}
+DEFAULTS: dict[str, float] = {"temperature": 0.3, "top_p": 0.8, "top_k": 20, "min_p": 0.05, "repeat_penalty": 1.05}
 BAN = -100
 RANDOM_SEED = 0xFFFFFFFF
 
