@@ -1,12 +1,13 @@
 """Stored responses: kept for a project for some days, chained by `previous_response_id`, erased with their key."""
 
 import asyncio
+import sqlite3
 import time
 from typing import Any
 
 import msgspec
 
-from omniwatt.contract.error import BadInput, NotFound
+from omniwatt.contract.error import BadInput, Internal, NotFound
 from omniwatt.contract.job import Caller
 from omniwatt.database import Database
 from omniwatt.settings import Storage
@@ -51,7 +52,10 @@ class StoredResponses:
         self.allowed = storage.responses
 
     async def save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
-        """Keep a finished response and its own input items, durably. Nothing is kept for a key that is gone."""
+        """Keep a finished response and its own input items, durably. Nothing is kept for a key that is gone.
+
+        Raises Internal when the disk takes nothing.
+        """
         await asyncio.to_thread(self._save, caller, response, items)
 
     async def get(self, caller: Caller, response_id: str) -> dict[str, Any]:
@@ -103,7 +107,13 @@ class StoredResponses:
             caller.key_id,
         )
         ids = _dump([item["id"] for item in [*items, *response["output"]]])
-        self._database.write_all([(INSERT, row), (INSERT_ITEMS, (ids, response["id"]))])
+        try:
+            self._database.write_all([(INSERT, row), (INSERT_ITEMS, (ids, response["id"]))])
+        except sqlite3.Error as error:
+            raise Internal(
+                "The answer is complete but could not be stored. Send 'store' as false to go without.",
+                code="storage_failed",
+            ) from error
 
     def _column(self, column: str, project: str, response_id: str) -> Any:
         sql = f"SELECT {column} FROM responses WHERE id = ? AND project = ? AND expires_at > ?"  # noqa: S608 - ours

@@ -1,5 +1,6 @@
 """Stored responses: seen by their project only, chained, erased by time, by hand and with their key."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from omniwatt import stored as module
-from omniwatt.contract.error import BadInput, NotFound
+from omniwatt.contract.error import BadInput, Internal, NotFound
 from omniwatt.contract.job import Caller
 from omniwatt.database import Database
 from omniwatt.settings import Storage
@@ -176,3 +177,13 @@ async def test_nothing_is_kept_for_a_key_that_is_gone(stored: StoredResponses, d
 def test_the_setting_is_told(database: Database) -> None:
     assert StoredResponses(database, Storage()).allowed
     assert not StoredResponses(database, Storage(responses=False)).allowed
+
+
+async def test_a_disk_that_takes_nothing_is_said_so(stored: StoredResponses, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Any) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Database, "write_all", lambda self, statements: full(statements))
+    with pytest.raises(Internal, match="could not be stored") as caught:
+        await stored.save(ANN, response("a"), items("a"))
+    assert caught.value.code == "storage_failed"
