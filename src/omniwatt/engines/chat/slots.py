@@ -57,6 +57,8 @@ def choose(free: Sequence[Slot], ids: Sequence[int], scope: str, public: Sequenc
         if best is not None and best[0] > known:
             return best[3], "own", best[0]
     slot = min(free, key=lambda slot: (slot.scope != "", slot.used_at, slot.id))
+    if scope and slot.scope == scope:
+        return slot, "own", common(slot.ids, ids)
     holds_public = len(public) > 0 and common(slot.ids, public) == len(public)
     if holds_public and list(slot.ids) == list(public):
         return slot, "own", known

@@ -23,6 +23,8 @@ def slot(number: int, scope: str = "", ids: Sequence[int] = PUBLIC, used_at: flo
         ([slot(0)], [*PUBLIC, 90], "a", (0, "own", 20)),
         # The tenant's own slot, for what goes beyond the public prefix.
         ([slot(0), slot(1, "a", [*PUBLIC, 90, 91])], [*PUBLIC, 90, 91, 92], "a", (1, "own", 22)),
+        # Its own slot needs no cutting back, even where nothing but the public prefix is the same.
+        ([slot(1, "a", [*PUBLIC, 90, 91])], [*PUBLIC, 80], "a", (1, "own", 20)),
         # Another tenant's slot is cut back to the public prefix, however much more is the same.
         ([slot(1, "b", [*PUBLIC, 90, 91])], [*PUBLIC, 90, 91, 92], "a", (1, "public", 20)),
         # A prompt that begins otherwise starts anew there.
