@@ -121,7 +121,9 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         parts = SimpleNamespace(blobs=blobs, ledger=Ledger(database), pipeline=None)
         router = Router([*responses.routes, *input_tokens.routes, *files.routes])
         app = Exchanges(ErrorBoundary(Door(router)), parts)  # type: ignore[arg-type]
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none")
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_config=None, log_level=None, lifespan="off", ws="none"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -72,6 +72,7 @@ class Decoder:
             async with self._turns.turn():
                 await _drain(self._server.generate(self._feed(public, lease)))
             lease.fed = len(public)
+            slot.pristine = True
         finally:
             self._pool.release(lease)
 

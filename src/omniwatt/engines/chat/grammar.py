@@ -180,8 +180,8 @@ class Grammar:
     def _object(self, schema: dict[str, Any], depth: int) -> str:
         properties = schema.get("properties", {})
         required = schema.get("required", [])
-        if not isinstance(properties, dict) or not isinstance(required, list):
-            raise self._refuse("properties must be an object and required a list")
+        if not isinstance(properties, dict) or not _names(required):
+            raise self._refuse("properties must be an object and required a list of names")
         extra = schema.get("additionalProperties", True)
         if missing := [name for name in required if name not in properties]:
             if extra is False:
@@ -257,10 +257,11 @@ class Grammar:
             return kind
 
     def _bounds(self, schema: Mapping[str, Any], low: str, high: str) -> tuple[int, int | None]:
-        least, most = schema.get(low, 0), schema.get(high)
+        least, most = schema.get(low), schema.get(high)
         for value in (least, most):
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise self._refuse(f"{low} and {high} must be whole numbers of at least 0")
+        least = least or 0
         if least > MAX_REPEAT or (most is not None and most < least):
             raise self._refuse(f"{low} {least} cannot be met")
         return least, None if most is None else min(most, MAX_REPEAT)
@@ -302,6 +303,11 @@ def quote(text: str) -> str:
     return f'"{escaped}"'
 
 
+def _names(value: Any) -> bool:
+    """Whether `value` is a list of texts."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
 def _repeat(low: int, high: int | None) -> str:
     if high is None:
         return {0: "*", 1: "+"}.get(low, f"{{{low},}}")
@@ -328,7 +334,7 @@ def _disjoint(branches: Sequence[Any]) -> bool:
     for branch in branches:
         members = branch.get("properties") if isinstance(branch, dict) else None
         required = branch.get("required", []) if isinstance(branch, dict) else []
-        if not isinstance(members, dict):
+        if not isinstance(members, dict) or not _names(required):
             return False
         marks.append(
             {

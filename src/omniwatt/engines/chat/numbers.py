@@ -21,9 +21,9 @@ def number_range(minimum: Any = None, maximum: Any = None, above: Any = None, be
     """The same for numbers with a fraction; bounds must be whole. What it accepts is within them, ends included."""
     if above is not None or below is not None:
         raise ValueError("exclusive bounds of a fraction")
+    low, high = _ends(minimum, maximum, None, None)
     if any(value is not None and value != int(value) for value in (minimum, maximum)):
         raise ValueError("bounds with a fraction")
-    low, high = _ends(minimum, maximum, None, None)
     fraction = '("." [0-9]{1,15})?'
     parts = []
     if low < 0:

@@ -1,8 +1,13 @@
 """Regular expressions of JSON schemas (the regular part of ECMA-262) as grammar rules over JSON string characters."""
 
+from typing import NamedTuple
+
 MAX_PATTERN_CHARS = 500
 MAX_COPIES = 2_000
 """Repetitions multiply when they nest; llama.cpp unrolls them all."""
+MAX_WAYS = 64
+"""At how many places of the pattern the next character may stand. llama.cpp follows them all, for every token of the
+vocabulary, and each that goes on multiplies them again: two hundred are enough to keep it busy for hours."""
 ANY = r"[^\x22\x5C\x7F\x00-\x1F]"
 SHORTHANDS = {"d": "0-9", "w": "0-9A-Za-z_", "s": " "}
 NEGATED = {"D": "0-9", "W": "0-9A-Za-z_", "S": " "}
@@ -27,6 +32,44 @@ def pattern_rule(pattern: str, max_repeat: int) -> str:
     return _Pattern(pattern, max_repeat).whole()
 
 
+class Piece(NamedTuple):
+    """A part of a pattern: its grammar, how often it is unrolled, whether it may be empty, in how many ways it begins
+    and in how many ways, at worst, it goes on."""
+
+    body: str
+    copies: int = 1
+    empty: bool = False
+    ways: int = 1
+    worst: int = 1
+
+
+def _one_of(branches: list[Piece]) -> Piece:
+    ways = sum(piece.ways for piece in branches)
+    return Piece(
+        " | ".join(piece.body for piece in branches),
+        sum(piece.copies for piece in branches),
+        any(piece.empty for piece in branches),
+        ways,
+        max(ways, *(piece.worst for piece in branches)),
+    )
+
+
+def _in_turn(parts: list[Piece]) -> Piece:
+    ways = worst = 0
+    for piece in reversed(parts):
+        worst = max(worst, piece.worst, piece.ways + ways)
+        ways = piece.ways + (ways if piece.empty else 0)
+    body = " ".join(piece.body for piece in parts) or '""'
+    empty = all(piece.empty for piece in parts)
+    return Piece(body, max(1, sum(piece.copies for piece in parts)), empty, ways, max(worst, ways))
+
+
+def _times(piece: Piece, mark: str, low: int, high: int | None) -> Piece:
+    most = max(1, low if high is None else high)
+    ways = piece.ways * (most if piece.empty else 1)
+    return Piece(piece.body + mark, piece.copies * most, piece.empty or low == 0, ways, max(ways, piece.worst))
+
+
 class _Pattern:
     """Reads a pattern once from left to right."""
 
@@ -38,13 +81,15 @@ class _Pattern:
 
     def whole(self) -> str:
         start = "" if self._take("^") else f"{ANY}* "
-        body, copies = self._either()
-        if copies > MAX_COPIES:
+        piece = self._either()
+        if piece.copies > MAX_COPIES:
             raise ValueError("repeats too much")
+        if piece.worst > MAX_WAYS:
+            raise ValueError("can go on in too many ways at once")
         anchored = self._take("$")
         if self._at < len(self._text):
             raise ValueError(f"«{self._text[self._at]}» at {self._at}")
-        return f"{start}({body})" + ("" if anchored else f" {ANY}*")
+        return f"{start}({piece.body})" + ("" if anchored else f" {ANY}*")
 
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]
@@ -62,34 +107,30 @@ class _Pattern:
         self._at += 1
         return char
 
-    def _either(self) -> tuple[str, int]:
+    def _either(self) -> Piece:
         branches = [self._sequence()]
         while self._take("|"):
             branches.append(self._sequence())
-        return " | ".join(body for body, _ in branches), sum(copies for _, copies in branches)
+        return _one_of(branches) if len(branches) > 1 else branches[0]
 
-    def _sequence(self) -> tuple[str, int]:
-        parts: list[str] = []
-        total = 0
+    def _sequence(self) -> Piece:
+        parts: list[Piece] = []
         while self._peek() not in ("", "|", ")", "$"):
-            body, copies = self._repeated()
-            parts.append(body)
-            total += copies
-        return " ".join(parts) or '""', max(1, total)
+            parts.append(self._repeated())
+        return _in_turn(parts)
 
-    def _repeated(self) -> tuple[str, int]:
-        body, copies = self._atom()
+    def _repeated(self) -> Piece:
+        piece = self._atom()
         mark = self._peek()
-        if mark in ("*", "+", "?"):
+        if mark in ("*", "+", "?") and mark:
             self._at += 1
-            body += mark
+            piece = _times(piece, mark, 1 if mark == "+" else 0, 1)
         elif mark == "{":
             low, high = self._counts()
-            body += f"{{{low},{'' if high is None else high}}}"
-            copies *= max(1, low if high is None else high)
+            piece = _times(piece, f"{{{low},{'' if high is None else high}}}", low, high)
         if self._peek() in ("?", "+") and mark in ("*", "+", "?", "{") and mark:
             self._at += 1
-        return body, copies
+        return piece
 
     def _counts(self) -> tuple[int, int | None]:
         end = self._text.find("}", self._at)
@@ -103,31 +144,31 @@ class _Pattern:
             raise ValueError("a repetition that is too long")
         return least, None if most is None else min(most, self._max_repeat)
 
-    def _atom(self) -> tuple[str, int]:
+    def _atom(self) -> Piece:
         char = self._next()
         if char == "(":
             return self._group()
         if char == "[":
-            return self._set(), 1
+            return Piece(self._set())
         if char == ".":
-            return ANY, 1
+            return Piece(ANY)
         if char == "\\":
-            return self._escape(), 1
+            return Piece(self._escape())
         if char in "*+?{^":
             raise ValueError(f"«{char}» at {self._at - 1}")
-        return literal(char), 1
+        return Piece(literal(char))
 
-    def _group(self) -> tuple[str, int]:
+    def _group(self) -> Piece:
         self._depth += 1
         if self._depth > 20:
             raise ValueError("groups too deep")
         if self._take("?") and not self._take(":"):
             raise ValueError("look-around and named groups")
-        body, copies = self._either()
+        piece = self._either()
         if not self._take(")"):
             raise ValueError("an open group")
         self._depth -= 1
-        return f"({body})", copies
+        return piece._replace(body=f"({piece.body})")
 
     def _escape(self) -> str:
         char = self._next()
@@ -141,7 +182,8 @@ class _Pattern:
 
     def _set(self) -> str:
         negated = self._take("^")
-        parts = []
+        parts: list[str] = []
+        first = last = ""
         while not self._take("]"):
             char = self._next()
             if char == "\\":
@@ -153,9 +195,13 @@ class _Pattern:
                     raise ValueError(f"«\\{char}» in a set")
             elif char == "-" and parts and self._peek() not in ("]", ""):
                 parts.append("-")
+                first = last
                 continue
             if (char in '"\\' and not negated) or ord(char) < 32:
                 raise ValueError("quotes, backslashes and control characters in a set")
+            if first and char < first:
+                raise ValueError("a range that ends before it begins")
+            first, last = "", char
             parts.append(f"\\x{ord(char):02X}" if ord(char) < 128 and not char.isalnum() else char)
         if not parts:
             raise ValueError("an empty set")

@@ -57,12 +57,21 @@ def _turn(message: Message) -> dict[str, Any]:
         turn["name"] = message.name
     if message.tool_calls:
         turn["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _readable(call.arguments)}}
             for call in message.tool_calls
         ]
     if message.tool_call_id:
         turn["tool_call_id"] = message.tool_call_id
     return turn
+
+
+def _readable(arguments: str) -> str:
+    """Arguments a template can read: models write broken ones, and clients send them back as they were."""
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return json.dumps({"arguments": arguments}, ensure_ascii=False)
+    return arguments
 
 
 def _shape(answer: Format) -> str:

@@ -24,6 +24,9 @@ class Slot:
     ids: Sequence[int] = ()
     used_at: float = 0.0
     busy: bool = False
+    pristine: bool = False
+    """It holds the public prefix and nothing else. `ids` alone cannot say so: an answer that was broken off leaves
+    more in the cache than was counted."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ def choose(free: Sequence[Slot], ids: Sequence[int], scope: str, public: Sequenc
     if scope and slot.scope == scope:
         return slot, "own", common(slot.ids, ids)
     holds_public = len(public) > 0 and common(slot.ids, public) == len(public)
-    if holds_public and list(slot.ids) == list(public):
+    if holds_public and slot.pristine:
         return slot, "own", known
     if holds_public and known >= WORTH_CUTTING:
         return slot, "public", known
@@ -144,7 +147,7 @@ class SlotPool:
                 continue
             candidates, scope = (free[:1], "") if waiter.anew else (free, waiter.scope)
             slot, reuse, shared = choose(candidates, waiter.ids, scope, self.public)
-            slot.busy, slot.scope = True, waiter.scope
+            slot.busy, slot.scope, slot.pristine = True, waiter.scope, False
             self._used += waiter.cells
             waiter.granted.set_result(Lease(slot, reuse, shared, waiter.cells, waiter.ids))
 

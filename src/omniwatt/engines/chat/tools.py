@@ -11,12 +11,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jsonschema
-
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.event import TextDelta, ToolCallDelta
 from omniwatt.contract.request import Format, Tool
 from omniwatt.engines.chat.choice import Delta
+from omniwatt.engines.chat.fits import fits
 from omniwatt.engines.chat.grammar import Grammar, quote
 from omniwatt.engines.chat.stops import overlap
 
@@ -258,9 +257,7 @@ def _fitting(value: Any, tools: Mapping[str, Tool]) -> tuple[str, str] | None:
     if not isinstance(arguments, dict):
         return None
     name = str(value["name"])
-    try:
-        jsonschema.validate(arguments, tools[name].parameters)
-    except (jsonschema.ValidationError, jsonschema.SchemaError, RecursionError):
+    if not fits(arguments, tools[name].parameters):
         return None
     return name, json.dumps(arguments, ensure_ascii=False)
 

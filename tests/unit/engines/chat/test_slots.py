@@ -13,7 +13,7 @@ PUBLIC = tuple(range(20))
 
 
 def slot(number: int, scope: str = "", ids: Sequence[int] = PUBLIC, used_at: float = 0.0) -> Slot:
-    return Slot(number, scope, tuple(ids), used_at)
+    return Slot(number, scope, tuple(ids), used_at, pristine=not scope and tuple(ids) == PUBLIC)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,8 @@ def slot(number: int, scope: str = "", ids: Sequence[int] = PUBLIC, used_at: flo
         ([slot(1, "", [*PUBLIC, 90, 91])], [*PUBLIC, 90, 91, 92], "", (1, "public", 20)),
         # An untouched slot before one that another tenant may come back to.
         ([slot(0, "b", [*PUBLIC, 7], 1.0), slot(1)], [*PUBLIC, 90], "a", (1, "own", 20)),
+        # What was counted in a slot another tenant has used says nothing of what its cache really holds.
+        ([slot(0, "b", PUBLIC, 1.0)], [*PUBLIC, 90], "a", (0, "public", 20)),
         # Among those of others, the one used longest ago.
         ([slot(0, "b", PUBLIC, 9.0), slot(1, "c", [5], 3.0)], [70], "a", (1, "none", 0)),
     ],
