@@ -210,6 +210,10 @@ def _shown(key: str) -> str:
     return f"{key[:8]}***{key[-2:]}"
 
 
+class SecretError(ValueError):
+    """The server's secret cannot be what it was: no key could be recognised with it."""
+
+
 def _server_secret(path: Path) -> bytes:
     """32 bytes only this user can read. Two processes that start at once agree on one."""
     try:
@@ -218,7 +222,7 @@ def _server_secret(path: Path) -> bytes:
         _write_private(path, secrets.token_hex(32), keep=True)
         secret = path.read_bytes()
     if len(secret) != 64:
-        raise ValueError(f"{path} is damaged: restore it from a backup, or remove it and create all keys anew")
+        raise SecretError(f"{path} is damaged: restore it from a backup, or remove it and create all keys anew")
     if path.stat().st_mode & 0o077:
         log.warning("%s could be read by other users; it is now private, but its keys may be known", path)
         path.chmod(0o600)

@@ -71,7 +71,12 @@ def _check_answer(sampling: Sampling | None, card: Card) -> None:
             param="max_tokens",
         )
     if card.context_window and asked >= card.context_window:
-        raise ContextTooLong.of(1, asked, card.context_window, param="max_tokens")
+        raise ContextTooLong(
+            f"max_tokens is {asked}, and this model's maximum context length is {card.context_window} tokens, "
+            "the prompt included. Please ask for a shorter answer.",
+            param="max_tokens",
+            details={"max_tokens": asked, "window": card.context_window},
+        )
 
 
 def _sampling(request: Request) -> Sampling | None:

@@ -5,6 +5,7 @@ A setting `queue_limit` of slice `admission` is `[admission] queue_limit = 64` i
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 PREFIX = "OMNIWATT_"
+SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 CLIENT_VARIABLES = ("OMNIWATT_URL", "OMNIWATT_API_KEY")
 
 
@@ -176,9 +178,13 @@ def secret(name: str) -> str | None:
     return os.environ.get(name)
 
 
-def child_environ() -> dict[str, str]:
-    """What an engine process inherits: everything but our own settings and the client's key."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+def child_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What an engine process inherits: neither our settings nor anything that is named like a secret.
+
+    Engines open untrusted bytes; the one that needs a provider's key is handed it with its spec.
+    """
+    given = os.environ if environ is None else environ
+    return {name: value for name, value in given.items() if not (name.startswith(PREFIX) or SECRET.search(name))}
 
 
 def _read(file: Path) -> dict[str, Any]:

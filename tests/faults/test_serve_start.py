@@ -115,3 +115,15 @@ def test_keys_made_beside_a_running_server_work_within_a_second(server: Served) 
             error.close()
             assert time.monotonic() < until
             time.sleep(0.05)
+
+
+@pytest.mark.parametrize("file", ["omniwatt.db", "secret"])
+def test_a_damaged_state_folder_is_named(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_bytes(b"this is neither a database nor a secret" * 100)
+    words = ["serve", "--models", "echo", "--port", "0"]
+    environ = {"OMNIWATT_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "omniwatt", *words]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -86,7 +86,10 @@ def run(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve until a signal. Raises click.ClickException for everything the operator can mend."""
     import uvloop
 
+    from omniwatt.auth import SecretError
     from omniwatt.cli.listen import bind
+    from omniwatt.database import DatabaseError
+    from omniwatt.schema import SchemaError
 
     settings = load(file, flags)
     logs.set_up(settings.log)
@@ -99,6 +102,8 @@ def run(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> None:
             uvloop.run(_serve(settings, sock, partial(load, file, flags)))
         except CatalogError as error:
             raise click.ClickException(str(error)) from error
+        except (DatabaseError, SchemaError, SecretError) as error:
+            raise click.ClickException(f"{settings.home} cannot be used: {error}") from error
 
 
 async def _serve(settings: Settings, sock: Any, reread: partial[Settings]) -> None:
