@@ -8,6 +8,9 @@ from omniwatt.contract.event import TokenLogprob
 from omniwatt.contract.request import Sampling
 
 DEFAULTS: dict[str, float] = {"temperature": 0.3, "top_p": 0.8, "top_k": 20, "min_p": 0.05, "repeat_penalty": 1.05}
+CUT_FIRST = ["top_k", "penalties", "top_p", "min_p", "temperature"]
+"""llama.cpp's own order looks every token of the vocabulary up for the penalty: 3 ms a token. Among the likeliest it
+costs nothing."""
 BAN = -100
 RANDOM_SEED = 0xFFFFFFFF
 
@@ -21,6 +24,8 @@ def parameters(sampling: Sampling, defaults: Mapping[str, float], vocabulary: in
         # A caller who shapes the nucleus gets that nucleus, with no other cut beside it.
         values |= {"top_p": sampling.top_p, "top_k": 0, "min_p": 0.0}
     values |= {"frequency_penalty": sampling.frequency_penalty, "presence_penalty": sampling.presence_penalty}
+    if values["top_k"] > 0 and not sampling.frequency_penalty and not sampling.presence_penalty:
+        values["samplers"] = CUT_FIRST
     if sampling.seed is not None:
         values["seed"] = seed(sampling.seed)
     if sampling.logit_bias:
