@@ -9,8 +9,8 @@ from omniwatt.contract.request import Sampling
 
 DEFAULTS: dict[str, float] = {"temperature": 0.3, "top_p": 0.8, "top_k": 20, "min_p": 0.05, "repeat_penalty": 1.05}
 CUT_FIRST = ["top_k", "penalties", "top_p", "min_p", "temperature"]
-"""llama.cpp's own order looks every token of the vocabulary up for the penalty: 3 ms a token. Among the likeliest it
-costs nothing."""
+"""llama.cpp's own order looks every token of the vocabulary up for the penalty: 0.7 of 18 ms a token (0.5B, two
+cores). Among the likeliest it costs nothing that can be measured."""
 BAN = -100
 RANDOM_SEED = 0xFFFFFFFF
 
