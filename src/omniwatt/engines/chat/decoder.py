@@ -114,7 +114,8 @@ class Decoder:
 
     async def _answer(self, work: Work, lease: Lease, ctx: Context, tally: Tally) -> AsyncGenerator[Piece, None]:
         async with AsyncExitStack() as turn:
-            await turn.enter_async_context(self._turns.turn())
+            if len(work.ids) - lease.fed > self._batch:
+                await turn.enter_async_context(self._turns.turn())
             await ctx.astep("prefill", len(work.ids) - lease.fed)
             body = {"prompt": list(work.ids), **_place(lease), **_answering(work), **work.sampling, **work.grammar}
             async with aclosing(self._server.generate(body)) as generation:
