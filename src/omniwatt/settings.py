@@ -64,6 +64,12 @@ class Models(Slice, frozen=True):
     """The card that `fast` means."""
     embed: str = "all-minilm-l6-v2"
     """The card that the embedding aliases mean."""
+    hear: str = "whisper-base"
+    """The card that writes down speech: what the transcription aliases mean."""
+    speak: str = "piper-joe"
+    """The card with the fast voice: what `tts-1` means, and what spoken answers use unless they name a voice."""
+    speak_hd: str = "kokoro-82m"
+    """The card with the fine voices: what `tts-1-hd` and `gpt-4o-mini-tts` mean."""
     aliases: dict[str, str] = {}
     """Name -> card; adds to and overrides the shipped ones (catalog/aliases.toml)."""
     preload: bool = True

@@ -7,13 +7,20 @@ from omniwatt.contract.request import Value
 
 
 class Usage(Value, frozen=True):
-    """What was really consumed. `cached_tokens` is the part of `prompt_tokens` that needed no prefill."""
+    """What was really consumed. `cached_tokens` is the part of `prompt_tokens` that needed no prefill.
+
+    `audio_tokens` and `image_tokens` are parts of `prompt_tokens`; the two `..._output_tokens` of `completion_tokens`.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     audio_tokens: int = 0
     image_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    audio_s: float = 0.0
+    """Seconds of sound heard."""
     accepted_prediction_tokens: int = 0
     rejected_prediction_tokens: int = 0
     reasoning_tokens: int = 0
@@ -65,6 +72,33 @@ class ToolCallDelta(Value, frozen=True, tag="tool_call"):
     tokens: int = 0
 
 
+class Word(Value, frozen=True):
+    """When a word was said, and how sure that is (0 to 1)."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float = 0.0
+
+
+class Segment(Value, frozen=True, tag="segment"):
+    """A stretch of speech, written down and settled. Names as in Whisper's own output (Radford et al. 2022)."""
+
+    text: str
+    start_s: float
+    end_s: float
+    id: int = 0
+    seek: int = 0
+    """Where the window began that it was found in, in hundredths of a second."""
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    words: tuple[Word, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
 class Vector(Value, frozen=True, tag="vector"):
     """Embedding of input `index`: little-endian float32."""
 
@@ -78,6 +112,10 @@ class Data(Value, frozen=True, tag="data"):
     data: bytes
     media_type: str
     index: int = 0
+    rate_hz: int = 0
+    """Samples a second, where the media type alone does not say it."""
+    text: str = ""
+    """What is said from here on, with the first piece of a clause."""
 
 
 class Fact(Value, frozen=True, tag="fact"):
@@ -109,7 +147,7 @@ class Finished(Value, frozen=True, tag="finished"):
     details: dict[str, Any] = {}
 
 
-Event = Started | TextDelta | ToolCallDelta | Vector | Data | Fact | Progress | ChoiceEnd | Finished
+Event = Started | TextDelta | ToolCallDelta | Segment | Vector | Data | Fact | Progress | ChoiceEnd | Finished
 
 
 class Chunk(Value, frozen=True):

@@ -46,6 +46,8 @@ class Plan(Value, frozen=True):
     """Prompt estimate + answer limit: held against the caller's token limits until the end settles it."""
     upstream_model: str = ""
     """The name to relay, when it differs from the card's."""
+    helpers: dict[str, str] = {}
+    """Role -> the other cards the recipe uses: `media`, `hear`, `speak`."""
 
 
 class Job(Value, frozen=True):

@@ -83,6 +83,15 @@ class Sampling(Value, frozen=True):
     n: int = 1
 
 
+class Voice(Value, frozen=True):
+    """How an answer is spoken: a voice of the catalog (or a blend of them) and how fast, 1.0 being its own pace."""
+
+    name: str
+    speed: float = 1.0
+    instructions: str = ""
+    """How to say it, in words: honoured as far as the engine can, else refused."""
+
+
 class ChatBody(Value, frozen=True, tag="chat"):
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
@@ -91,6 +100,10 @@ class ChatBody(Value, frozen=True, tag="chat"):
     """`auto`, `none`, `required`, or `function:NAME`."""
     parallel_tool_calls: bool = True
     format: Format = Format()
+    voice: Voice | None = None
+    """Speak the answer, too."""
+    audio_format: str = ""
+    """The form the spoken answer is wanted in: wav, mp3, aac, flac, opus or pcm16."""
 
 
 class CompleteBody(Value, frozen=True, tag="complete"):
@@ -124,15 +137,69 @@ class MediaBody(Value, frozen=True, tag="media"):
     options: dict[str, Any] = {}
 
 
+class HearBody(Value, frozen=True, tag="hear"):
+    """Speech to write down, or (`translate`) to write down in English.
+
+    A request carries it as `part`, in any form; an engine gets it as its input stream instead: signed 16-bit
+    little-endian samples, mono, 16 kHz. Answered with Segments as they are settled, and TextDeltas of the same text.
+    """
+
+    part: MediaPart | None = None
+    task: Literal["transcribe", "translate"] = "transcribe"
+    language: str = ""
+    """ISO 639-1; empty lets the model find out."""
+    prompt: str = ""
+    keywords: tuple[str, ...] = ()
+    temperature: float = 0.0
+    words: bool = False
+    """Say when each word was said."""
+    logprobs: bool = False
+    accurate: bool = False
+    """Take the time for beams and rescoring."""
+    chunking: dict[str, Any] = {}
+    """`threshold`, `prefix_padding_ms`, `silence_duration_ms` of the voice activity that cuts the sound."""
+
+
+class Delivery(Value, frozen=True):
+    """How a voice style differs from the bare voice; the defaults change nothing."""
+
+    pace: float = 1.0
+    pitch_semitones: float = 0.0
+    pitch_range: float = 1.0
+    """How far the melody strays from its mean: below 1 flatter, above 1 livelier."""
+    energy_db: float = 0.0
+    breath: float = 0.0
+    """0 is voiced, 1 a whisper."""
+    pauses: float = 1.0
+    """Length of the pauses between clauses, as a factor."""
+
+
+class SpeakBody(Value, frozen=True, tag="speak"):
+    """Text to say. Empty `text` means that it comes as the input stream, in pieces of any length.
+
+    Answered with Data of signed 16-bit little-endian samples, mono, at the engine's own rate; the first piece of each
+    clause carries the clause's text.
+    """
+
+    voice: Voice
+    text: str = ""
+    delivery: Delivery = Delivery()
+    """Filled in from the voice's style before an engine sees it; `voice.name` is then the engine's own voice."""
+    language: str = ""
+    """ISO 639-1; empty takes the voice's own, or the text's where the voice has several."""
+    audio_format: str = "wav"
+    """What the caller wants at the end; engines speak samples only."""
+
+
 class DataBody(Value, frozen=True, tag="data"):
-    """Everything else: a text and named options. Speech, pictures and live sessions grow bodies of their own."""
+    """Everything else: a text and named options. Pictures and live sessions grow bodies of their own."""
 
     text: str = ""
     parts: tuple[MediaPart, ...] = ()
     options: dict[str, Any] = {}
 
 
-Body = ChatBody | CompleteBody | EmbedBody | CountBody | MediaBody | DataBody
+Body = ChatBody | CompleteBody | EmbedBody | CountBody | MediaBody | HearBody | SpeakBody | DataBody
 
 
 class Request(Value, frozen=True):
