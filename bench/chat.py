@@ -136,7 +136,8 @@ def settings(quick: bool) -> list[dict[str, Any]]:
     """What both are swept over; `spin` None leaves each its own way of waiting at barriers."""
     if quick:
         return [BEST_GUESS]
-    return [{"threads": threads, "n_batch": batch, "spin": None} for threads in (2, 1) for batch in (16, 64, 512)]
+    swept: list[dict[str, Any]] = [{"threads": 2, "n_batch": batch, "spin": None} for batch in (16, 64, 512)]
+    return [*swept, BEST_GUESS | {"threads": 1}]
 
 
 def speeds(model: str, quick: bool, figures: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

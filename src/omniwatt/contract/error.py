@@ -91,10 +91,15 @@ class ContextTooLong(BadInput):
     default_code = "context_length_exceeded"
 
     @classmethod
-    def of(cls, prompt_tokens: int, max_tokens: int | None, window: int, param: str = "messages") -> Self:
-        asked = f"{prompt_tokens} in the prompt"
+    def of(
+        cls, prompt_tokens: int, max_tokens: int | None, window: int, param: str = "messages", *, counted: bool = True
+    ) -> Self:
+        """`counted` False: the prompt was not read to its end, and holds at least `prompt_tokens`."""
+        asked = f"{'' if counted else 'at least '}{prompt_tokens} in the prompt"
         if max_tokens:
-            asked = f"{prompt_tokens + max_tokens} ({asked}, {max_tokens} for the answer)"
+            asked = (
+                f"{'' if counted else 'at least '}{prompt_tokens + max_tokens} ({asked}, {max_tokens} for the answer)"
+            )
         return cls(
             f"This model's maximum context length is {window} tokens. However, your request has {asked}. "
             "Please reduce the length of the prompt or of the answer.",

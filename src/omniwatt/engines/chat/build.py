@@ -1,6 +1,6 @@
 """From a job's body to the answers to make: template, tokens, limits, sampling. Refuses here, before any event."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,9 @@ from omniwatt.engines.chat.tools import OPEN, ToolReader, chosen, constraint, fo
 from omniwatt.engines.llama_server import LlamaServer
 
 TEXT = Format()
+FAR_CHARACTERS_PER_TOKEN = 8
+"""A text of more characters than this for each token of the window is read in pieces first, to stop in time."""
+PIECE_CHARACTERS = 65_536
 COMPLETE_MAX_TOKENS = 16
 """What OpenAI's completions route generates when nothing is said."""
 
@@ -56,6 +59,7 @@ class Builder:
             bound = constraint(tools, forced=forced, parallel=body.parallel_tool_calls, answer=body.format)
         else:
             bound = format_constraint(body.format)
+        await self._refuse_far_too_long((message.text for message in body.messages), "messages")
         ids = await self.chat_ids(body.messages, tools, TEXT if forced and tools else body.format)
         bare = not forced and body.format.kind == "text"
 
@@ -76,11 +80,25 @@ class Builder:
         sampling = msgspec.structs.replace(sampling, n=max(sampling.n, body.best_of))
         groups = []
         for place, text in enumerate(body.prompts):
+            await self._refuse_far_too_long((part for part in (text, body.suffix) if isinstance(part, str)), "prompt")
             ids = await self._complete_ids(text, body)
             group = self._choices(job, ids, sampling, "prompt", {}, TextReader)
             shown = (text if isinstance(text, str) else await self._server.detokenize(text)) if body.echo else ""
             groups.append([replace(choice, index=place * sampling.n + choice.index, echo=shown) for choice in group])
         return groups
+
+    async def _refuse_far_too_long(self, texts: Iterable[str], param: str) -> None:
+        """Raises ContextTooLong having read just enough: eight megabytes to their end take half a minute."""
+        text = "".join(texts)
+        if len(text) <= self._window * FAR_CHARACTERS_PER_TOKEN:
+            return
+        tokens = 0
+        for start in range(0, len(text), PIECE_CHARACTERS):
+            piece = text[start : start + PIECE_CHARACTERS]
+            # A cut through a word makes a token or two more of it; one in a thousand covers that.
+            tokens += len(await self._server.tokenize(piece, start=False, control=False)) * 999 // 1000
+            if tokens > self._window:
+                raise ContextTooLong.of(tokens, None, self._window, param, counted=False)
 
     async def _complete_ids(self, text: str | tuple[int, ...], body: CompleteBody) -> list[int]:
         if not isinstance(text, str):

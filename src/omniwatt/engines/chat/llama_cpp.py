@@ -20,6 +20,8 @@ from omniwatt.engines.llama_server import SPIN, LlamaServer, base_params, file_b
 
 EXTRA_THREADS = 4
 """Threads beside one for each slot, so that a short call never waits for an answer under way."""
+IDLE_S = 1.0
+"""The slots are warmed when nobody has asked anything for this long."""
 LONG_PROMPT = 256
 """From here on several choices of one prompt run one after another, each on the cache of the one before."""
 
@@ -85,6 +87,8 @@ class LlamaCpp:
 
         async def warm_rest() -> None:
             for slot in rest:
+                while self._slots.idle_s < IDLE_S:  # noqa: ASYNC110 - no event says that nothing happens
+                    await asyncio.sleep(IDLE_S)
                 await self._decoder.warm(slot)
 
         self._warming = asyncio.create_task(warm_rest())

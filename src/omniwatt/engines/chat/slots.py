@@ -54,11 +54,10 @@ def common(left: Sequence[int], right: Sequence[int]) -> int:
 def choose(free: Sequence[Slot], ids: Sequence[int], scope: str, public: Sequence[int]) -> tuple[Slot, Reuse, int]:
     """The slot, how much of it may be reused, and how many of the prompt's tokens are then cached. Pure."""
     known = common(ids, public)
-    if scope:
-        own = [(common(slot.ids, ids), slot.used_at, slot.id, slot) for slot in free if slot.scope == scope]
-        best = max(own, default=None, key=lambda found: found[:3])
-        if best is not None and best[0] > known:
-            return best[3], "own", best[0]
+    own = [(common(slot.ids, ids), slot) for slot in free if scope and slot.scope == scope]
+    shared, best = max(own, default=(0, None), key=lambda found: (found[0], found[1].used_at, found[1].id))
+    if best is not None and shared > known:
+        return best, "own", shared
     slot = min(free, key=lambda slot: (slot.scope != "", slot.used_at, slot.id))
     if scope and slot.scope == scope:
         return slot, "own", common(slot.ids, ids)
@@ -67,6 +66,10 @@ def choose(free: Sequence[Slot], ids: Sequence[int], scope: str, public: Sequenc
         return slot, "own", known
     if holds_public and known >= WORTH_CUTTING:
         return slot, "public", known
+    if best is not None and not holds_public and shared >= WORTH_CUTTING:
+        # The next slot has not been warmed yet; the one of our own least in use at least has the beginning.
+        oldest = min((slot for length, slot in own if length == shared), key=lambda slot: slot.used_at)
+        return oldest, "own", shared
     return slot, "none", 0
 
 
@@ -93,6 +96,11 @@ class SlotPool:
     def free(self) -> int:
         """How many slots are idle."""
         return sum(not slot.busy for slot in self.slots)
+
+    @property
+    def idle_s(self) -> float:
+        """How long nobody has used any slot."""
+        return 0.0 if self.free < len(self.slots) else time.monotonic() - max(slot.used_at for slot in self.slots)
 
     async def acquire(self, ids: Sequence[int], scope: str, cells: int, *, anew: bool = False) -> Lease:
         """Wait for a slot and `cells` cells of cache.

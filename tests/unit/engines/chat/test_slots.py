@@ -141,3 +141,10 @@ async def test_turns_go_round() -> None:
     await asyncio.gather(long, read("short", 1))
     assert order.index("short") <= 2
     assert not turns.contended
+
+
+def test_own_beginning_beats_a_slot_not_warmed_yet() -> None:
+    public = list(range(30))
+    own = [Slot(place, "a", (*public, place), used_at=1.0 + place) for place in range(2)]
+    assert choose([*own, Slot(2)], [*public, 99], "a", public) == (own[0], "own", 30)
+    assert choose([*own, Slot(2)], [*public, 99], "b", public)[1:] == ("none", 0)
