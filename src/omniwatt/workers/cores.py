@@ -13,6 +13,10 @@ ACTIVE_CORES = 0.1
 """An engine that used less than this in its last slice is waiting for something else than the CPU."""
 
 
+SAVED_S = 0.1
+"""What an engine keeps of the time it was owed when its work ran out: as long as it may be held."""
+
+
 class Runner(msgspec.Struct, frozen=True):
     """One engine with work under way."""
 
@@ -59,6 +63,15 @@ def next_turn(runners: Iterable[Runner], cores: int, slice_s: float = 0.05, held
             turns += 1
     hold = frozenset(runner.id for runner in rivals) - chosen
     return Turn(run=ids - hold, hold=hold, length_s=max(0.01, min(slice_s, held_limit_s / max(1, turns - 1))))
+
+
+def ran_on_return_s(ran_s: float, others_s: Iterable[float]) -> float:
+    """What an engine that has work again is taken to have run, beside those that had work meanwhile.
+
+    Time it did not use while it had nothing to do is not saved up, but for the moment between a client's answer and
+    its next request: without that, short requests lose half a slice each.
+    """
+    return max(ran_s, min(others_s, default=0.0) - SAVED_S)
 
 
 def _computes(runner: Runner) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from omniwatt.workers.cores import Runner, next_turn
+from omniwatt.workers.cores import Runner, next_turn, ran_on_return_s
 from omniwatt.workers.process import HostProcess
 
 QUIET_LOOK_S = 0.05
@@ -77,8 +77,7 @@ class Ticker:
         busy = member.process.in_flight > 0 or member.process.cancelling > 0
         if busy and not member.busy:
             others = [other.ran_s for other in self._members.values() if other.busy]
-            # What it did not use while it had nothing to do is not saved up.
-            member.ran_s = max(member.ran_s, min(others, default=0.0))
+            member.ran_s = ran_on_return_s(member.ran_s, others)
             member.used_cores = None
             member.look(time.monotonic())
         member.busy = busy

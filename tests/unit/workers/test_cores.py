@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniwatt.workers.cores import Runner, Turn, next_turn
+from omniwatt.workers.cores import Runner, Turn, next_turn, ran_on_return_s
 from tests.unit.workers.pools import ask, card, job, only, pool
 
 TWO = 2
@@ -149,3 +149,16 @@ async def test_unloading_a_held_engine_is_clean(tmp_path: Path) -> None:
         await asyncio.wait(answers)
         assert all(answer.exception() is not None for answer in answers)
         assert psutil.Process().children() == before
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "others_s", "expected_s"),
+    [
+        (5.0, [], 5.0),
+        (5.0, [5.02], 5.0),
+        (5.0, [9.0, 7.0], 6.9),
+        (8.0, [7.0], 8.0),
+    ],
+)
+def test_time_owed_is_kept_for_a_moment_only(ran_s: float, others_s: list[float], expected_s: float) -> None:
+    assert ran_on_return_s(ran_s, others_s) == pytest.approx(expected_s)
