@@ -32,6 +32,7 @@ TABLE: dict[type[OmniwattError], Row] = {
     e.BadInput: Row(400, INVALID),
     e.UnsupportedField: Row(400, INVALID),
     e.ContextTooLong: Row(400, INVALID),
+    e.VoiceNotFound: Row(400, INVALID),
     e.TooLarge: Row(413, INVALID),
     e.WrongMediaType: Row(415, INVALID),
     e.NotAuthenticated: Row(401, INVALID),

@@ -4,6 +4,7 @@
     ├── BadInput                the request is wrong as written
     │   ├── UnsupportedField    a field we know and will not pretend to honour
     │   ├── ContextTooLong      prompt + answer exceed the model's window
+    │   ├── VoiceNotFound       no such voice, or not one of the model asked for
     │   ├── TooLarge            more bytes than the operator allows
     │   └── WrongMediaType      a body that is not what its route takes
     ├── NotAuthenticated        no key, or a key nobody issued
@@ -106,6 +107,12 @@ class ContextTooLong(BadInput):
             param=param,
             details={"prompt_tokens": prompt_tokens, "max_tokens": max_tokens, "window": window},
         )
+
+
+class VoiceNotFound(BadInput):
+    """No such voice, or one of another model; the message names what is near."""
+
+    default_code = "voice_not_found"
 
 
 class TooLarge(BadInput):

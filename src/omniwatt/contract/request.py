@@ -167,6 +167,8 @@ class Delivery(Value, frozen=True):
     pitch_semitones: float = 0.0
     pitch_range: float = 1.0
     """How far the melody strays from its mean: below 1 flatter, above 1 livelier."""
+    formants: float = 1.0
+    """Resonances of the vocal tract as a factor: above 1 a smaller speaker, below 1 a larger one."""
     energy_db: float = 0.0
     breath: float = 0.0
     """0 is voiced, 1 a whisper."""
@@ -188,7 +190,7 @@ class SpeakBody(Value, frozen=True, tag="speak"):
     language: str = ""
     """ISO 639-1; empty takes the voice's own, or the text's where the voice has several."""
     audio_format: str = "wav"
-    """What the caller wants at the end; engines speak samples only."""
+    """What the caller wants at the end: mp3, opus, aac, flac, wav, pcm (24 kHz), or "" for the engine's own samples."""
 
 
 class DataBody(Value, frozen=True, tag="data"):
