@@ -26,10 +26,12 @@ MAY_MEET = {
     ("demo", "cli"),
     ("cli", "demo"),
     ("plan", "tokens"),
+    ("ledger", "tokens"),
+    ("flows", "tokens"),
     ("telemetry", "logs"),
     ("schema", "settings"),
 }
-"""Pairs of one layer that import one another, each for a reason: plan counts with tokens, the demo is a command."""
+"""Pairs of one layer that import one another, each for a reason: three count with tokens, the demo is a command."""
 
 HEAVY = {"torch", "onnxruntime", "xllamacpp", "gguf", "PIL", "pypdfium2", "soundfile", "numpy", "ray"}
 

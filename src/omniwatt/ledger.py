@@ -25,6 +25,7 @@ from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
 from omniwatt.contract.request import Capability, DataBody, Request
 from omniwatt.database import ROWS, Database, DatabaseError
+from omniwatt.tokens import AUDIO_TOKENS_PER_S
 
 log = logging.getLogger("omniwatt.ledger")
 
@@ -53,6 +54,7 @@ COLUMNS = (
     "cached_tokens",
     "audio_tokens",
     "image_tokens",
+    "audio_output_tokens",
     "queue_s",
     "first_token_s",
     "total_s",
@@ -78,8 +80,10 @@ class Entry:
         "_gaps",
         "_gaps_s",
         "_granted",
+        "_heard",
         "_last",
         "_request",
+        "_spoken",
         "_start",
         "_tokens",
         "_tokens_read",
@@ -101,6 +105,8 @@ class Entry:
         self._last = 0.0
         self._tokens = 0
         self._tokens_read = 0
+        self._spoken = 0
+        self._heard = 0
         self._gaps: list[int] | None = None
         self._gaps_s = 0.0
         self._finished: Finished | None = None
@@ -123,7 +129,10 @@ class Entry:
         elif kind is Progress:
             self._read(event)  # type: ignore[arg-type]
             return
-        elif kind is not Data and kind is not Vector:
+        elif kind is Data:
+            self._tokens += event.tokens  # type: ignore[union-attr]
+            self._spoken += event.tokens if event.media_type.startswith("audio/") else 0  # type: ignore[union-attr]
+        elif kind is not Vector:
             return
         now = time.perf_counter()
         if self._first:
@@ -140,6 +149,8 @@ class Entry:
         """Of a prompt whose reading is broken off, what was read is billed: the most that the engine spoke of."""
         if progress.unit == "tokens":
             self._tokens_read = max(self._tokens_read, int(progress.done))
+        elif progress.unit == "s":
+            self._heard = max(self._heard, int(progress.done * AUDIO_TOKENS_PER_S))
 
     @property
     def age_s(self) -> float:
@@ -151,7 +162,12 @@ class Entry:
         """What is to be billed: exact once the engine has finished; before that, what it has produced and read."""
         if self._finished is not None:
             return self._finished.usage
-        return Usage(prompt_tokens=self._tokens_read, completion_tokens=self._tokens)
+        return Usage(
+            prompt_tokens=self._tokens_read + self._heard,
+            completion_tokens=self._tokens,
+            audio_tokens=self._heard,
+            audio_output_tokens=self._spoken,
+        )
 
     def record(self, state: State, error: BaseException | None = None, status: int | None = None) -> Record:
         """All that is known now."""
@@ -176,6 +192,7 @@ class Entry:
             cached_tokens=usage.cached_tokens,
             audio_tokens=usage.audio_tokens,
             image_tokens=usage.image_tokens,
+            audio_output_tokens=usage.audio_output_tokens,
             queue_s=self._granted - self._start if self._granted else ended - self._start,
             first_token_s=self._first - self._start if self._first else None,
             total_s=ended - self._start,

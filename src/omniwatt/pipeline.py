@@ -1,26 +1,28 @@
 """THE WAY of every request, whatever it asks for: plan, wait, run, stream, record. Read this file first."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from omniwatt import tokens
+from omniwatt import settings, tokens
 from omniwatt.admission import Admission
 from omniwatt.catalog.catalog import Resolution
+from omniwatt.catalog.voices import Voices
 from omniwatt.contract.error import EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Event, Fact, Finished, Started
-from omniwatt.contract.job import Caller, Job
+from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Engines
 from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import RECIPES
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
-from omniwatt.plan import make_plan
+from omniwatt.plan import ROLES, make_plan
 
 
 class Pipeline:
-    """Built once; `serve` runs for every request. `resolve` is the catalog's."""
+    """Built once; `serve` runs for every request. `resolve` and `roles` (role -> helping card) are the catalog's."""
 
     def __init__(
         self,
@@ -29,12 +31,18 @@ class Pipeline:
         limiter: Limiter,
         admission: Admission,
         engines: Engines,
+        roles: Callable[[], Mapping[str, str]] = lambda: ROLES,
+        voices: Voices | None = None,
+        audio: settings.Audio | None = None,
     ) -> None:
         self._resolve = resolve
         self._ledger = ledger
         self._limiter = limiter
         self._admission = admission
         self._engines = engines
+        self._roles = roles
+        self._voices = voices
+        self._audio = audio
 
     async def serve(
         self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = EMPTY
@@ -46,11 +54,11 @@ class Pipeline:
         with self._ledger.open(request, caller) as entry:
             found = self._resolve(request.model)
             facts = [await self._probe(request, part) for part in _acceptable_media(request, found)]
-            plan = entry.plan = make_plan(request, caller, found, facts)
+            plan = entry.plan = make_plan(request, caller, found, facts, self._roles(), self._voices, self._audio)
             arrived_s = time.monotonic()
             with self._limiter.hold(caller, plan) as hold:
                 try:
-                    await self._engines.ensure(plan.model)
+                    await self._ensure(plan)
                     async with self._admission.admit(plan) as place:
                         entry.granted()
                         yield Started(
@@ -66,6 +74,13 @@ class Pipeline:
                                 yield event
                 finally:
                     hold.settle(entry.usage)
+
+    async def _ensure(self, plan: Plan) -> None:
+        """Every model the plan may touch, in memory; several are loaded side by side."""
+        if len(plan.demand) == 1:
+            await self._engines.ensure(plan.demand[0].group)
+            return
+        await asyncio.gather(*(self._engines.ensure(one.group) for one in plan.demand))
 
     async def _probe(self, request: Request, part: MediaPart) -> Mapping[str, Any]:
         """What one picture, sound or document is, seen by the media engine: untrusted bytes are not opened here."""

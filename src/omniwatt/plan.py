@@ -1,33 +1,56 @@
 """WHAT: a request becomes a Plan, or is refused before any byte is sent. Pure: values in, a value out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omniwatt import tokens
+import msgspec
+
+from omniwatt import settings, tokens
 from omniwatt.catalog.card import Card
 from omniwatt.catalog.catalog import Resolution
-from omniwatt.contract.error import BadInput, ContextTooLong, UnsupportedField
+from omniwatt.catalog.voices import Voices, VoiceStyle
+from omniwatt.contract.error import BadInput, ContextTooLong, TooLarge, UnsupportedField, VoiceNotFound
 from omniwatt.contract.job import Caller, Demand, Plan
-from omniwatt.contract.request import ChatBody, CompleteBody, MediaPart, Request, Sampling
+from omniwatt.contract.request import (
+    ChatBody,
+    CompleteBody,
+    HearBody,
+    MediaPart,
+    Request,
+    Sampling,
+    SpeakBody,
+)
 
 UNSAID_ANSWER_TOKENS = 512
 """What is reserved for an answer whose limit the caller left open; the end settles what was really used."""
+ROLES = {"media": "media"}
+"""The helpers of a recipe where nothing else is said: role -> card."""
 
 
-def make_plan(request: Request, caller: Caller, found: Resolution, facts: Sequence[Mapping[str, Any]] = ()) -> Plan:
+def make_plan(
+    request: Request,
+    caller: Caller,
+    found: Resolution,
+    facts: Sequence[Mapping[str, Any]] = (),
+    roles: Mapping[str, str] = ROLES,
+    voices: Voices | None = None,
+    audio: settings.Audio | None = None,
+) -> Plan:
     """Decide how `request` will be answered by `found.card`. Raises BadInput and its kin.
 
-    `facts` are the probes of the request's media parts.
+    `facts` are the probes of the request's media parts; `roles` names the cards that help (`media`, `hear`, `speak`).
     """
     card = found.card
     _check_capability(request, card)
     _check_modalities(request, card)
+    _check_sound(request, facts, audio or settings.Audio())
     sampling = _sampling(request)
     _check_answer(sampling, card)
     prompt_tokens = tokens.estimate(request.body, facts)
     if request.deadline_s is not None and request.deadline_s <= 0:
         raise BadInput("The deadline must lie in the future.", param="deadline_s")
-    return Plan(
+    plan = Plan(
         recipe="direct",
         model=card.name,
         upstream_model=found.upstream_model,
@@ -36,6 +59,64 @@ def make_plan(request: Request, caller: Caller, found: Resolution, facts: Sequen
         deadline_s=request.deadline_s,
         reserve_tokens=prompt_tokens + _reserved_answer(request, sampling),
     )
+    match request.body:
+        case HearBody():
+            return _hearing(plan, request.body, facts, roles)
+        case SpeakBody():
+            return _speaking(plan, request.body, found, roles, voices)
+    return plan
+
+
+def _hearing(plan: Plan, body: HearBody, facts: Sequence[Mapping[str, Any]], roles: Mapping[str, str]) -> Plan:
+    """Decode and write down; sound that streams in is samples already."""
+    if body.part is None:
+        return msgspec.structs.replace(plan, recipe="hear", reserve_tokens=plan.reserve_tokens + UNSAID_ANSWER_TOKENS)
+    said = math.ceil(tokens.SAID_TOKENS_PER_S * sum(float(fact.get("seconds", 0.0)) for fact in facts))
+    return msgspec.structs.replace(
+        plan,
+        recipe="hear",
+        demand=(*plan.demand, Demand(group=roles["media"])),
+        helpers={"media": roles["media"]},
+        reserve_tokens=plan.reserve_tokens + said,
+    )
+
+
+def _speaking(plan: Plan, body: SpeakBody, found: Resolution, roles: Mapping[str, str], voices: Voices | None) -> Plan:
+    """Speak with the card that has the voice, and encode unless samples are wanted."""
+    speaker, speech = spoken(body, found, voices)
+    groups = [speaker, roles["media"]] if body.audio_format else [speaker]
+    said = math.ceil(plan.reserve_tokens * tokens.AUDIO_TOKENS_PER_TEXT_TOKEN / body.voice.speed)
+    return msgspec.structs.replace(
+        plan,
+        recipe="speak",
+        model=speaker,
+        demand=tuple(Demand(group=group) for group in groups),
+        helpers={"media": roles["media"]} if body.audio_format else {},
+        speech=speech,
+        reserve_tokens=plan.reserve_tokens + said,
+    )
+
+
+def spoken(body: SpeakBody, found: Resolution, voices: Voices | None) -> tuple[str, SpeakBody]:
+    """The card that speaks with the voice of `body`, and what it is given, text aside. Raises VoiceNotFound.
+
+    Under an alias a voice of another card is that card's; a card asked for by its name speaks with its own voices.
+    """
+    bare = msgspec.structs.replace(body, text="")
+    if voices is None:
+        return found.card.name, bare
+    style = _style(body.voice.name, found, voices)
+    voice = msgspec.structs.replace(body.voice, name=style.voice)
+    return style.engine, msgspec.structs.replace(bare, voice=voice, delivery=style.delivery)
+
+
+def _style(name: str, found: Resolution, voices: Voices) -> VoiceStyle:
+    try:
+        return voices.resolve(name, found.card.name)
+    except VoiceNotFound:
+        if not found.alias:
+            raise
+    return voices.resolve(name)
 
 
 def _check_capability(request: Request, card: Card) -> None:
@@ -53,7 +134,27 @@ def _check_modalities(request: Request, card: Card) -> None:
         if part.kind not in card.input_modalities:
             raise UnsupportedField(
                 f"The model `{card.name}` does not take {_plural(part)}; it takes: {', '.join(card.input_modalities)}.",
-                param="messages",
+                param="file" if isinstance(request.body, HearBody) else "messages",
+            )
+
+
+def _check_sound(request: Request, facts: Sequence[Mapping[str, Any]], audio: settings.Audio) -> None:
+    """Raises BadInput where a recording was promised and none came, TooLarge for one that is too long."""
+    param = "file" if isinstance(request.body, HearBody) else "messages"
+    for fact in facts:
+        if isinstance(request.body, HearBody) and fact.get("kind") != "audio":
+            raise BadInput(
+                f"The file holds no sound: it is {fact.get('media_type') or 'of no known kind'}.",
+                param=param,
+                code="unsupported_media_type",
+            )
+        seconds = float(fact.get("seconds", 0.0))
+        if fact.get("kind") == "audio" and seconds > audio.max_seconds:
+            raise TooLarge(
+                f"The sound is {seconds:.0f} seconds long; at most {audio.max_seconds:.0f} are taken here.",
+                param=param,
+                code="audio_too_long",
+                details={"seconds": seconds, "limit": audio.max_seconds},
             )
 
 

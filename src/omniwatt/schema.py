@@ -84,7 +84,12 @@ def m003_responses(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX response_items_by_response ON response_items (response_id)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_keys_and_ledger, m002_blobs, m003_responses)
+def m004_spoken_tokens(db: sqlite3.Connection) -> None:
+    """Which part of what was generated is sound."""
+    db.execute("ALTER TABLE ledger ADD COLUMN audio_output_tokens INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_keys_and_ledger, m002_blobs, m003_responses, m004_spoken_tokens)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -114,6 +114,15 @@ class Admission(Slice, frozen=True):
     """How long a request waits for its turn before it gets 503."""
 
 
+class Audio(Slice, frozen=True):
+    """How much sound a request may bring and ask for."""
+
+    max_seconds: float = 1800.0
+    """The longest sound that is heard; more gets 413."""
+    max_characters: int = 4096
+    """The longest text that is spoken; more gets 400, as with OpenAI."""
+
+
 class Storage(Slice, frozen=True):
     """What is kept, where and for how long."""
 
@@ -146,6 +155,7 @@ class Settings(Slice, frozen=True):
     server: Server = Server()
     models: Models = Models()
     admission: Admission = Admission()
+    audio: Audio = Audio()
     storage: Storage = Storage()
     log: Log = Log()
     upstream: dict[str, Channel] = {}
@@ -233,6 +243,7 @@ def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
         "server": Server,
         "models": Models,
         "admission": Admission,
+        "audio": Audio,
         "storage": Storage,
         "log": Log,
     }

@@ -13,6 +13,7 @@ from omniwatt.contract.request import (
     CompleteBody,
     CountBody,
     EmbedBody,
+    HearBody,
     MediaPart,
     Message,
     TextPart,
@@ -25,6 +26,10 @@ PIXELS_PER_TOKEN = 256
 """A 512x512 picture is 1,024 tokens: one for each 16x16 patch (ViT, Dosovitskiy et al. 2020, arXiv 2010.11929)."""
 AUDIO_TOKENS_PER_S = 25
 """A minute of speech is 1,500 tokens: one for each 40 ms."""
+SAID_TOKENS_PER_S = 5
+"""Text tokens in a second of fast speech: three to four words."""
+AUDIO_TOKENS_PER_TEXT_TOKEN = 7
+"""A text token takes 0.27 s to say: four characters of some fifteen a second, or 1.25 Chinese ones of 4.6."""
 PAGE_TOKENS = 800
 """A page of a document, text layer and layout."""
 
@@ -55,12 +60,16 @@ def estimate(body: Body, facts: Iterable[Mapping[str, Any]] = ()) -> int:
             return sum(map(_prompt, body.prompts)) + estimate_text(body.suffix)
         case EmbedBody():
             return sum(map(_prompt, body.inputs))
+        case HearBody():
+            return media + estimate_text(body.prompt) + sum(map(estimate_text, body.keywords))
         case _:
             return media + estimate_text(getattr(body, "text", ""))
 
 
 def media_parts(body: Body) -> list[MediaPart]:
     """Every picture, sound and document a request carries."""
+    if isinstance(body, HearBody):
+        return [body.part] if body.part else []
     if not isinstance(body, ChatBody | CountBody):
         return []
     return [part for message in body.messages for part in message.content if isinstance(part, MediaPart)]

@@ -11,6 +11,7 @@ from omniwatt.api.parts import Parts
 from omniwatt.auth import Keys
 from omniwatt.blobs import Blobs
 from omniwatt.catalog.catalog import Catalog
+from omniwatt.catalog.voices import Voices
 from omniwatt.contract.error import ModelNotFound, OmniwattError
 from omniwatt.contract.record import Observer
 from omniwatt.database import Database
@@ -46,7 +47,16 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         metrics = Metrics(pool.status, admission.status)
         ledger = Ledger(database, _observers(stack, metrics, settings), status_of=lambda error: row(error).status)
         limiter = Limiter(database, partial(_canonical, catalog))
-        pipeline = Pipeline(catalog.resolve, ledger, limiter, admission, pool)
+        pipeline = Pipeline(
+            catalog.resolve,
+            ledger,
+            limiter,
+            admission,
+            pool,
+            roles=catalog.roles,
+            voices=Voices(catalog.cards()),
+            audio=settings.audio,
+        )
         await _keep(stack, _sweep(blobs, stored))
         if settings.models.preload:
             await _keep(stack, _preload(catalog, pool))

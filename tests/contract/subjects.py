@@ -15,12 +15,15 @@ from omniwatt.contract.request import (
     CountBody,
     DataBody,
     EmbedBody,
+    HearBody,
     MediaBody,
     MediaPart,
     Message,
     Sampling,
+    SpeakBody,
     TextPart,
     Tool,
+    Voice,
 )
 
 
@@ -54,6 +57,7 @@ def user(text: str) -> tuple[Message, ...]:
 
 
 PART = MediaPart("audio", b"\0" * 320, media_type="audio/wav")
+SECONDS = (Chunk(b"\0\x10" * 30_000), Chunk(b"\0\0" * 10_000))
 CHUNKS = (Chunk(text="one two "), Chunk(data=b"\1\2\3"), Chunk(control="end"))
 
 
@@ -71,11 +75,11 @@ ECHO = Subject(
         Task("count", "count", CountBody(user("hello")), counted=False),
         Task("probe", "probe", MediaBody(PART)),
         Task("transcode", "transcode", MediaBody(PART, "audio/flac")),
-        Task("hear", "hear", MediaBody(PART)),
-        Task("hear streamed", "hear", DataBody(), CHUNKS),
+        Task("hear", "hear", HearBody(words=True, logprobs=True), SECONDS),
+        Task("hear nothing", "hear", HearBody(), counted=False),
         Task("see", "see", DataBody(parts=(PART,))),
-        Task("speak", "speak", DataBody("say this")),
-        Task("speak streamed", "speak", DataBody(), CHUNKS),
+        Task("speak", "speak", SpeakBody(Voice("alloy"), "say this")),
+        Task("speak streamed", "speak", SpeakBody(Voice("alloy", speed=2.0)), CHUNKS),
         Task("draw", "draw", DataBody("a cat", options={"n": 2})),
         Task("live", "live", DataBody(), CHUNKS),
     ),

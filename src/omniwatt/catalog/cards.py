@@ -24,7 +24,7 @@ def shipped() -> dict[str, Card]:
 
 
 def shipped_aliases() -> dict[str, str]:
-    """Name -> card, or one of the words default, fast, embed."""
+    """Name -> card, or one of the words default, fast, embed, hear, speak, speak_hd."""
     return msgspec.convert(tomllib.loads(ALIASES.read_text(encoding="utf-8")), dict[str, str])
 
 

@@ -17,11 +17,14 @@ from omniwatt.catalog.store import Store
 from omniwatt.catalog.upstream import UPSTREAM, missing_secrets, upstream_card, with_secrets
 from omniwatt.contract.error import ModelNotFound
 from omniwatt.contract.job import EngineSpec
+from omniwatt.contract.request import Capability
 from omniwatt.settings import Settings
 
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 _ECHO = "echo"
+WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd")
+"""What an alias may stand for besides a card: the operator's choice of each (settings.Models)."""
 _READ_BLOBS = frozenset({"media", UPSTREAM})
 """Engines that open what callers stored; the others get text."""
 
@@ -41,6 +44,7 @@ class _View(msgspec.Struct, frozen=True):
     until_s: float
     cards: dict[str, Card]
     aliases: dict[str, str]
+    roles: dict[str, str]
 
 
 class Catalog:
@@ -85,6 +89,10 @@ class Catalog:
     def aliases(self) -> dict[str, str]:
         """Other names that are answered, each with its card's name."""
         return dict(self._now().aliases)
+
+    def roles(self) -> dict[str, str]:
+        """Role -> the card that helps a recipe out: `media` always, `hear`, `speak` and others where one is served."""
+        return self._now().roles
 
     def default(self) -> Card | None:
         """The chat model that answers under `default`; None if no chat model is served."""
@@ -153,7 +161,8 @@ class Catalog:
     def _now(self) -> _View:
         if self._view is None or time.monotonic() >= self._view.until_s:
             cards = {card.name: card for card in self._candidates() if self.present(card)}
-            self._view = _View(time.monotonic() + _FRESH_S, cards, self._live_aliases(cards))
+            roles = {"media": "media"} | {word: card for word, card in self._words(cards).items() if card}
+            self._view = _View(time.monotonic() + _FRESH_S, cards, self._live_aliases(cards), roles)
         return self._view
 
     def _candidates(self) -> list[Card]:
@@ -183,13 +192,24 @@ class Catalog:
         return [name for channel in channels for name in channel.models if "*" not in name]
 
     def _words(self, served: Mapping[str, Card]) -> dict[str, str]:
-        """The operator's default, fast and embed, each replaced by the first served card of its kind if need be."""
+        """The operator's choice of each of WORDS, replaced by the first served card of its kind if need be."""
         models = self._settings.models
         chat = next((card.name for card in served.values() if "chat" in card.capabilities), "")
         embed = next((card.name for card in served.values() if "embed" in card.capabilities), "")
         default = next((name for name in (models.default, models.fast, chat) if name in served), "")
         fast = models.fast if models.fast in served else default
-        return {"default": default, "fast": fast, "embed": models.embed if models.embed in served else embed}
+        hear = _first(served, "hear", models.hear)
+        speak = _first(served, "speak", models.speak, models.speak_hd)
+        speak_hd = _first(served, "speak", models.speak_hd, models.speak)
+        embed = models.embed if models.embed in served else embed
+        return {
+            "default": default,
+            "fast": fast,
+            "embed": embed,
+            "hear": hear,
+            "speak": speak,
+            "speak_hd": speak_hd,
+        }
 
     def _word(self, name: str) -> str:
         return self._words(self._now().cards).get(name, name)
@@ -207,7 +227,7 @@ class Catalog:
         if not serve:
             return None
         models = self._settings.models
-        words = {"default": models.default, "fast": models.fast, "embed": models.embed}
+        words = {word: getattr(models, word) for word in WORDS}
         names = [_file_name(entry) if _is_file(entry) else words.get(entry, entry) for entry in serve]
         for name in names:
             if name not in self._cards:
@@ -222,6 +242,12 @@ class Catalog:
         else:
             message += f" Available here: {', '.join(self._now().cards) or 'none'}."
         return ModelNotFound(message, param="model")
+
+
+def _first(served: Mapping[str, Card], capability: Capability, *wanted: str) -> str:
+    """The first of the wanted that is served, else the first card that can do it, "" without one."""
+    able = (card.name for card in served.values() if capability in card.capabilities)
+    return next((name for name in (*wanted, *able) if name in served), "")
 
 
 def _literal(pattern: str) -> str:

@@ -116,6 +116,8 @@ class Data(Value, frozen=True, tag="data"):
     """Samples a second, where the media type alone does not say it."""
     text: str = ""
     """What is said from here on, with the first piece of a clause."""
+    tokens: int = 0
+    """Tokens generated for this piece, for billing what was produced before a disconnect."""
 
 
 class Fact(Value, frozen=True, tag="fact"):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omniwatt.contract.request import Body, Capability, Value
+from omniwatt.contract.request import Body, Capability, SpeakBody, Value
 
 
 class Limits(Value, frozen=True):
@@ -48,6 +48,8 @@ class Plan(Value, frozen=True):
     """The name to relay, when it differs from the card's."""
     helpers: dict[str, str] = {}
     """Role -> the other cards the recipe uses: `media`, `hear`, `speak`."""
+    speech: SpeakBody | None = None
+    """How a speaking step speaks: the engine's own voice, its style's delivery, the language, the form asked for."""
 
 
 class Job(Value, frozen=True):

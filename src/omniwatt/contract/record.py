@@ -33,6 +33,8 @@ class Record(Value, frozen=True):
     cached_tokens: int = 0
     audio_tokens: int = 0
     image_tokens: int = 0
+    audio_output_tokens: int = 0
+    """Part of `completion_tokens`."""
     queue_s: float | None = None
     first_token_s: float | None = None
     """From arrival to the first piece of the answer."""

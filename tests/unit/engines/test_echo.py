@@ -1,21 +1,34 @@
 """Echo in this process: its token rule, its exact accounts, its pictures and sounds, its forced JSON."""
 
+import asyncio
 import io
 import json
 import math
 import struct
+from array import array
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
 import jsonschema
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from omniwatt.contract.error import BadInput, ContextTooLong
-from omniwatt.contract.event import EMPTY, ChoiceEnd, Data, Event, Fact, Finished, TextDelta, ToolCallDelta, Vector
+from omniwatt.contract.event import (
+    ChoiceEnd,
+    Chunk,
+    Data,
+    Event,
+    Fact,
+    Finished,
+    Segment,
+    TextDelta,
+    ToolCallDelta,
+    Vector,
+)
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import (
     Body,
@@ -26,11 +39,14 @@ from omniwatt.contract.request import (
     DataBody,
     EmbedBody,
     Format,
+    HearBody,
     MediaPart,
     Message,
     Sampling,
+    SpeakBody,
     TextPart,
     Tool,
+    Voice,
 )
 from omniwatt.engines.echo import Echo
 from omniwatt.engines.echo.instance import minimal
@@ -38,11 +54,18 @@ from omniwatt.engines.echo.tokens import split
 from omniwatt.workers.host import CallContext
 
 
-async def run(body: Body, capability: Capability = "chat", window: int = 100, **options: Any) -> list[Event]:
+async def stream(chunks: Iterable[Chunk]) -> AsyncIterator[Chunk]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def run(
+    body: Body, capability: Capability = "chat", window: int = 100, inputs: Iterable[Chunk] = (), **options: Any
+) -> list[Event]:
     engine = Echo()
     await engine.load(EngineSpec("echo", "echo", (), context_window=window, options=options), lambda _: None)
     job = Job("job", capability, "echo", body)
-    async with aclosing(engine.run(job, EMPTY, CallContext(lambda *_: None))) as events:
+    async with aclosing(engine.run(job, stream(inputs), CallContext(lambda *_: None))) as events:
         return [event async for event in events]
 
 
@@ -221,12 +244,56 @@ async def test_vectors_are_unit_and_depend_on_the_text_alone() -> None:
     assert all(math.isclose(math.fsum(x * x for x in one), 1.0, rel_tol=1e-5) for one in vectors)
 
 
-async def test_speech_is_a_wav_and_pictures_are_pngs() -> None:
-    said = await run(DataBody("one two three"), "speak")
-    sound, rate_hz = soundfile.read(io.BytesIO(b"".join(event.data for event in said if isinstance(event, Data))))
-    assert rate_hz == 16000
-    assert math.isclose(len(sound) / rate_hz, 0.12)
-    assert 0.1 < abs(sound).max() < 1.0
+async def test_speech_is_a_tone_for_each_token() -> None:
+    said = await run(SpeakBody(Voice("any"), "one two three"), "speak")
+    pieces = [event for event in said if isinstance(event, Data)]
+    assert {(piece.media_type, piece.rate_hz) for piece in pieces} == {("audio/pcm", 16000)}
+    assert [piece.text for piece in pieces] == ["one two three", "", ""]
+    sound = array("h", b"".join(piece.data for piece in pieces))
+    assert len(sound) == 0.12 * 16000
+    assert 3000 < max(sound) < 32000
+    end = said[-1]
+    assert isinstance(end, Finished)
+    assert (end.usage.prompt_tokens, end.usage.completion_tokens, end.usage.audio_output_tokens) == (3, 3, 3)
+    assert end.details["seconds"] == pytest.approx(0.12)
+    fast = await run(SpeakBody(Voice("any", speed=2.0), "one two three"), "speak")
+    assert sum(len(event.data) for event in fast if isinstance(event, Data)) == len(sound)
+
+
+async def test_hearing_writes_down_the_seconds_that_are_not_silent() -> None:
+    loud, quiet = b"\0\x10" * 16_000, bytes(32_000)
+    chunks = [Chunk(loud), Chunk(quiet), Chunk((loud + loud)[:40_001])]
+    events = await run(HearBody(words=True, logprobs=True, language="de"), "hear", inputs=chunks)
+    segments = [event for event in events if isinstance(event, Segment)]
+    assert [segment.text for segment in segments] == [" second 1", " second 3", " second 4"]
+    assert [(segment.start_s, segment.end_s) for segment in segments] == [(0.0, 1.0), (2.0, 3.0), (3.0, 3.25)]
+    assert "".join(segment.text for segment in segments) == text_of(events)
+    assert [word.text for word in segments[0].words] == [" second", " 1"]
+    assert [one.token for one in segments[0].logprobs] == list(split(" second 1"))
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.usage.prompt_tokens, end.usage.audio_tokens, end.usage.completion_tokens) == (81, 81, 6)
+    assert end.details == {"language": "de", "duration_s": 3.25}
+    assert not text_of(await run(HearBody(), "hear", inputs=[Chunk(quiet)]))
+
+
+async def test_hearing_keeps_up_with_sound_that_still_comes() -> None:
+    engine, heard = Echo(), asyncio.Event()
+
+    async def live() -> AsyncIterator[Chunk]:
+        yield Chunk(b"\0\x10" * 16_000)
+        await asyncio.wait_for(heard.wait(), 5)
+
+    await engine.load(EngineSpec("echo", "echo", ()), lambda _: None)
+    job = Job("job", "hear", "echo", HearBody())
+    async with aclosing(engine.run(job, live(), CallContext(lambda *_: None))) as events:
+        async for event in events:
+            if isinstance(event, Segment):
+                heard.set()
+    assert heard.is_set()
+
+
+async def test_pictures_are_pngs() -> None:
     drawn = await run(DataBody("a cat", options={"size": "31x17", "n": 2}), "draw")
     pictures = [Image.open(io.BytesIO(event.data)) for event in drawn if isinstance(event, Data)]
     assert [picture.size for picture in pictures] == [(31, 17)] * 2

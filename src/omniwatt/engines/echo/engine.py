@@ -11,8 +11,18 @@ from omniwatt.contract.error import BadInput, ContextTooLong, EngineFailed, Unsu
 from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, Progress, TextDelta, Usage, Vector
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
-from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, DataBody, EmbedBody, MediaBody, MediaPart
-from omniwatt.engines.echo import media, script, tokens
+from omniwatt.contract.request import (
+    ChatBody,
+    CompleteBody,
+    CountBody,
+    DataBody,
+    EmbedBody,
+    HearBody,
+    MediaBody,
+    MediaPart,
+    SpeakBody,
+)
+from omniwatt.engines.echo import media, script, sound, tokens
 from omniwatt.engines.echo.write import Writer, complete, last_words
 
 PICTURE_LIMIT = 2048
@@ -55,6 +65,8 @@ class Echo:
 
     def _events(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         body = job.body
+        if isinstance(body, MediaBody):
+            return self._of_media(job.capability, body, inputs, ctx)
         match body:
             case ChatBody():
                 return self._chat(body, ctx)
@@ -64,22 +76,25 @@ class Echo:
                 return self._embed(body, ctx)
             case CountBody():
                 return self._count(body)
-            case MediaBody() if job.capability == "probe":
-                return self._probe(body, ctx)
-            case MediaBody() if job.capability == "transcode":
-                return self._transcode(body, ctx)
-            case MediaBody():
-                return self._describe(body, inputs, ctx)
+            case HearBody():
+                return self._hear(body, inputs, ctx)
+            case SpeakBody():
+                return self._speak(body, inputs, ctx)
         return self._of_data(job.capability, body, inputs, ctx)
+
+    def _of_media(
+        self, capability: str, body: MediaBody, inputs: AsyncIterator[Chunk], ctx: Context
+    ) -> AsyncGenerator[Event]:
+        if capability == "probe":
+            return self._probe(body, ctx)
+        return self._transcode(body, ctx) if capability == "transcode" else self._describe(body, inputs, ctx)
 
     def _of_data(
         self, capability: str, body: DataBody, inputs: AsyncIterator[Chunk], ctx: Context
     ) -> AsyncGenerator[Event]:
         match capability:
-            case "hear" | "see":
+            case "see":
                 return self._describe(body, inputs, ctx)
-            case "speak":
-                return self._speak(body, inputs, ctx)
             case "draw":
                 return self._draw(body, ctx)
             case "live":
@@ -142,7 +157,7 @@ class Echo:
     async def _describe(
         self, body: DataBody | MediaBody, inputs: AsyncIterator[Chunk], ctx: Context
     ) -> AsyncGenerator[Event]:
-        """hear and see: say what came in, also when it came as a stream."""
+        """see: say what came in, also when it came as a stream."""
         parts: list[MediaPart] = [body.part] if isinstance(body, MediaBody) else list(body.parts)
         streamed = 0
         async for chunk in inputs:
@@ -157,22 +172,16 @@ class Echo:
             async for event in events:
                 yield event
 
-    async def _speak(self, body: DataBody, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
-        """A tone per token; the text comes whole, or clause by clause."""
-        pace = script.Pace(script.read(self._options, "")[0], ctx)
-        known = tokens.split(body.text)
-        count = 0
-        yield Data(media.wav_header(len(media.tone("")) * len(known) if body.text else None), "audio/wav")
-        for token in known:
-            await pace.token()
-            yield Data(media.tone(token), "audio/wav")
-        if not body.text:
-            async for chunk in inputs:
-                for token in tokens.split(chunk.text):
-                    await pace.token()
-                    count += 1
-                    yield Data(media.tone(token), "audio/wav")
-        yield Finished(Usage(prompt_tokens=len(known) + count, audio_tokens=len(known) + count), self._model)
+    def _hear(self, body: HearBody, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
+        """`prompt` may hold a script."""
+        plan, _ = script.read(self._options, _scripted(body.prompt))
+        return sound.hear(body, script.Pace(plan, ctx), inputs, ctx)
+
+    def _speak(self, body: SpeakBody, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
+        """The text may begin with a script."""
+        plan, _ = script.read(self._options, _scripted(body.text))
+        words = Writer(self._model, body.text, 0, script.Pace(plan, ctx)).text()
+        return sound.speak(body, script.Pace(plan, ctx), sound.clauses(body, words, inputs), ctx)
 
     async def _draw(self, body: DataBody, ctx: Context) -> AsyncGenerator[Event]:
         width, height = _size(str(body.options.get("size", "64x64")))
@@ -208,7 +217,11 @@ class Echo:
 
 def _prompt_text(body: CompleteBody) -> str:
     first = body.prompts[0] if body.prompts else ""
-    return first if isinstance(first, str) and first.lstrip().startswith(script.PREFIX) else ""
+    return _scripted(first) if isinstance(first, str) else ""
+
+
+def _scripted(text: str) -> str:
+    return text if text.lstrip().startswith(script.PREFIX) else ""
 
 
 def _of_numbers(numbers: tuple[int, ...]) -> str:

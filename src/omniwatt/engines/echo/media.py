@@ -8,21 +8,12 @@ import zlib
 RATE_HZ = 16000
 TOKEN_S = 0.04
 """How long a token sounds."""
-_UNKNOWN_BYTES = 0xFFFFFFFF
 
 
-def wav_header(data_bytes: int | None) -> bytes:
-    """The head of a 16-bit mono WAV; None: its length is not known yet."""
-    size = _UNKNOWN_BYTES if data_bytes is None else data_bytes
-    riff = _UNKNOWN_BYTES if data_bytes is None else data_bytes + 36
-    form = struct.pack("<IHHIIHH", 16, 1, 1, RATE_HZ, RATE_HZ * 2, 2, 16)
-    return b"RIFF" + struct.pack("<I", riff) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size)
-
-
-def tone(token: str) -> bytes:
+def tone(token: str, speed: float = 1.0) -> bytes:
     """The samples of one token: a sine whose pitch comes from the text."""
     pitch_hz = 220 + hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=1).digest()[0] * 2
-    count = int(RATE_HZ * TOKEN_S)
+    count = max(1, int(RATE_HZ * TOKEN_S / speed))
     turn = 2 * math.pi * pitch_hz / RATE_HZ
     return struct.pack(f"<{count}h", *(int(8000 * math.sin(turn * place)) for place in range(count)))
 
