@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.common import ROOT, arguments, free_port, load, model_store, report, running, say, service, wait_http
+from bench.common import ROOT, arguments, free_port, keep, load, model_store, report, running, say, service, wait_http
 
 STREAMS = (1, 4, 8)
 SLOTS = 8
@@ -115,21 +115,17 @@ def main() -> None:
     quick = arguments(__doc__ or "").quick
     models = ("fast",) if quick else ("fast", "default")
     figures: list[dict[str, Any]] = []
+    notes = {"slots": SLOTS, "window": WINDOW, "questions": len(questions())}
     for model in models:
         best = speeds(model, quick, figures)
         figures += latencies(model, best, quick)
-        keep(figures, quick)
+        keep("chat", figures, quick, notes)
     for model in models:
         figures += levers(model, quick)
-    keep(figures, quick)
+    keep("chat", figures, quick, notes)
     if not quick:
         figures += speculation()
-        keep(figures, quick)
-
-
-def keep(figures: list[dict[str, Any]], quick: bool) -> None:
-    """Write what there is so far: a run of half an hour may be cut short."""
-    report("chat", figures, quick, {"slots": SLOTS, "window": WINDOW, "questions": len(questions())})
+    report("chat", figures, quick, notes)
 
 
 def settings(quick: bool) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
-def report(name: str, figures: list[dict[str, Any]], quick: bool, notes: dict[str, Any] | None = None) -> None:
-    """Keep the figures (unless quick) and print them, one JSON line each, last."""
+def keep(name: str, figures: list[dict[str, Any]], quick: bool, notes: dict[str, Any] | None = None) -> None:
+    """Write the figures so far (unless quick): a run of half an hour may be cut short."""
     on = machine()
     now = datetime.now(UTC)
     result = {"bench": name, "date": now.isoformat(timespec="seconds"), "quick": quick, "machine": on}
@@ -69,6 +69,11 @@ def report(name: str, figures: list[dict[str, Any]], quick: bool, notes: dict[st
         path = RESULTS / f"{name}_{slug}_{now:%Y-%m-%d}.json"
         path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         say(f"kept in {path.relative_to(ROOT)}")
+
+
+def report(name: str, figures: list[dict[str, Any]], quick: bool, notes: dict[str, Any] | None = None) -> None:
+    """Keep the figures and print them, one JSON line each, last."""
+    keep(name, figures, quick, notes)
     for figure in figures:
         print(json.dumps({"bench": name, **figure, "quick": quick}, ensure_ascii=False), flush=True)
 
