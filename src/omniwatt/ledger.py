@@ -21,6 +21,7 @@ import msgspec
 
 from omniwatt.contract.error import BadInput, Cancelled, Internal, OmniwattError, Overloaded
 from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage, Vector
+from omniwatt.contract.guess import Guess
 from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
 from omniwatt.contract.request import Capability, DataBody, Request
@@ -34,6 +35,8 @@ REFRESH_S = 5.0
 SCAN_S = 0.25
 NAME_CHARACTERS = 256
 """A model's name as asked is the caller's text: more of it than this is not kept."""
+
+NO_FAULT = frozenset({"done", "discarded"})
 
 COLUMNS = (
     "number",
@@ -80,6 +83,7 @@ class Entry:
         "_gaps",
         "_gaps_s",
         "_granted",
+        "_guess",
         "_heard",
         "_last",
         "_request",
@@ -93,11 +97,12 @@ class Entry:
         "written_at",
     )
 
-    def __init__(self, number: int, request: Request, caller: Caller) -> None:
+    def __init__(self, number: int, request: Request, caller: Caller, guess: Guess | None = None) -> None:
         self.number = number
         """Nanoseconds since 1970 at its start, made unique."""
         self._request = request
         self._caller = caller
+        self._guess = guess
         self._start = time.perf_counter()
         self.plan: Plan | None = None
         self._granted = 0.0
@@ -158,8 +163,18 @@ class Entry:
         return time.perf_counter() - self._start
 
     @property
+    def unwanted(self) -> bool:
+        """Done ahead of being asked for, and not asked for."""
+        return self._guess is not None and not self._guess.confirmed
+
+    @property
     def usage(self) -> Usage:
-        """What is to be billed: exact once the engine has finished; before that, what it has produced and read."""
+        """What is to be billed: nothing for what nobody asked for."""
+        return Usage() if self.unwanted else self.used
+
+    @property
+    def used(self) -> Usage:
+        """Exact once the engine has finished; before that, what it has produced and read."""
         if self._finished is not None:
             return self._finished.usage
         return Usage(
@@ -173,6 +188,12 @@ class Entry:
         """All that is known now."""
         request, caller, usage = self._request, self._caller, self.usage
         ended = time.perf_counter()
+        tier = self.plan.tier if self.plan else _kept(request.tier)
+        details = self.details
+        if self._guess is not None:
+            used = {"prompt_tokens": self.used.prompt_tokens, "completion_tokens": self.used.completion_tokens}
+            details = details | {"guess": {"confirmed": self._guess.confirmed} | used}
+            tier = caller.tier if self._guess.confirmed else tier
         return Record(
             id=request.id,
             time=self.number / 1e9,
@@ -183,7 +204,7 @@ class Entry:
             asked=_kept(request.model),
             card=self.plan.model if self.plan else "",
             model=self._model(),
-            tier=self.plan.tier if self.plan else _kept(request.tier),
+            tier=tier,
             state=state,
             code=_code(error),
             status=status,
@@ -198,13 +219,15 @@ class Entry:
             total_s=ended - self._start,
             energy_j=(usage.energy or {}).get("energy_joules"),
             method=(usage.energy or {}).get("method"),
-            details=self.details,
+            details=details,
             gaps=tuple(self._gaps or ()),
             gaps_s=self._gaps_s,
         )
 
     def state(self, error: BaseException | None) -> State:
         """Which end an exception (or none) makes of what was seen."""
+        if self.unwanted and not (self._granted and isinstance(error, Exception)):
+            return "discarded"
         if self._finished is not None and not isinstance(error, Exception):
             return "done"
         if isinstance(error, GeneratorExit | asyncio.CancelledError | KeyboardInterrupt | SystemExit | Cancelled):
@@ -256,15 +279,16 @@ class Ledger:
         return len(self._open)
 
     @contextmanager
-    def open(self, request: Request, caller: Caller) -> Generator[Entry]:
+    def open(self, request: Request, caller: Caller, guess: Guess | None = None) -> Generator[Entry]:
         """One request's life: whatever happens inside, it gets exactly one row with exactly one end state.
 
+        With a `guess` that was not confirmed by its end, that state is `discarded`, and nothing is billed.
         Raises Overloaded while the database takes no rows.
         """
         if self._database.congested:
             raise Overloaded("The server cannot write its records at the moment.", retry_after_s=10.0)
         self._last_number = max(time.time_ns(), self._last_number + 1)
-        entry = Entry(self._last_number, request, caller)
+        entry = Entry(self._last_number, request, caller, guess)
         self._open[entry.number] = entry
         self._busy.set()
         error: BaseException | None = None
@@ -301,7 +325,7 @@ class Ledger:
         state = entry.state(error)
         if state == "failed" and error is None:
             error = Internal("the request ended without an end")
-        record = entry.record(state, None if state == "done" else error, self._status(state, error))
+        record = entry.record(state, None if state in NO_FAULT else error, self._status(state, error))
         try:
             self._database.later(_UPSERT, _row(entry.number, record))
         except Exception:
@@ -314,7 +338,7 @@ class Ledger:
                 log.exception("%s failed on the record of request %s", type(observer).__name__, record.id)
 
     def _status(self, state: State, error: BaseException | None) -> int | None:
-        if state == "done":
+        if state in NO_FAULT:
             return 200
         if self._status_of is None:
             return None

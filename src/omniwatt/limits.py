@@ -116,12 +116,14 @@ class _Account:
 class Hold:
     """A request's reservation, until its `with` ends."""
 
-    __slots__ = ("_settled", "rate_limits")
+    __slots__ = ("_settled", "counts", "rate_limits")
 
     def __init__(self, rate_limits: dict[str, Any]) -> None:
         self.rate_limits = rate_limits
         """For the response's headers: limit_, remaining_ and reset_(requests|tokens)(_s), where there is a limit."""
         self._settled = 0
+        self.counts = True
+        """False: it was not asked for, and is no request against the key's limit."""
 
     def settle(self, usage: Usage) -> None:
         """Say what was really used; the last word counts, and nothing said means nothing used."""
@@ -176,6 +178,8 @@ class Limiter:
         finally:
             account.running -= 1
             account.held -= tokens
+            if not hold.counts and limits.requests_per_min is not None and self._clock() - now < WINDOW_S:
+                account.requests.add(now, -1)
             if limits.tokens_per_min is not None and self._clock() - now < WINDOW_S:
                 account.tokens.add(now, hold.tokens)
             if account.spent is not None:
