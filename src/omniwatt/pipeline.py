@@ -12,13 +12,14 @@ from omniwatt.catalog.catalog import Resolution
 from omniwatt.catalog.voices import Voices
 from omniwatt.contract.error import EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Event, Fact, Finished, Started
+from omniwatt.contract.guess import Guess
 from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Engines
 from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import RECIPES
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
-from omniwatt.plan import ROLES, make_plan
+from omniwatt.plan import ROLES, make_plan, modalities
 
 
 class Pipeline:
@@ -45,16 +46,19 @@ class Pipeline:
         self._audio = audio
 
     async def serve(
-        self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = EMPTY
+        self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = EMPTY, guess: Guess | None = None
     ) -> AsyncGenerator[Event]:
         """Yield Started, then what the engines say, ending in one Finished; or raise one OmniwattError.
 
+        A `guess` is work ahead of being asked for: not confirmed, it counts against no limit and is billed nothing.
+
         Close the generator to cancel: slots are free and the ledger row is written when `aclose` returns.
         """
-        with self._ledger.open(request, caller) as entry:
+        with self._ledger.open(request, caller, guess) as entry:
             found = self._resolve(request.model)
-            facts = [await self._probe(request, part) for part in _acceptable_media(request, found)]
-            plan = entry.plan = make_plan(request, caller, found, facts, self._roles(), self._voices, self._audio)
+            roles = self._roles()
+            facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
+            plan = entry.plan = make_plan(request, caller, found, facts, roles, self._voices, self._audio)
             arrived_s = time.monotonic()
             with self._limiter.hold(caller, plan) as hold:
                 try:
@@ -74,6 +78,7 @@ class Pipeline:
                                 yield event
                 finally:
                     hold.settle(entry.usage)
+                    hold.counts = not entry.unwanted
 
     async def _ensure(self, plan: Plan) -> None:
         """Every model the plan may touch, in memory; several are loaded side by side."""
@@ -102,9 +107,9 @@ async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
     raise EngineFailed("the engine stopped without an end")
 
 
-def _acceptable_media(request: Request, found: Resolution) -> list[MediaPart]:
+def _acceptable_media(request: Request, found: Resolution, roles: Mapping[str, str]) -> list[MediaPart]:
     """The parts worth looking into: those of a kind the model takes at all; the plan refuses the others."""
     parts = tokens.media_parts(request.body)
-    if any(part.kind not in found.card.input_modalities for part in parts):
+    if parts and any(part.kind not in modalities(request, found.card, roles) for part in parts):
         return []
     return parts

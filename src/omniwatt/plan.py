@@ -1,6 +1,7 @@
 """WHAT: a request becomes a Plan, or is refused before any byte is sent. Pure: values in, a value out."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from omniwatt.contract.request import (
 
 UNSAID_ANSWER_TOKENS = 512
 """What is reserved for an answer whose limit the caller left open; the end settles what was really used."""
+EARS_MISSING = " With a model that hears it would; the operator can fetch one: omniwatt pull whisper-base"
 ROLES = {"media": "media"}
 """The helpers of a recipe where nothing else is said: role -> card."""
 
@@ -43,7 +45,7 @@ def make_plan(
     """
     card = found.card
     _check_capability(request, card)
-    _check_modalities(request, card)
+    _check_modalities(request, card, roles)
     _check_sound(request, facts, audio or settings.Audio())
     sampling = _sampling(request)
     _check_answer(sampling, card)
@@ -57,14 +59,23 @@ def make_plan(
         demand=(Demand(group=card.name, slots=min(_branches(request), max(1, card.slots))),),
         tier=request.tier,
         deadline_s=request.deadline_s,
-        reserve_tokens=prompt_tokens + _reserved_answer(request, sampling),
+        reserve_tokens=prompt_tokens + _reserved_answer(sampling, _branches(request)),
     )
     match request.body:
         case HearBody():
             return _hearing(plan, request.body, facts, roles)
         case SpeakBody():
             return _speaking(plan, request.body, found, roles, voices)
+        case ChatBody():
+            return _conversing(plan, request.body, card, facts, roles, voices)
     return plan
+
+
+def modalities(request: Request, card: Card, roles: Mapping[str, str]) -> tuple[str, ...]:
+    """The kinds of parts `card` takes in this request: a chat model without ears hears through another card's."""
+    if isinstance(request.body, ChatBody) and "hear" in roles and "audio" not in card.input_modalities:
+        return (*card.input_modalities, "audio")
+    return card.input_modalities
 
 
 def _hearing(plan: Plan, body: HearBody, facts: Sequence[Mapping[str, Any]], roles: Mapping[str, str]) -> Plan:
@@ -83,7 +94,7 @@ def _hearing(plan: Plan, body: HearBody, facts: Sequence[Mapping[str, Any]], rol
 
 def _speaking(plan: Plan, body: SpeakBody, found: Resolution, roles: Mapping[str, str], voices: Voices | None) -> Plan:
     """Speak with the card that has the voice, and encode unless samples are wanted."""
-    speaker, speech = spoken(body, found, voices)
+    speaker, speech = spoken(body, found.card.name, voices, any_card=found.alias)
     groups = [speaker, roles["media"]] if body.audio_format else [speaker]
     said = math.ceil(plan.reserve_tokens * tokens.AUDIO_TOKENS_PER_TEXT_TOKEN / body.voice.speed)
     return msgspec.structs.replace(
@@ -97,26 +108,76 @@ def _speaking(plan: Plan, body: SpeakBody, found: Resolution, roles: Mapping[str
     )
 
 
-def spoken(body: SpeakBody, found: Resolution, voices: Voices | None) -> tuple[str, SpeakBody]:
+def spoken(body: SpeakBody, card: str, voices: Voices | None, *, any_card: bool) -> tuple[str, SpeakBody]:
     """The card that speaks with the voice of `body`, and what it is given, text aside. Raises VoiceNotFound.
 
-    Under an alias a voice of another card is that card's; a card asked for by its name speaks with its own voices.
+    With `any_card` (asked for by an alias) a voice that `card` has not is that of another one.
     """
     bare = msgspec.structs.replace(body, text="")
     if voices is None:
-        return found.card.name, bare
-    style = _style(body.voice.name, found, voices)
+        return card, bare
+    style = _style(body.voice.name, card, voices, any_card=any_card)
     voice = msgspec.structs.replace(body.voice, name=style.voice)
     return style.engine, msgspec.structs.replace(bare, voice=voice, delivery=style.delivery)
 
 
-def _style(name: str, found: Resolution, voices: Voices) -> VoiceStyle:
+def _style(name: str, card: str, voices: Voices, *, any_card: bool) -> VoiceStyle:
     try:
-        return voices.resolve(name, found.card.name)
+        return voices.resolve(name, card)
     except VoiceNotFound:
-        if not found.alias:
+        if not any_card:
             raise
     return voices.resolve(name)
+
+
+def _conversing(
+    plan: Plan,
+    body: ChatBody,
+    card: Card,
+    facts: Sequence[Mapping[str, Any]],
+    roles: Mapping[str, str],
+    voices: Voices | None,
+) -> Plan:
+    """Ears for a model without any, a voice for an answer to be heard; a chat that needs neither stays as it is.
+
+    Hearing is over before anything is written: a card, and the media engine, may serve both phases with one slot.
+    """
+    (chat,) = plan.demand
+    helpers: dict[str, str] = {}
+    hearing: Counter[str] = Counter()
+    answering = Counter({chat.group: chat.slots})
+    speech, more = None, 0.0
+    if "audio" not in card.input_modalities and any(part.kind == "audio" for part in tokens.media_parts(body)):
+        helpers |= {"hear": roles["hear"], "media": roles["media"]}
+        hearing.update((roles["hear"], roles["media"]))
+        seconds = sum(float(fact.get("seconds", 0.0)) for fact in facts if fact.get("kind") == "audio")
+        more += tokens.SAID_TOKENS_PER_S * seconds
+    if body.voice is not None:
+        asked = SpeakBody(voice=body.voice, audio_format=body.audio_format)
+        helpers["speak"], speech = spoken(asked, _speaker(roles), voices, any_card=True)
+        answering.update((helpers["speak"],))
+        if body.audio_format:
+            helpers["media"] = roles["media"]
+            answering.update((roles["media"],))
+        more += _reserved_answer(body.sampling, 1) * tokens.AUDIO_TOKENS_PER_TEXT_TOKEN / body.voice.speed
+    if not helpers:
+        return plan
+    return msgspec.structs.replace(
+        plan,
+        recipe="converse",
+        helpers=helpers,
+        speech=speech,
+        demand=tuple(Demand(group, slots) for group, slots in (answering | hearing).items()),
+        reserve_tokens=plan.reserve_tokens + math.ceil(more),
+    )
+
+
+def _speaker(roles: Mapping[str, str]) -> str:
+    if "speak" not in roles:
+        raise UnsupportedField(
+            "No model here can speak. The operator can fetch one: omniwatt pull piper-joe", param="audio"
+        )
+    return roles["speak"]
 
 
 def _check_capability(request: Request, card: Card) -> None:
@@ -129,11 +190,13 @@ def _check_capability(request: Request, card: Card) -> None:
     )
 
 
-def _check_modalities(request: Request, card: Card) -> None:
+def _check_modalities(request: Request, card: Card, roles: Mapping[str, str]) -> None:
+    taken = modalities(request, card, roles)
     for part in tokens.media_parts(request.body):
-        if part.kind not in card.input_modalities:
+        if part.kind not in taken:
             raise UnsupportedField(
-                f"The model `{card.name}` does not take {_plural(part)}; it takes: {', '.join(card.input_modalities)}.",
+                f"The model `{card.name}` does not take {_plural(part)}; it takes: {', '.join(taken)}."
+                + (EARS_MISSING if part.kind == "audio" and isinstance(request.body, ChatBody) else ""),
                 param="file" if isinstance(request.body, HearBody) else "messages",
             )
 
@@ -141,10 +204,10 @@ def _check_modalities(request: Request, card: Card) -> None:
 def _check_sound(request: Request, facts: Sequence[Mapping[str, Any]], audio: settings.Audio) -> None:
     """Raises BadInput where a recording was promised and none came, TooLarge for one that is too long."""
     param = "file" if isinstance(request.body, HearBody) else "messages"
-    for fact in facts:
-        if isinstance(request.body, HearBody) and fact.get("kind") != "audio":
+    for part, fact in zip(tokens.media_parts(request.body), facts, strict=False):
+        if part.kind == "audio" and fact.get("kind") != "audio":
             raise BadInput(
-                f"The file holds no sound: it is {fact.get('media_type') or 'of no known kind'}.",
+                f"There is no sound in this audio: it is {fact.get('media_type') or 'of no known kind'}.",
                 param=param,
                 code="unsupported_media_type",
             )
@@ -194,7 +257,7 @@ def _branches(request: Request) -> int:
             return 1
 
 
-def _reserved_answer(request: Request, sampling: Sampling | None) -> int:
+def _reserved_answer(sampling: Sampling | None, branches: int) -> int:
     if sampling is None:
         return 0
-    return _branches(request) * (UNSAID_ANSWER_TOKENS if sampling.max_tokens is None else sampling.max_tokens)
+    return branches * (UNSAID_ANSWER_TOKENS if sampling.max_tokens is None else sampling.max_tokens)

@@ -89,7 +89,25 @@ def m004_spoken_tokens(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE ledger ADD COLUMN audio_output_tokens INTEGER NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_keys_and_ledger, m002_blobs, m003_responses, m004_spoken_tokens)
+def m005_spoken_answers(db: sqlite3.Connection) -> None:
+    """What spoken answers said, while a conversation may refer to them; they go with the key that made them."""
+    db.execute(
+        """CREATE TABLE spoken (
+            id TEXT PRIMARY KEY, project TEXT NOT NULL, key_id TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+            expires_at INTEGER NOT NULL, transcript TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX spoken_by_key ON spoken (key_id)")
+    db.execute("CREATE INDEX spoken_by_expiry ON spoken (expires_at)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_keys_and_ledger,
+    m002_blobs,
+    m003_responses,
+    m004_spoken_tokens,
+    m005_spoken_answers,
+)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -1,4 +1,7 @@
-"""Stored responses: kept for a project for some days, chained by `previous_response_id`, erased with their key."""
+"""Stored answers: responses for some days, chained by `previous_response_id`; words of spoken answers for an hour.
+
+Both belong to a project and are erased with the key that made them.
+"""
 
 import asyncio
 import sqlite3
@@ -13,6 +16,8 @@ from omniwatt.database import Database
 from omniwatt.settings import Storage
 
 DAY_S = 86_400
+SPOKEN_S = 3_600
+"""How long a conversation may refer to a spoken answer by its id."""
 CHAIN_LIMIT = 1_000
 """How many turns a conversation may have before it must be sent whole."""
 
@@ -40,6 +45,11 @@ WITH RECURSIVE chain(id, previous_id, items, response, depth) AS (
     WHERE r.project = ?2 AND r.expires_at > ?3 AND depth < ?4
 )
 SELECT previous_id, items, response FROM chain ORDER BY depth DESC
+"""
+
+
+INSERT_SPOKEN = """
+INSERT INTO spoken (id, project, key_id, expires_at, transcript) SELECT ?, ?, id, ?, ? FROM keys WHERE id = ?
 """
 
 
@@ -85,14 +95,37 @@ class StoredResponses:
         """One input or output item by its own id. Raises NotFound."""
         return await asyncio.to_thread(self._item, caller.project, item_id)
 
+    async def save_spoken(self, caller: Caller, spoken_id: str, expires_at: int, transcript: str) -> None:
+        """Keep what a spoken answer says, so that its id can stand for it. Raises Internal when the disk takes nothing.
+
+        Nothing is kept where the operator allows no storing, or for a key that is gone.
+        """
+        if self.allowed:
+            await asyncio.to_thread(self._save_spoken, caller, spoken_id, expires_at, transcript)
+
+    async def spoken(self, caller: Caller, spoken_id: str) -> str | None:
+        """What a spoken answer of the caller's project says; None when it is gone, or was never there."""
+        sql = "SELECT transcript FROM spoken WHERE id = ? AND project = ? AND expires_at > ?"
+        rows = await asyncio.to_thread(self._database.read, sql, (spoken_id, caller.project, time.time()))
+        return str(rows[0][0]) if rows else None
+
     def expire(self, now: float | None = None) -> int:
-        """Erase what is past its days; gives how many went. Blocks on the disk: call it in a thread."""
+        """Erase what is past its time; gives how many went. Blocks on the disk: call it in a thread."""
         args = (time.time() if now is None else now,)
-        return self._database.write("DELETE FROM responses WHERE expires_at <= ?", args)
+        spoken = self._database.write("DELETE FROM spoken WHERE expires_at <= ?", args)
+        return spoken + self._database.write("DELETE FROM responses WHERE expires_at <= ?", args)
 
     def erase_key(self, key_id: str) -> None:
         """Erase what a key made, while its row lives; deleting the row erases it too. Blocks on the disk."""
         self._database.write("DELETE FROM responses WHERE key_id = ?", (key_id,))
+        self._database.write("DELETE FROM spoken WHERE key_id = ?", (key_id,))
+
+    def _save_spoken(self, caller: Caller, spoken_id: str, expires_at: int, transcript: str) -> None:
+        row = (spoken_id, caller.project, expires_at, transcript, caller.key_id)
+        try:
+            self._database.write(INSERT_SPOKEN, row)
+        except sqlite3.Error as error:
+            raise Internal("The answer is complete but its words could not be kept.", code="storage_failed") from error
 
     def _save(self, caller: Caller, response: dict[str, Any], items: list[dict[str, Any]]) -> None:
         created_at = int(response["created_at"])

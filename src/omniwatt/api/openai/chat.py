@@ -1,5 +1,6 @@
 """POST /v1/chat/completions: JSON -> ChatBody -> events -> one JSON body or chunks."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -8,13 +9,15 @@ from starlette.routing import Route
 from omniwatt.api import stream
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, integer, one_of, text
-from omniwatt.api.openai import common, files, messages, schemas, tools
+from omniwatt.api.openai import common, files, messages, schemas, spoken, tools
 from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
 from omniwatt.contract.error import BadInput
-from omniwatt.contract.request import ChatBody, Format, Message, Sampling
+from omniwatt.contract.request import ChatBody, Format, Message, Request, Sampling
 
 OBJECT = {"type": "object"}
 NO_REASONING = "The models here answer without a separate reasoning phase."
+PARAMS = {"voice": "audio.voice", "data": "messages"}
+"""What the way calls a field -> what it is called here."""
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
 FIELDS = Table(
@@ -24,13 +27,19 @@ FIELDS = Table(
             "messages",
             "honoured",
             anything(schemas.MESSAGES, "messages of all roles; content as text or parts"),
-            "Pictures, sound and files inline, where the model takes them; nothing is fetched from URLs.",
+            "Pictures and files inline, where the model takes them; sound in any common form, which a model without "
+            "ears gets as its transcript; nothing is fetched from URLs.",
             required=True,
         ),
         common.MODEL,
         common.STREAM,
         common.STREAM_OPTIONS,
-        Field("max_completion_tokens", "honoured", integer(1)),
+        Field(
+            "max_completion_tokens",
+            "honoured",
+            integer(1),
+            "Of the text; the sound of a spoken answer is counted besides, and ends with it.",
+        ),
         Field("max_tokens", "honoured", integer(1), "The older name; not together with the newer."),
         *common.SAMPLING,
         Field("logprobs", "honoured", boolean()),
@@ -55,14 +64,24 @@ FIELDS = Table(
             "service_tier", "recorded", one_of(*TIERS), "The answer says which tier was really used: today `default`."
         ),
         Field("store", "neutral", boolean(), "Chat completions are not stored; responses are.", neutral=(False,)),
-        Field("modalities", "neutral", anything({"type": "array"}, ""), neutral=(["text"],)),
+        Field(
+            "modalities",
+            "honoured",
+            spoken.modalities_kind(),
+            "With `audio` the answer is spoken; its text is then `audio.transcript`.",
+        ),
         Field("reasoning_effort", "neutral", text(), NO_REASONING, neutral=("none",)),
         Field("verbosity", "neutral", text(), "Ask for it in words.", neutral=("medium",)),
         Field("prompt_cache_retention", "neutral", text(), neutral=("in_memory",)),
         Field(
             "prompt_cache_options", "neutral", anything(OBJECT, ""), neutral=({"mode": "implicit"}, {"ttl": "30m"}, {})
         ),
-        Field("audio", "refused", anything(OBJECT, ""), "Chat answers in text."),
+        Field(
+            "audio",
+            "honoured",
+            anything(spoken.AUDIO_SCHEMA, f"`voice` and `format`: {' / '.join(spoken.FORMATS)}"),
+            "Needs `modalities` with `audio`. Every format can be streamed; mono, 24 kHz. Tool calls are not spoken.",
+        ),
         Field("prediction", "refused", anything(OBJECT, ""), "Predicted outputs are not used to speed answers up."),
         Field("web_search_options", "refused", anything(OBJECT, ""), "This server searches no web."),
         Field("moderation", "refused", anything(OBJECT, ""), "No moderation model runs beside a chat."),
@@ -76,7 +95,8 @@ async def create(exchange: Exchange) -> None:
     values = read.values
     options = common.stream_options(values)
     body = parse(read, warn=common.warns(exchange))
-    resolved = await files.resolve_files(exchange.parts, exchange.caller, body.messages)
+    said = await spoken.recall(exchange.parts, exchange.caller, body.messages)
+    resolved = await files.resolve_files(exchange.parts, exchange.caller, said)
     if resolved is not body.messages:
         body = msgspec.structs.replace(body, messages=resolved)
     common.say_ignored(exchange, read.ignored)
@@ -86,17 +106,32 @@ async def create(exchange: Exchange) -> None:
         created=common.now(),
         logprobs=body.sampling.logprobs is not None,
         functions="functions" in values,
+        spoken=spoken.new(body.audio_format, exchange.parts.stored.allowed) if body.voice else None,
     )
-    if values.get("stream"):
-        await stream.streamed(exchange, request, ChatChunks(answer, body.sampling.n, options))
+    with common.naming(PARAMS):
+        await _answer(exchange, request, answer, body, options if values.get("stream") else None)
+
+
+async def _answer(
+    exchange: Exchange, request: Request, answer: ChatAnswer, body: ChatBody, options: dict[str, bool] | None
+) -> None:
+    """Serve `request`: streamed where there are `options` of a stream, else whole."""
+    sound = answer.spoken
+    keep = partial(spoken.keep, exchange, sound) if sound else None
+    if options is not None:
+        await stream.streamed(exchange, request, ChatChunks(answer, body.sampling.n, options, keep))
         return
-    await exchange.reply_json(await stream.whole(exchange, request, lambda *run: completion(answer, *run)))
+    found = await stream.whole(exchange, request, lambda *run: completion(answer, *run))
+    if keep is not None and (audio := found["choices"][0]["message"].get("audio")):
+        await keep(audio["transcript"])
+    await exchange.reply_json(found)
 
 
 def parse(read: Read, *, warn: bool = False) -> ChatBody:
     """The body of a chat from the values of FIELDS. Raises BadInput; adds to `read.ignored` when `warn`."""
     values, nested = read.values, Nested(read.ignored, warn=warn)
     known, choice, found = _tools(values, nested)
+    voice, audio_format = spoken.parse_audio(values, nested)
     return ChatBody(
         messages=_messages(values, nested),
         sampling=_sampling(values),
@@ -106,6 +141,8 @@ def parse(read: Read, *, warn: bool = False) -> ChatBody:
         format=tools.parse_format(values["response_format"], "response_format", nested)
         if "response_format" in values
         else Format(),
+        voice=voice,
+        audio_format=audio_format,
     )
 
 

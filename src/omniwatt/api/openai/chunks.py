@@ -1,13 +1,15 @@
 """Chat answers on the wire: one body, or chunks written from prepared pieces (this runs once a token)."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from omniwatt.api.openai import common
+from omniwatt.api.openai import common, spoken
+from omniwatt.api.openai.spoken import Spoken
 from omniwatt.api.stream import DONE, encode_json, sse
-from omniwatt.contract.event import ChoiceEnd, Event, Finished, Started, TextDelta, ToolCallDelta
+from omniwatt.contract.event import ChoiceEnd, Data, Event, Finished, Started, TextDelta, ToolCallDelta
 
-SHOWN = (TextDelta, ToolCallDelta, ChoiceEnd)
+SHOWN = (TextDelta, ToolCallDelta, ChoiceEnd, Data)
 PAD_TO_CHARS = 32
 """With obfuscation every delta is padded to a multiple of this, so that its size says little about the token."""
 
@@ -19,18 +21,21 @@ class ChatAnswer(NamedTuple):
     created: int
     logprobs: bool
     functions: bool
+    spoken: Spoken | None = None
+    """Set when the answer is to be heard, too: its text is then the transcript of the sound."""
 
 
 class _Choice:
     """One choice while its pieces come in."""
 
-    __slots__ = ("calls", "logprobs", "reason", "said")
+    __slots__ = ("calls", "logprobs", "reason", "said", "sound")
 
     def __init__(self) -> None:
         self.said: dict[str, list[str]] = {}
         self.logprobs: list[dict[str, Any]] = []
         self.calls: dict[int, dict[str, Any]] = {}
         self.reason = "stop"
+        self.sound: list[bytes] = []
 
     def see(self, event: Event) -> None:
         if type(event) is TextDelta:
@@ -40,6 +45,8 @@ class _Choice:
         elif type(event) is ToolCallDelta:
             call = self.calls.setdefault(event.call, {"id": event.id, "name": event.name, "arguments": []})
             call["arguments"].append(event.arguments)
+        elif type(event) is Data:
+            self.sound.append(event.data)
         elif type(event) is ChoiceEnd:
             self.reason = event.reason
 
@@ -51,6 +58,9 @@ class _Choice:
             "refusal": said.get("refusal"),
             "annotations": [],
         }
+        if answer.spoken is not None and "answer" in said:
+            message["content"] = None
+            message["audio"] = spoken.whole(answer.spoken, self.sound, said["answer"])
         if "reasoning" in said:
             message["reasoning_content"] = said["reasoning"]
         if self.calls:
@@ -107,12 +117,22 @@ def completion(answer: ChatAnswer, started: Started, events: list[Event], finish
 class ChatChunks:
     """Encoder of a streamed chat (see stream.Encoder)."""
 
-    def __init__(self, answer: ChatAnswer, choices: int, options: dict[str, bool]) -> None:
+    def __init__(
+        self,
+        answer: ChatAnswer,
+        choices: int,
+        options: dict[str, bool],
+        keep: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """`keep` is given the words of a spoken answer once it is complete."""
         self._answer = answer
+        self._keep = keep
+        self._said: list[str] = []
+        self._sound = spoken.Pieces()
         self._n = choices
         self._usage = options.get("include_usage", False)
         self._pad = options.get("include_obfuscation", False)
-        self._plain = not (answer.logprobs or self._pad)
+        self._plain = not (answer.logprobs or self._pad or answer.spoken)
         self._named: set[tuple[int, int]] = set()
 
     def start(self, started: Started) -> bytes:
@@ -131,6 +151,8 @@ class ChatChunks:
         self._text_head = [self._head + b'{"index":%d,"delta":{"content":' % i for i in range(self._n)]
         self._text_tail = b'},"logprobs":null,"finish_reason":null}' + self._tail
         role = {"role": "assistant", "content": "", "refusal": None}
+        if answer.spoken is not None:
+            del role["content"]
         return b"".join(self._chunk(index, role) for index in range(self._n))
 
     def event(self, event: Event) -> bytes:
@@ -143,7 +165,11 @@ class ChatChunks:
             return self._text(event)
         if type(event) is ToolCallDelta:
             return self._chunk(event.index, self._call(event))
+        if type(event) is Data and self._answer.spoken is not None:
+            return self._sounding(event.index, self._sound.feed(event.data))
         if type(event) is ChoiceEnd:
+            if self._said and self._answer.spoken is not None:
+                return self._spoken_end(event, self._answer.spoken)
             # The plainest client prints delta.content of every chunk: where there was text it is never null.
             delta = {} if event.reason == "tool_calls" else {"content": ""}
             return self._chunk(event.index, delta, reason=_reason(event.reason, self._answer))
@@ -155,7 +181,22 @@ class ChatChunks:
         logprobs = None
         if self._answer.logprobs and event.logprobs:
             logprobs = {"content": [common.logprob(one) for one in event.logprobs], "refusal": None}
+        if self._answer.spoken is not None and event.kind == "answer":
+            # The client's own accumulator joins strings: an id said twice would be another one.
+            audio = {} if self._said else {"id": self._answer.spoken.id}
+            self._said.append(event.text)
+            return self._chunk(event.index, {"audio": audio | {"transcript": event.text}}, logprobs)
         return self._chunk(event.index, {_DELTA_KEY[event.kind]: event.text}, logprobs)
+
+    def _spoken_end(self, event: ChoiceEnd, answer: Spoken) -> bytes:
+        """The last of the sound, how long its id holds (in a choice that says no more, as OpenAI's does), the end."""
+        rest = self._sounding(event.index, self._sound.end())
+        choice = {"index": event.index, "delta": {"audio": {"expires_at": answer.expires_at}}}
+        expiry = self._head + encode_json(choice) + self._tail
+        return rest + expiry + self._chunk(event.index, {}, reason=_reason(event.reason, self._answer))
+
+    def _sounding(self, index: int, pieces: list[str]) -> bytes:
+        return b"".join(self._chunk(index, {"audio": {"data": data}}) for data in pieces)
 
     def _call(self, event: ToolCallDelta) -> dict[str, Any]:
         function: dict[str, Any] = {"arguments": event.arguments}
@@ -177,7 +218,8 @@ class ChatChunks:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         tail = self._tail
         if self._pad:
-            padding = -len(str(delta.get("content", ""))) % PAD_TO_CHARS
+            text = delta.get("content", "") or delta.get("audio", {}).get("transcript", "")
+            padding = -len(str(text)) % PAD_TO_CHARS
             tail = tail.replace(
                 b"}\n\n", b',"obfuscation":"%s"}\n\n' % secrets.token_hex(PAD_TO_CHARS)[:padding].encode()
             )
@@ -185,6 +227,8 @@ class ChatChunks:
 
     async def end(self, finished: Finished) -> bytes:
         """The usage: a chunk of its own if asked for, else only its energy, as a comment; then [DONE]."""
+        if self._keep is not None and self._said:
+            await self._keep("".join(self._said))
         usage = common.usage(finished.usage)
         if self._usage:
             return self._head + b'],"usage":' + encode_json(usage) + b"}\n\n" + DONE

@@ -245,7 +245,7 @@ def usage(used: Usage) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": used.cached_tokens, "audio_tokens": used.audio_tokens},
         "completion_tokens_details": {
             "reasoning_tokens": used.reasoning_tokens,
-            "audio_tokens": 0,
+            "audio_tokens": used.audio_output_tokens,
             "accepted_prediction_tokens": used.accepted_prediction_tokens,
             "rejected_prediction_tokens": used.rejected_prediction_tokens,
         },

@@ -28,7 +28,21 @@ PART_KEYS: dict[str, frozenset[str]] = {
     "input_audio": frozenset({"type", "input_audio", "prompt_cache_breakpoint"}),
     "file": frozenset({"type", "file", "prompt_cache_breakpoint"}),
 }
-AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+AUDIO_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "aac": "audio/aac",
+    "m4a": "audio/mp4",
+    "mp4": "audio/mp4",
+    "webm": "audio/webm",
+}
+"""What `input_audio.format` may be; OpenAI knows the first two. The bytes themselves decide what they are."""
+AUDIO_KEYS = frozenset({"id", "data", "expires_at", "transcript"})
+SPOKEN = "audio_"
+"""How the id of a spoken answer begins."""
 
 
 def parse_messages(value: Any, param: str, nested: Nested) -> tuple[Message, ...]:
@@ -75,10 +89,12 @@ def _assistant(message: dict[str, Any], param: str, name: str, nested: Nested) -
     calls = _tool_calls(message.get("tool_calls"), f"{param}.tool_calls", nested)
     if message.get("function_call") is not None:
         calls += (_function_call(message["function_call"], f"{param}.function_call", nested),)
-    if message.get("audio") is not None:
-        raise UnsupportedField("Earlier spoken answers cannot be referred to here.", param=f"{param}.audio")
     content: tuple[Part, ...] = ()
-    if message.get("content") is not None:
+    if message.get("content"):
+        content = parse_content(message["content"], f"{param}.content", nested)
+    elif message.get("audio") is not None:
+        content = (_said_earlier(message["audio"], f"{param}.audio", nested),)
+    elif message.get("content") is not None:
         content = parse_content(message["content"], f"{param}.content", nested)
     refusal = _optional_text(message, "refusal", param)
     if refusal:
@@ -88,6 +104,17 @@ def _assistant(message: dict[str, Any], param: str, name: str, nested: Nested) -
             f"Invalid '{param}': an assistant message needs content, a refusal or tool calls.", param=f"{param}.content"
         )
     return Message(role="assistant", content=content, name=name, tool_calls=calls)
+
+
+def _said_earlier(value: Any, param: str, nested: Nested) -> Part:
+    """An earlier spoken answer: its words where the client sends them back, else its id, for spoken.recall."""
+    audio = nested.check(value, param, AUDIO_KEYS)
+    name = _required_text(audio, "id", param)
+    if audio.get("transcript") is not None:
+        return TextPart(_required_text(audio, "transcript", param))
+    if not name.startswith(SPOKEN):
+        raise BadInput(f"'{name[:100]}' is not the id of a spoken answer.", param=f"{param}.id")
+    return MediaPart(kind="audio", blob=name, name=param)
 
 
 def parse_content(value: Any, param: str, nested: Nested, *, text_only: bool = False) -> tuple[Part, ...]:
@@ -125,7 +152,7 @@ def parse_part(value: Any, param: str, nested: Nested) -> Part:
         case "image_url":
             return _image(part.get("image_url"), f"{param}.image_url", nested)
         case "input_audio":
-            return _audio(part.get("input_audio"), f"{param}.input_audio", nested)
+            return parse_audio(part.get("input_audio"), f"{param}.input_audio", nested)
         case _:
             return _file(part.get("file"), f"{param}.file", nested)
 
@@ -139,11 +166,13 @@ def _image(value: Any, param: str, nested: Nested) -> MediaPart:
     return MediaPart(kind="image", data=data, media_type=media_type, detail=detail)
 
 
-def _audio(value: Any, param: str, nested: Nested) -> MediaPart:
+def parse_audio(value: Any, param: str, nested: Nested) -> MediaPart:
+    """`{"data": base64, "format": ...}`. Raises BadInput and TooLarge."""
     audio = nested.check(value, param, frozenset({"data", "format"}))
     sort = _required_text(audio, "format", param)
     if sort not in AUDIO_TYPES:
-        raise BadInput("Supported values are: 'wav', 'mp3'.", param=f"{param}.format")
+        supported = ", ".join(repr(name) for name in AUDIO_TYPES)
+        raise BadInput(f"Invalid value: '{sort[:100]}'. Supported values are: {supported}.", param=f"{param}.format")
     data = decode_base64(_required_text(audio, "data", param), f"{param}.data")
     return MediaPart(kind="audio", data=data, media_type=AUDIO_TYPES[sort])
 

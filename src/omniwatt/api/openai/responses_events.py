@@ -217,10 +217,11 @@ def _new_item(kind: str) -> Item:
 
 
 def usage_body(used: Usage, reasoning_tokens: int) -> dict[str, Any]:
-    """`usage` as the Responses API has it; energy and compute only where there is a figure."""
+    """`usage` as the Responses API has it; audio tokens, energy and compute only where there is a figure."""
+    heard = {"audio_tokens": used.audio_tokens} if used.audio_tokens else {}
     found: dict[str, Any] = {
         "input_tokens": used.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": used.cached_tokens, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": used.cached_tokens, "cache_write_tokens": 0} | heard,
         "output_tokens": used.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
         "total_tokens": used.total_tokens,

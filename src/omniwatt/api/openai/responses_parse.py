@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from omniwatt.api.fields import Nested, name_text, one_of, text, wrong_type
-from omniwatt.api.openai.messages import data_url, decode_base64
+from omniwatt.api.openai.messages import data_url, decode_base64, parse_audio
 from omniwatt.contract.error import BadInput, UnsupportedField
 from omniwatt.contract.request import MediaPart, Message, Part, TextPart, ToolCall
 
@@ -25,11 +25,12 @@ PART_KEYS: dict[str, frozenset[str]] = {
     "input_file": frozenset(
         {"type", "detail", "file_data", "file_id", "file_url", "filename", "prompt_cache_breakpoint"}
     ),
+    "input_audio": frozenset({"type", "input_audio", "prompt_cache_breakpoint"}),
     "output_text": frozenset({"type", "text", "annotations", "logprobs"}),
     "refusal": frozenset({"type", "refusal"}),
 }
 ASSISTANT_PARTS = ("output_text", "refusal")
-USER_PARTS = ("input_text", "input_image", "input_file")
+USER_PARTS = ("input_text", "input_image", "input_file", "input_audio")
 STATUSES = ("in_progress", "completed", "incomplete")
 
 
@@ -144,6 +145,8 @@ def _check_part(value: Any, param: str, allowed: tuple[str, ...], nested: Nested
         part = part | {"annotations": [], "logprobs": []}
     if kind == "input_image":
         part = {"detail": "auto"} | part
+    if kind == "input_audio":
+        nested.check(part.get("input_audio"), f"{param}.input_audio", frozenset({"data", "format"}))
     _part(part, param)
     return part
 
@@ -156,6 +159,9 @@ def _part(part: Item, param: str) -> Part:
             return TextPart(text().check(part.get("refusal"), f"{param}.refusal"))
         case "input_image":
             return _image(part, param)
+        case "input_audio":
+            # Unknown keys were refused or noted before.
+            return parse_audio(part.get("input_audio"), f"{param}.input_audio", Nested([], warn=True))
         case _:
             return _file(part, param)
 

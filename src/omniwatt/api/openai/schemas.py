@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from omniwatt.api.openai.messages import AUDIO_TYPES
+
 NAME = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
 TEXT = {"type": "string"}
 BASE64 = {"type": "string", "contentEncoding": "base64"}
@@ -32,7 +34,7 @@ PARTS = {
         typed(
             "input_audio",
             ("input_audio",),
-            input_audio=record(("data", "format"), data=BASE64, format={"enum": ["wav", "mp3"]}),
+            input_audio=record(("data", "format"), data=BASE64, format={"enum": list(AUDIO_TYPES)}),
         ),
         typed("file", ("file",), file=record((), file_data=TEXT, file_id=TEXT, filename=TEXT)),
     ]
@@ -49,6 +51,9 @@ MESSAGE = {
         record(("role", "content"), role={"const": "user"}, content={"oneOf": [TEXT, array(PARTS, 1)]}, name=TEXT),
         record(("role", "content"), role={"enum": ["system", "developer"]}, content=SAID, name=TEXT),
         record(("role", "content"), role={"const": "assistant"}, content=SAID, name=TEXT, tool_calls=array(CALL)),
+        record(
+            ("role", "audio"), role={"const": "assistant"}, audio=record(("id", "transcript"), id=TEXT, transcript=TEXT)
+        ),
         record(("role", "content", "tool_call_id"), role={"const": "tool"}, content=SAID, tool_call_id=TEXT),
     ]
 }
