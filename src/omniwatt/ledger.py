@@ -135,8 +135,7 @@ class Entry:
             self._read(event)  # type: ignore[arg-type]
             return
         elif kind is Data:
-            self._tokens += event.tokens  # type: ignore[union-attr]
-            self._spoken += event.tokens if event.media_type.startswith("audio/") else 0  # type: ignore[union-attr]
+            self._make(event)  # type: ignore[arg-type]
         elif kind is not Vector:
             return
         now = time.perf_counter()
@@ -149,6 +148,11 @@ class Entry:
         else:
             self._first = now
         self._last = now
+
+    def _make(self, data: Data) -> None:
+        self._tokens += data.tokens
+        if data.media_type.startswith("audio/"):
+            self._spoken += data.tokens
 
     def _read(self, progress: Progress) -> None:
         """Of a prompt whose reading is broken off, what was read is billed: the most that the engine spoke of."""

@@ -10,6 +10,7 @@ import msgspec
 from omniwatt import settings, tokens
 from omniwatt.catalog.card import Card
 from omniwatt.catalog.catalog import Resolution
+from omniwatt.catalog.instructions import delivered
 from omniwatt.catalog.voices import Voices, VoiceStyle
 from omniwatt.contract.error import BadInput, ContextTooLong, TooLarge, UnsupportedField, VoiceNotFound
 from omniwatt.contract.job import Caller, Demand, Plan
@@ -117,8 +118,9 @@ def spoken(body: SpeakBody, card: str, voices: Voices | None, *, any_card: bool)
     if voices is None:
         return card, bare
     style = _style(body.voice.name, card, voices, any_card=any_card)
-    voice = msgspec.structs.replace(body.voice, name=style.voice)
-    return style.engine, msgspec.structs.replace(bare, voice=voice, delivery=style.delivery)
+    voice = msgspec.structs.replace(body.voice, name=style.voice, instructions="")
+    delivery = delivered(style.delivery, body.voice.instructions)
+    return style.engine, msgspec.structs.replace(bare, voice=voice, delivery=delivery)
 
 
 def _style(name: str, card: str, voices: Voices, *, any_card: bool) -> VoiceStyle:

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from omniwatt import __version__
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Table
-from omniwatt.api.openai.tables import TABLES
+from omniwatt.api.openai import speech, transcripts
+from omniwatt.api.openai.tables import FORMS, TABLES
 from omniwatt.catalog.upstream import UPSTREAM
 
 REF = "#/components/schemas/{model}"
@@ -40,12 +41,22 @@ ANSWERS: dict[tuple[str, str], str] = {
     ("POST", "/v1/responses"): "openai.types.responses:Response",
     ("GET", "/v1/responses/{response_id}"): "openai.types.responses:Response",
     ("POST", "/v1/responses/{response_id}/cancel"): "openai.types.responses:Response",
+    ("POST", "/v1/audio/transcriptions"): "openai.types.audio:Transcription",
+    ("POST", "/v1/audio/translations"): "openai.types.audio:Translation",
     ("GET", "/v1/models/{model}"): "openai.types:Model",
     ("POST", "/v1/files"): "openai.types:FileObject",
     ("GET", "/v1/files/{file_id}"): "openai.types:FileObject",
     ("DELETE", "/v1/files/{file_id}"): "openai.types:FileDeleted",
 }
 """(method, path) -> the openai package's type of the answer. Others are described as plain JSON."""
+
+SUBTITLES = tuple(sorted({kind.decode() for kind in transcripts.MEDIA_TYPES.values()} - {"application/json"}))
+OTHER_FORMS: dict[str, tuple[str, ...]] = {
+    "/v1/audio/transcriptions": SUBTITLES,
+    "/v1/audio/translations": SUBTITLES,
+    "/v1/audio/speech": (*sorted(kind.decode() for kind in speech.MEDIA_TYPES.values()), "text/event-stream"),
+}
+"""Path -> media types its answer may have besides."""
 
 UPLOAD = {
     "type": "object",
@@ -98,10 +109,13 @@ def _operation(route: Route, method: str, models: list[str], answers: dict[tuple
     content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=name)} if name else {}}}
     if table and "stream" in table.fields:
         content["text/event-stream"] = {"schema": {"type": "string"}}
+    others = OTHER_FORMS.get(path, ())
+    content = content if name or not others else {}
+    content |= {kind: {"schema": {"type": "string"}} for kind in others}
     found: dict[str, Any] = {
         "summary": summary(route),
         "responses": {
-            "200": {"description": "The answer", "content": content if name else {"*/*": {"schema": {}}}},
+            "200": {"description": "The answer", "content": content if name or others else {"*/*": {"schema": {}}}},
             "default": {
                 "description": "An error",
                 "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
@@ -114,7 +128,8 @@ def _operation(route: Route, method: str, models: list[str], answers: dict[tuple
     }
     if table:
         body = request_schema(table, models)
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        kind = "multipart/form-data" if path in FORMS else "application/json"
+        found["requestBody"] = {"required": True, "content": {kind: {"schema": body}}}
     elif (method, path) == ("POST", "/v1/files"):
         found["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}}
     return found

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from starlette.types import Send
@@ -15,8 +15,8 @@ from starlette.types import Send
 from omniwatt.api import errors
 from omniwatt.api.errors import Header
 from omniwatt.api.exchange import Exchange
-from omniwatt.contract.error import EngineFailed
-from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress, Started
+from omniwatt.contract.error import Cancelled, EngineFailed
+from omniwatt.contract.event import EMPTY, Chunk, Data, Event, Finished, Progress, Started
 from omniwatt.contract.request import Request
 
 log = logging.getLogger("omniwatt.api")
@@ -38,6 +38,10 @@ LIMIT_HEADERS = tuple(
 encode_json = msgspec.json.Encoder().encode
 
 
+STALL_S = PING_S * STALL_TICKS
+"""A client that takes nothing for so long is given up."""
+
+
 class Encoder(Protocol):
     """Turns one answer's events into the bytes of a stream. One object per answer."""
 
@@ -55,6 +59,15 @@ class Encoder(Protocol):
 
     def error(self, error: dict[str, Any]) -> bytes:
         """An error after the headers were sent; `error` is OpenAI's error body. Nothing follows it."""
+        ...
+
+
+@runtime_checkable
+class Reporting(Encoder, Protocol):
+    """An encoder that says how far long work is, too."""
+
+    def progress(self, progress: Progress) -> bytes:
+        """One Progress event's bytes, after the first real event; b"" sends nothing."""
         ...
 
 
@@ -106,6 +119,36 @@ async def streamed(
         await exchange.send({"type": "http.response.body", "body": last})
 
 
+async def raw(exchange: Exchange, request: Request, media_type: bytes, inputs: AsyncIterator[Chunk] = EMPTY) -> None:
+    """Answer `request` with the bytes of its Data, as they come. Errors before the first of them are raised.
+
+    A later fault cannot be said in such an answer: it is raised too, and the connection ends in the middle of it.
+    """
+    async with exchange.client_watch() as watch:
+        async with aclosing(_serve(exchange, request, inputs)) as stream:
+            started, event = await _first(stream)
+            exchange.extra_headers += rate_limit_headers(started.rate_limits)
+            await exchange.begin(media_type, ((b"x-accel-buffering", b"no"),))
+            watch.start()
+            finished = await _send_data(exchange, event)
+            async for event in stream:
+                finished = await _send_data(exchange, event)
+            if not finished:
+                raise EngineFailed("The engine stopped without an end.")
+        await exchange.send({"type": "http.response.body", "body": b""})
+
+
+async def _send_data(exchange: Exchange, event: Event) -> bool:
+    """Send what an event brings; True for the end. Raises Cancelled when the client does not take it."""
+    if isinstance(event, Data) and event.data:
+        try:
+            async with asyncio.timeout(STALL_S):
+                await exchange.send({"type": "http.response.body", "body": event.data, "more_body": True})
+        except TimeoutError:
+            raise Cancelled("The client stopped reading the answer.") from None
+    return isinstance(event, Finished)
+
+
 async def _body(
     exchange: Exchange,
     encoder: Encoder,
@@ -116,6 +159,7 @@ async def _body(
 ) -> bytes:
     """Send everything but the last bytes, which are returned: an end, or an error in the stream."""
     send = exchange.send
+    report = encoder.progress if isinstance(encoder, Reporting) else _unreported
     try:
         pending = encoder.start(started)
         finished = first if isinstance(first, Finished) else None
@@ -125,7 +169,7 @@ async def _body(
         async for event in stream:
             if isinstance(event, Finished):
                 finished = event
-            elif not isinstance(event, Progress) and (piece := encoder.event(event)):
+            elif piece := report(event) if isinstance(event, Progress) else encoder.event(event):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 pinger.quiet = False
         if finished is None:
@@ -134,6 +178,10 @@ async def _body(
     except Exception as error:  # noqa: BLE001 - the headers are out: every fault must be said inside the stream
         fault = errors.from_exception(error, exchange.request_id)
         return encoder.error(errors.body(fault))
+
+
+def _unreported(_: Progress) -> bytes:
+    return b""
 
 
 async def _first(stream: AsyncIterator[Event]) -> tuple[Started, Event]:

@@ -108,6 +108,16 @@ class Voices:
             found = found | {style.id: style for style in family.listed.values() if style.id not in found}
         return tuple(found.values())
 
+    def openai_names(self) -> dict[str, tuple[str, ...]]:
+        """Style id -> the names OpenAI has for what stands in for it here; each model has all of them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for family in self._families.values():
+            for name in OPENAI_NAMES:
+                style = family.find(name)
+                if style is not None:
+                    found[style.id] = tuple(dict.fromkeys((*found.get(style.id, ()), name)))
+        return found
+
     def resolve(self, name: str, card: str | None = None) -> VoiceStyle:
         """The style `name` means to the model `card`, or to the first that knows it.
 
@@ -135,6 +145,11 @@ class Voices:
         return VoiceNotFound(
             f"There is no voice `{shown}`{of}.{hint} GET /v1/audio/voices lists all of them.", param="voice"
         )
+
+
+def deliveries() -> dict[str, Delivery]:
+    """Every way to say it that any voice takes, by name."""
+    return {name: way.delivery for name, way in _deliveries().items()}
 
 
 def sentence(language: str) -> str:

@@ -1,8 +1,8 @@
-"""Every route that reads a JSON body, with its table: what the documents are made from."""
+"""Every route that reads a body through a table: what the documents are made from."""
 
 from omniwatt.api import fields
 from omniwatt.api.fields import Table
-from omniwatt.api.openai import chat, completions, embeddings, responses_fields
+from omniwatt.api.openai import chat, completions, embeddings, responses_fields, speech, transcriptions
 
 TABLES: dict[str, Table] = {
     "/v1/chat/completions": chat.FIELDS,
@@ -10,7 +10,13 @@ TABLES: dict[str, Table] = {
     "/v1/embeddings": embeddings.FIELDS,
     "/v1/responses": responses_fields.CREATE,
     "/v1/responses/input_tokens": responses_fields.COUNT,
+    "/v1/audio/transcriptions": transcriptions.TRANSCRIBE,
+    "/v1/audio/translations": transcriptions.TRANSLATE,
+    "/v1/audio/speech": speech.FIELDS,
 }
+
+FORMS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
+"""Those that read a multipart form instead."""
 
 
 def render_markdown() -> str:
