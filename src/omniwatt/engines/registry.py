@@ -8,8 +8,10 @@ from omniwatt.contract.protocol import Engine
 ENGINES = {
     "echo": "omniwatt.engines.echo:Echo",
     "media": "omniwatt.engines.media:Media",
+    "live": "omniwatt.engines.live:Live",
     "upstream": "omniwatt.engines.upstream:Upstream",
     "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",
+    "speak/piper": "omniwatt.engines.speak.piper:Piper",
     "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
 }
 
