@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from omniwatt.catalog.instructions import delivered
 from omniwatt.contract.error import BadInput, Cancelled, EngineFailed
 from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Finished, Usage
 from omniwatt.contract.job import EngineSpec, Job
@@ -18,7 +19,6 @@ from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import Delivery, SpeakBody
 from omniwatt.engines.speak.clauses import Clauses
 from omniwatt.engines.speak.delivery import Shaper
-from omniwatt.engines.speak.directions import directed
 
 TOKENS_PER_S = 25
 SLOWEST, FASTEST = 0.25, 4.0
@@ -59,7 +59,7 @@ class Speaker(ABC):
     async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Say a SpeakBody; see Engine.run."""
         body = checked(job)
-        delivery = directed(body.voice.instructions, body.delivery)
+        delivery = delivered(body.delivery, body.voice.instructions)
         rendering = self.rendering(body, body.voice.speed * delivery.pace)
         delivery = msgspec.structs.replace(delivery, pace=rendering.pace_left)
         answer = _Answer(rendering, Shaper(self.rate_hz, delivery), self.rate_hz, _streams(delivery))
