@@ -15,6 +15,7 @@ from omniwatt.catalog.error import CatalogError
 from omniwatt.catalog.local import card_of_file
 from omniwatt.catalog.store import Store
 from omniwatt.catalog.upstream import UPSTREAM, missing_secrets, upstream_card, with_secrets
+from omniwatt.catalog.voices import Voices
 from omniwatt.contract.error import ModelNotFound
 from omniwatt.contract.job import EngineSpec
 from omniwatt.contract.request import Capability
@@ -81,6 +82,11 @@ class Catalog:
     def cards(self) -> list[Card]:
         """Every card there is, present or not, hidden ones too."""
         return list(self._cards.values())
+
+    @cached_property
+    def voices(self) -> Voices:
+        """The voices of all speaking cards, present or not."""
+        return Voices(self._cards.values())
 
     def served(self) -> list[Card]:
         """The models a caller may ask for by name."""

@@ -279,7 +279,7 @@ def _parts(blend: str, voices: Mapping[str, _Voice]) -> dict[str, float] | None:
             return None
         weights[name] = float(weight or "1")
     total = sum(weights.values())
-    if not all(weights.values()) or len(weights) < 2:
+    if not all(weights.values()) or not 2 <= len(weights) <= MAX_BLEND:
         return None
     return {name: weight / total for name, weight in weights.items()}
 
