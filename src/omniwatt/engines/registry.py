@@ -13,6 +13,7 @@ ENGINES = {
     "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",
     "speak/piper": "omniwatt.engines.speak.piper:Piper",
     "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
+    "hear/whisper": "omniwatt.engines.hear.engine:Whisper",
 }
 
 

@@ -1,0 +1,1 @@
+"""Speech written down: voice activity, features, decoding and what guards it."""

@@ -1,0 +1,128 @@
+"""The model behind plain calls: features to text. Blocks; every method may be called from any thread."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import msgspec
+import numpy as np
+
+from omniwatt.contract.error import EngineFailed
+from omniwatt.engines.hear.guard import Written
+from omniwatt.engines.hear.mel import FRAMES_PER_S, FULL_FRAMES, Floats, features
+from omniwatt.engines.hear.vocabulary import Vocabulary
+
+MAX_TOKENS = 448
+PROMPT_TOKENS = MAX_TOKENS // 2 - 1
+"""Of a prompt, the last so many count, as in the reference."""
+FRAMES_PER_POSITION = 2
+SAMPLED = 5
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How to decode."""
+
+    language: str
+    task: str = "transcribe"
+    prompt: tuple[int, ...] = ()
+    times: bool = False
+    beams: int = 1
+    best: int = 1
+    """How many hypotheses to return for each window."""
+    temperature: float = 0.0
+    tokens_per_s: float = 14.0
+    tokens_more: int = 12
+    """A window may have `tokens_more` and `tokens_per_s` for each of its seconds."""
+
+
+class Aligned(msgspec.Struct, frozen=True):
+    """Cross-attention alignment of one text: when each token begins, and its probability."""
+
+    starts_s: tuple[float, ...]
+    """One more than tokens: the last is the end."""
+    probabilities: tuple[float, ...]
+
+
+class Recogniser:
+    """Whisper on CTranslate2, with the vocabulary it was trained with."""
+
+    def __init__(self, model: Path, vocabulary: Vocabulary, threads: int, options: dict[str, Any]) -> None:
+        device = str(options.get("device", "cpu"))
+        compute = str(options.get("compute_type", "int8" if device == "cpu" else "float16"))
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(model), device=device, compute_type=compute, intra_threads=threads, inter_threads=1
+            )
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed(f"CTranslate2 cannot load the model: {error}.") from None
+        self.vocabulary = vocabulary
+        self.bands: int = self._model.n_mels
+        self.multilingual: bool = self._model.is_multilingual
+
+    def encode(self, sounds: Sequence[Floats], frames: int) -> Any:
+        """Encoder output for sounds that fit into `frames`, filled up with silence: batch x frames/2 x width."""
+        batch = np.stack([features(sound, frames, self.bands) for sound in sounds])
+        return self._model.encode(ctranslate2.StorageView.from_array(batch))
+
+    def languages(self, encoded: Any) -> list[list[tuple[str, float]]]:
+        """For each sound, languages with their probabilities, likeliest first."""
+        if not self.multilingual:
+            return [[("en", 1.0)] for _ in range(encoded.shape[0])]
+        return [[(name.strip("<|>"), float(p)) for name, p in found] for found in self._model.detect_language(encoded)]
+
+    def write(self, encoded: Any, seconds: Sequence[float], way: Way) -> list[list[Written]]:
+        """For each sound, `way.best` decodings, best first."""
+        prompt = self._prompt(way)
+        fresh = min(MAX_TOKENS - len(prompt), int(way.tokens_more + way.tokens_per_s * max(seconds)))
+        sampled = way.temperature > 0
+        results = self._model.generate(
+            encoded,
+            [prompt] * len(seconds),
+            beam_size=1 if sampled else way.beams,
+            num_hypotheses=max(way.best, SAMPLED) if sampled else way.best,
+            sampling_topk=0 if sampled else 1,
+            sampling_temperature=way.temperature if sampled else 1.0,
+            max_length=len(prompt) + fresh,
+            return_scores=True,
+            return_no_speech_prob=True,
+            max_initial_timestamp_index=50,
+        )
+        return [self._hypotheses(result, fresh) for result in results]
+
+    def align(self, encoded: Any, tokens: Sequence[int], seconds: float, way: Way) -> Aligned:
+        """Times of the text tokens within one sound, from the attention of the heads that know them."""
+        result = self._model.align(
+            encoded, self._begin(way), [list(tokens)], min(round(seconds * FRAMES_PER_S), FULL_FRAMES)
+        )[0]
+        return aligned(result.alignments, result.text_token_probs, len(tokens), seconds)
+
+    def _prompt(self, way: Way) -> list[int]:
+        words = [self.vocabulary.previous, *way.prompt[-PROMPT_TOKENS:]] if way.prompt else []
+        return [*words, *self._begin(way), *([] if way.times else [self.vocabulary.no_times])]
+
+    def _begin(self, way: Way) -> list[int]:
+        if not self.multilingual:
+            return [self.vocabulary.start]
+        return [self.vocabulary.start, self.vocabulary.languages[way.language], self.vocabulary.tasks[way.task]]
+
+    def _hypotheses(self, result: Any, fresh: int) -> list[Written]:
+        found = []
+        for ids, score in zip(result.sequences_ids, result.scores, strict=True):
+            # CTranslate2 divides by the length without the end mark, whose probability is in the sum.
+            average = score * len(ids) / (len(ids) + 1)
+            text = self.vocabulary.text(ids)
+            found.append(Written(tuple(ids), text.strip(), average, result.no_speech_prob, len(ids) < fresh))
+        return found
+
+
+def aligned(pairs: Sequence[tuple[int, int]], probabilities: Sequence[float], tokens: int, seconds: float) -> Aligned:
+    """Where the path through tokens x positions first reaches each token."""
+    step_s = FRAMES_PER_POSITION / FRAMES_PER_S
+    starts = [seconds] * (tokens + 1)
+    for token, position in reversed(pairs):
+        if token <= tokens:
+            starts[token] = min(position * step_s, seconds)
+    for place in range(tokens - 1, -1, -1):
+        starts[place] = min(starts[place], starts[place + 1])
+    return Aligned(tuple(starts), tuple(probabilities[:tokens]))
