@@ -1,5 +1,6 @@
 """Planning as a table: what is accepted, at what demand and reservation, and what is refused before any byte."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from omniwatt.catalog.card import Card
 from omniwatt.catalog.catalog import Resolution
-from omniwatt.contract.error import BadInput, ContextTooLong, OmniwattError, UnsupportedField
-from omniwatt.contract.job import Caller, Demand
+from omniwatt.catalog.voices import Voices
+from omniwatt.contract.error import BadInput, ContextTooLong, OmniwattError, TooLarge, UnsupportedField, VoiceNotFound
+from omniwatt.contract.job import Caller, Demand, Plan
 from omniwatt.contract.request import (
     Body,
     Capability,
@@ -21,9 +23,12 @@ from omniwatt.contract.request import (
     Part,
     Request,
     Sampling,
+    SpeakBody,
     TextPart,
+    Voice,
 )
 from omniwatt.plan import UNSAID_ANSWER_TOKENS, make_plan
+from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S
 
 CALLER = Caller(key_id="k", name="test", project="p")
 CHAT = Card(
@@ -113,6 +118,97 @@ def test_refusals(case: Bad) -> None:
     with pytest.raises(case.error, match=case.says) as caught:
         make_plan(case.request, CALLER, Resolution(card=case.card, asked="m", alias=False))
     assert caught.value.param == case.param
+
+
+SOUND = MediaPart("audio", data=b"x")
+HEARD = [{"kind": "audio", "seconds": 60.0}]
+ROLES = {"media": "media", "hear": "ears", "speak": "piper-joe", "speak_hd": "kokoro-82m"}
+JOE = Voices().resolve("joe")
+
+
+def aloud(*parts: Part, voice: str = "alloy", form: str = "mp3", **sampling: Any) -> ChatBody:
+    body = chat(*parts, **sampling)
+    return ChatBody(messages=body.messages, sampling=body.sampling, voice=Voice(voice), audio_format=form)
+
+
+def converse(body: ChatBody, card: Card = CHAT, roles: Mapping[str, str] = ROLES, facts: Any = HEARD) -> Plan:
+    found = Resolution(card=card, asked="m", alias=True)
+    return make_plan(asked("chat", body), CALLER, found, facts, roles, Voices())
+
+
+def test_a_minute_of_speech_is_heard_for_a_model_without_ears() -> None:
+    plan = converse(chat(SOUND, max_tokens=10))
+    assert (plan.recipe, plan.model, plan.speech) == ("converse", "talker", None)
+    assert plan.helpers == {"hear": "ears", "media": "media"}
+    assert set(plan.demand) == {Demand("talker"), Demand("ears"), Demand("media")}
+    assert plan.reserve_tokens == 4 + 1500 + 10 + 60 * SAID_TOKENS_PER_S
+
+
+def test_an_answer_is_spoken_and_encoded() -> None:
+    plan = converse(aloud(max_tokens=10), facts=[])
+    assert plan.helpers == {"speak": "piper-joe", "media": "media"}
+    assert set(plan.demand) == {Demand("talker"), Demand("piper-joe"), Demand("media")}
+    assert plan.speech == SpeakBody(voice=Voice(JOE.voice), delivery=JOE.delivery, audio_format="mp3")
+    assert plan.reserve_tokens == 5 + 10 + 10 * AUDIO_TOKENS_PER_TEXT_TOKEN
+
+
+def test_samples_need_no_encoder() -> None:
+    plan = converse(aloud(form=""), facts=[])
+    assert set(plan.demand) == {Demand("talker"), Demand("piper-joe")}
+
+
+def test_everything_is_asked_for_at_once_and_nothing_twice() -> None:
+    roles = {"media": "media", "hear": "talker", "speak": "talker"}
+    plan = converse(aloud(SOUND, voice="any"), roles=roles)
+    assert plan.recipe == "converse"
+    assert set(plan.demand) == {Demand("talker", 2), Demand("media")}, "hearing is over before anything is written"
+
+
+def test_a_voice_of_another_model_is_that_models() -> None:
+    plan = converse(aloud(voice="af_heart"), facts=[])
+    assert plan.helpers["speak"] == "kokoro-82m"
+    assert Demand("kokoro-82m") in plan.demand
+
+
+def test_several_choices_may_answer_a_sound() -> None:
+    assert Demand("talker", 3) in converse(chat(SOUND, n=3)).demand
+
+
+def test_ears_of_its_own_are_used() -> None:
+    ears = Card(name="native", engine="upstream", capabilities=("chat",), slots=9, input_modalities=("text", "audio"))
+    assert converse(chat(SOUND), ears).recipe == "direct"
+    plan = converse(aloud(SOUND), ears)
+    assert (plan.recipe, set(plan.helpers)) == ("converse", {"speak", "media"})
+
+
+def test_chat_without_sound_is_as_it_was() -> None:
+    plan = converse(chat(), facts=[])
+    assert (plan.recipe, plan.helpers, plan.demand) == ("direct", {}, (Demand("talker"),))
+
+
+BAD_SOUND = [
+    (aloud(voice="nobody"), [], ROLES, VoiceNotFound, "no voice", "voice"),
+    (aloud(), [], {"media": "media"}, UnsupportedField, "can speak", "audio"),
+    (chat(SOUND), HEARD, {"media": "media"}, UnsupportedField, "omniwatt pull whisper-base", "messages"),
+    (chat(SOUND), [{"kind": "image"}], ROLES, BadInput, "no sound", "messages"),
+    (chat(SOUND), [{"kind": "audio", "seconds": 1801.0}], ROLES, TooLarge, "at most 1800", "messages"),
+    (chat(PICTURE, SOUND), [], ROLES, UnsupportedField, "takes: text, audio", "messages"),
+]
+
+
+@pytest.mark.parametrize(("body", "facts", "roles", "error", "says", "param"), BAD_SOUND)
+def test_refusals_of_sound(
+    body: ChatBody, facts: Any, roles: Any, error: type[OmniwattError], says: str, param: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
+        converse(body, roles=roles, facts=facts)
+    assert caught.value.param == param
+
+
+def test_only_chat_hears_through_another_card() -> None:
+    counting = asked("count", CountBody((Message("user", (SOUND,)),)))
+    with pytest.raises(UnsupportedField, match="does not take audio"):
+        make_plan(counting, CALLER, Resolution(card=CHAT, asked="m", alias=False), [], ROLES)
 
 
 def test_a_relayed_name_is_kept() -> None:

@@ -187,3 +187,43 @@ async def test_a_disk_that_takes_nothing_is_said_so(stored: StoredResponses, mon
     with pytest.raises(Internal, match="could not be stored") as caught:
         await stored.save(ANN, response("a"), items("a"))
     assert caught.value.code == "storage_failed"
+
+
+async def test_spoken_answers_are_the_projects_for_a_while(stored: StoredResponses, database: Database) -> None:
+    soon = int(time.time()) + module.SPOKEN_S
+    await stored.save_spoken(ANN, "audio_1", soon, "Words.")
+    await stored.save_spoken(ANN, "audio_2", int(time.time()) - 1, "Late words.")
+    assert await stored.spoken(AL, "audio_1") == "Words."
+    assert await stored.spoken(BOB, "audio_1") is None
+    assert await stored.spoken(ANN, "audio_2") is None
+    assert stored.expire() == 1
+    assert stored.expire(soon + 1) == 1
+    assert database.read("SELECT count(*) FROM spoken")[0][0] == 0
+
+
+async def test_spoken_answers_go_with_their_key(stored: StoredResponses, database: Database) -> None:
+    soon = int(time.time()) + 60
+    await stored.save_spoken(ANN, "audio_1", soon, "Words.")
+    await stored.save_spoken(BOB, "audio_2", soon, "Words.")
+    stored.erase_key(ANN.key_id)
+    assert await stored.spoken(ANN, "audio_1") is None
+    database.write("DELETE FROM keys WHERE id = ?", (BOB.key_id,))
+    assert await stored.spoken(BOB, "audio_2") is None
+    await stored.save_spoken(BOB, "audio_3", soon, "Words.")
+    assert await stored.spoken(BOB, "audio_3") is None
+
+
+async def test_no_spoken_answer_is_kept_where_storing_is_forbidden(database: Database) -> None:
+    stored = StoredResponses(database, Storage(responses=False))
+    await stored.save_spoken(ANN, "audio_1", int(time.time()) + 60, "Words.")
+    assert await stored.spoken(ANN, "audio_1") is None
+
+
+async def test_a_disk_that_takes_no_words_is_an_error(stored: StoredResponses, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Database, "write", full)
+    with pytest.raises(Internal) as caught:
+        await stored.save_spoken(ANN, "audio_1", int(time.time()) + 60, "Words.")
+    assert caught.value.code == "storage_failed"

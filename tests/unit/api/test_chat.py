@@ -199,7 +199,6 @@ async def test_all_that_is_honoured_reaches_the_engine(client, pipeline):
         modalities=["text"],
         reasoning_effort="none",
         verbosity="medium",
-        audio=None,
         prediction=None,
     )
     assert answer.status == 200
@@ -264,8 +263,6 @@ async def test_all_that_is_honoured_reaches_the_engine(client, pipeline):
         ({"metadata": {str(i): "" for i in range(17)}}, "metadata"),
         ({"service_tier": "turbo"}, "service_tier"),
         ({"store": True}, "store"),
-        ({"modalities": ["text", "audio"]}, "modalities"),
-        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
         ({"reasoning_effort": "high"}, "reasoning_effort"),
         ({"verbosity": "low"}, "verbosity"),
         ({"prediction": {"type": "content", "content": "x"}}, "prediction"),

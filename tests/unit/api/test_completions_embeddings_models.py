@@ -201,7 +201,8 @@ async def test_the_openapi_document(client):
     chat = document["paths"]["/v1/chat/completions"]["post"]
     schema = chat["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["messages", "model"]
-    assert "audio" not in schema["properties"]
+    assert "prediction" not in schema["properties"]
+    assert schema["properties"]["audio"]["required"] == ["voice", "format"]
     assert schema["properties"]["store"]["enum"] == [False]
     assert "gpt-4" in schema["properties"]["model"]["enum"]
     for path, operations in document["paths"].items():

@@ -118,4 +118,4 @@ def test_every_field_is_in_the_markdown():
         for name in table.fields:
             assert f"| `{name}`" in page
     assert "| `store` | neutral value only | `false` |" in page
-    assert "| `audio` | refused (400) |" in page
+    assert "| `prediction` | refused (400) |" in page

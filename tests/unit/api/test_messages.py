@@ -94,7 +94,21 @@ def user(*parts):
         ({"role": "assistant"}, "messages[0].content"),
         ({"role": "assistant", "tool_calls": {}}, "messages[0].tool_calls"),
         ({"role": "assistant", "tool_calls": [{"type": "function"}]}, "messages[0].tool_calls[0].function"),
-        ({"role": "assistant", "audio": {"id": "a"}}, "messages[0].audio"),
+        ({"role": "assistant", "audio": {"id": "a"}}, "messages[0].audio.id"),
+        ({"role": "assistant", "audio": {}}, "messages[0].audio.id"),
+        ({"role": "assistant", "audio": "a"}, "messages[0].audio"),
+        ({"role": "assistant", "audio": {"id": "audio_1", "voice": "x"}}, "messages[0].audio.voice"),
+        ({"role": "assistant", "audio": {"id": "audio_1", "transcript": 7}}, "messages[0].audio.transcript"),
+        (user({"type": "input_audio"}), "messages[0].content[0].input_audio"),
+        (user({"type": "input_audio", "input_audio": {"data": PIXEL}}), "messages[0].content[0].input_audio.format"),
+        (
+            user({"type": "input_audio", "input_audio": {"data": "%%%", "format": "wav"}}),
+            "messages[0].content[0].input_audio.data",
+        ),
+        (
+            user({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}),
+            "messages[0].content[0].input_audio.data",
+        ),
         (user("Hi"), "messages[0].content[0]"),
         (user({"type": "video"}), "messages[0].content[0].type"),
         (user({"type": {}}), "messages[0].content[0].type"),
@@ -117,6 +131,28 @@ def test_wrong_messages_are_refused_at_their_place(given, param):
     with pytest.raises(BadInput) as caught:
         parse(given)
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize("form", sorted(messages.AUDIO_TYPES))
+def test_sound_in_every_form(form):
+    (message,) = parse(user({"type": "input_audio", "input_audio": {"data": PIXEL, "format": form}}))
+    assert message.content == (
+        MediaPart(kind="audio", data=base64.b64decode(PIXEL), media_type=messages.AUDIO_TYPES[form]),
+    )
+
+
+def test_earlier_spoken_answers():
+    named, whole, both = parse(
+        {"role": "assistant", "audio": {"id": "audio_1"}},
+        {
+            "role": "assistant",
+            "content": None,
+            "audio": {"id": "audio_2", "transcript": "Hi.", "data": "", "expires_at": 1},
+        },
+        {"role": "assistant", "content": "Ho.", "audio": {"id": "audio_3"}},
+    )
+    assert named.content == (MediaPart(kind="audio", blob="audio_1", name="messages[0].audio"),)
+    assert (whole.text, both.text) == ("Hi.", "Ho.")
 
 
 def test_no_messages_at_all():
