@@ -11,6 +11,7 @@ LAYERS: list[set[str]] = [
     {"cli", "demo"},
     {"wiring"},
     {"api"},
+    {"realtime"},
     {"pipeline"},
     {"auth", "limits", "plan", "admission", "flows", "ledger", "context", "tokens"},
     {"workers", "power"},

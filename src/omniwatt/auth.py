@@ -141,6 +141,16 @@ class Keys:
             self._used(known, now)
         return known.caller
 
+    def caller_of(self, key_id: str) -> Caller:
+        """Who a key stands for, by its id: for what was derived from it. Raises NotAuthenticated."""
+        now = self._clock()
+        if not 0 <= now - self._polled_at < POLL_S:
+            self._refresh()
+        known = self._known.get(key_id)
+        if known is None or known.revoked or known.expires_at <= now:
+            raise NotAuthenticated("The API key this was made with is no longer valid.")
+        return known.caller
+
     def demo_key(self) -> str:
         """The key in `home/run/demo.key`, which only this user can read; made anew when it is missing or refused."""
         path = self._home / "run" / "demo.key"

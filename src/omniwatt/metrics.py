@@ -41,6 +41,8 @@ class WorkerLike(Protocol):
     def steps(self) -> Mapping[str, float]: ...
 
 
+SessionCounts = Callable[[], Mapping[str, int]]
+GUESSES = ("right", "wrong", "missed")
 PoolStatus = Callable[[], Sequence[WorkerLike]]
 AdmissionStatus = Callable[[], Mapping[str, Mapping[str, float]]]
 
@@ -50,6 +52,7 @@ class Metrics:
 
     def __init__(self, pool_status: PoolStatus = tuple, admission_status: AdmissionStatus = dict) -> None:
         self.watch(pool_status, admission_status)
+        self._session_counts: SessionCounts = dict
         self._gaps: dict[str, list[int]] = {}
         self._gaps_s: dict[str, float] = {}
         self._series: dict[tuple[str, str, str], _Series] = {}
@@ -89,6 +92,10 @@ class Metrics:
         self._pool_status = pool_status
         self._admission_status = admission_status
 
+    def watch_sessions(self, counts: SessionCounts) -> None:
+        """Whom to ask, at each scrape, about realtime sessions: `open`, `turns`, `responses`, and GUESSES."""
+        self._session_counts = counts
+
     def opened(self) -> None:
         """Count one in."""
         self._in_flight.inc()
@@ -117,6 +124,7 @@ class Metrics:
         yield self._inter_token()
         yield from _queues(self._admission_status())
         yield from _engines(self._pool_status())
+        yield from _sessions(self._session_counts())
 
     def _inter_token(self) -> Metric:
         family = HistogramMetricFamily(
@@ -182,6 +190,16 @@ def _queues(status: Mapping[str, Mapping[str, float]]) -> Iterable[Metric]:
         for group, values in status.items():
             family.add_metric([group], values.get(field, 0))
         yield family
+
+
+def _sessions(counts: Mapping[str, int]) -> Iterable[Metric]:
+    """Guesses: `right` ones were taken, `wrong` ones thrown away; at a `missed` turn there was none to take."""
+    yield GaugeMetricFamily("omniwatt_realtime_sessions", "Sessions open now.", value=counts.get("open", 0))
+    yield CounterMetricFamily("omniwatt_realtime_turns", "Times a user spoke.", value=counts.get("turns", 0))
+    guesses = CounterMetricFamily("omniwatt_realtime_guesses", "Answers made ahead, by outcome.", labels=["outcome"])
+    for outcome in GUESSES:
+        guesses.add_metric([outcome], counts.get(outcome, 0))
+    yield guesses
 
 
 def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:

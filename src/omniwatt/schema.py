@@ -101,12 +101,35 @@ def m005_spoken_answers(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX spoken_by_expiry ON spoken (expires_at)")
 
 
+def m006_realtime(db: sqlite3.Connection) -> None:
+    """Spoken conversations, and the short-lived keys that pages open them with; these go with what they stand for."""
+    db.execute(
+        """CREATE TABLE sessions (
+            id TEXT PRIMARY KEY, key_id TEXT NOT NULL, project TEXT NOT NULL, model TEXT NOT NULL,
+            started_at REAL NOT NULL, ended_at REAL, state TEXT NOT NULL,
+            turns INTEGER NOT NULL, responses INTEGER NOT NULL,
+            guesses INTEGER NOT NULL, guesses_right INTEGER NOT NULL, guesses_wrong INTEGER NOT NULL,
+            turns_missed INTEGER NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX sessions_by_key ON sessions (key_id, started_at)")
+    db.execute(
+        """CREATE TABLE client_secrets (
+            digest BLOB PRIMARY KEY, key_id TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+            created_at REAL NOT NULL, expires_at REAL NOT NULL, session BLOB NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX client_secrets_by_key ON client_secrets (key_id)")
+    db.execute("CREATE INDEX client_secrets_by_expiry ON client_secrets (expires_at)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_keys_and_ledger,
     m002_blobs,
     m003_responses,
     m004_spoken_tokens,
     m005_spoken_answers,
+    m006_realtime,
 )
 
 

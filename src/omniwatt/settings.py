@@ -123,6 +123,36 @@ class Audio(Slice, frozen=True):
     """The longest text that is spoken; more gets 400, as with OpenAI."""
 
 
+class Realtime(Slice, frozen=True):
+    """Spoken conversations over a WebSocket."""
+
+    instructions: str = (
+        "You are a friendly assistant in a spoken conversation. Answer in one to three short, plain sentences, the "
+        "first one very short. No lists, no markup, no emoji."
+    )
+    """What the model is told when the client says nothing else."""
+    voice: str = "alloy"
+    """The voice of a session that asks for none."""
+    guess: bool = True
+    """Answer at the first pause, before it is certain that the user has finished; wrong guesses are thrown away."""
+    sessions_per_key: int = 16
+    """Sessions one key may have open at once; more get 429."""
+    session_s: float = 3600.0
+    """How long a session lives at most."""
+    idle_s: float = 900.0
+    """How long a session lives without an event from its client."""
+    stall_s: float = 30.0
+    """How long a client may leave a message unread before it is given up."""
+    input_buffer_bytes: int = 16 * 1024 * 1024
+    """Sound that may wait in a session's input buffer."""
+    sound_bytes: int = 32 * 1024 * 1024
+    """Sound a session's conversation keeps, the oldest forgotten first; the words stay."""
+    items: int = 2000
+    """Items a session's conversation may have."""
+    responses: int = 4
+    """Responses outside the conversation that may run at once in a session."""
+
+
 class Storage(Slice, frozen=True):
     """What is kept, where and for how long."""
 
@@ -156,6 +186,7 @@ class Settings(Slice, frozen=True):
     models: Models = Models()
     admission: Admission = Admission()
     audio: Audio = Audio()
+    realtime: Realtime = Realtime()
     storage: Storage = Storage()
     log: Log = Log()
     upstream: dict[str, Channel] = {}
@@ -244,6 +275,7 @@ def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
         "models": Models,
         "admission": Admission,
         "audio": Audio,
+        "realtime": Realtime,
         "storage": Storage,
         "log": Log,
     }

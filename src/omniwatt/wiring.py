@@ -20,6 +20,8 @@ from omniwatt.limits import Limiter
 from omniwatt.logs import RequestLog, get_logger
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.realtime.secrets import ClientSecrets
+from omniwatt.realtime.sessions import Sessions
 from omniwatt.settings import Settings
 from omniwatt.stored import StoredResponses
 from omniwatt.telemetry import Telemetry
@@ -57,6 +59,8 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             voices=Voices(catalog.cards()),
             audio=settings.audio,
         )
+        sessions = Sessions(database, settings.realtime)
+        metrics.watch_sessions(sessions.counts)
         await _keep(stack, _sweep(blobs, stored))
         if settings.models.preload:
             await _keep(stack, _preload(catalog, pool))
@@ -73,6 +77,8 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             pool=pool,
             admission=admission,
             pipeline=pipeline,
+            sessions=sessions,
+            client_secrets=ClientSecrets(database, keys),
         )
 
 

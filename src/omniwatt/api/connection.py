@@ -99,8 +99,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The end of a body."""
-        if self.cycle.response_complete:
+        """The end of a body; a head that asks for a web socket has none."""
+        if self.cycle is not None and self.cycle.response_complete:
             self._stop_timer()
             self.cycle.more_body = False
         super().on_message_complete()

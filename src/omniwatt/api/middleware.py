@@ -19,17 +19,18 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 class Exchanges:
     """Makes the Exchange: request id and time headers, `scope["state"]` with exchange, parts and request_id.
 
-    Only HTTP passes: a server's own start and end are acknowledged here, web sockets closed.
+    Only HTTP passes: web sockets go to `sockets`, a server's own start and end are acknowledged here.
     """
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    def __init__(self, app: ASGIApp, parts: Parts, sockets: ASGIApp | None = None) -> None:
         self._app = app
         self._parts = parts
         self._others = Router()
+        self._sockets = sockets or self._others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._others(scope, receive, send)
+            await (self._sockets if scope["type"] == "websocket" else self._others)(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, self._parts)
         scope["state"] = scope.get("state", {}) | {

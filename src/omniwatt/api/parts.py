@@ -11,6 +11,8 @@ from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.realtime.secrets import ClientSecrets
+from omniwatt.realtime.sessions import Sessions
 from omniwatt.settings import Settings
 from omniwatt.stored import StoredResponses
 from omniwatt.workers.pool import Pool
@@ -32,3 +34,5 @@ class Parts:
     pool: Pool
     admission: Admission
     pipeline: Pipeline
+    sessions: Sessions
+    client_secrets: ClientSecrets

@@ -8,7 +8,19 @@ from starlette.types import ASGIApp
 from omniwatt.api import admin, openapi
 from omniwatt.api.guards import Guards
 from omniwatt.api.middleware import Authentication, ErrorBoundary, Exchanges
-from omniwatt.api.openai import chat, completions, embeddings, files, input_tokens, models, responses
+from omniwatt.api.openai import (
+    chat,
+    completions,
+    embeddings,
+    files,
+    input_tokens,
+    models,
+    realtime,
+    responses,
+    speech,
+    transcriptions,
+    voices,
+)
 from omniwatt.api.parts import Parts
 
 ROUTES = list(
@@ -20,6 +32,10 @@ ROUTES = list(
         responses.routes,
         models.routes,
         files.routes,
+        transcriptions.routes,
+        speech.routes,
+        voices.routes,
+        realtime.routes,
         openapi.routes,
         admin.routes,
     )
@@ -32,4 +48,4 @@ def create_app(parts: Parts) -> ASGIApp:
     app = Authentication(app, parts.keys, parts.settings.home / "run" / "admin.sock")
     app = Guards(app, parts.settings.server)
     app = ErrorBoundary(app)
-    return Exchanges(app, parts)
+    return Exchanges(app, parts, realtime.Sockets(parts))

@@ -32,6 +32,8 @@ STOPPING = json.dumps(
     }
 ).encode()
 LAST_WORDS_S = 2.0
+MESSAGE_LIMIT_BYTES = 12 * 1024 * 1024
+"""The largest web socket message: 8 MiB of sound in base64, and what stands around it."""
 
 
 class CutShort:
@@ -122,7 +124,9 @@ def listeners(app: App, server: Server, local_only: App) -> tuple[Listener, List
     common: dict[str, Any] = {
         "loop": "uvloop",
         "http": CoalescingProtocol,
-        "ws": "none",
+        "ws": "websockets-sansio",
+        "ws_max_size": MESSAGE_LIMIT_BYTES,
+        "ws_per_message_deflate": False,
         "lifespan": "off",
         "log_config": None,
         "access_log": False,

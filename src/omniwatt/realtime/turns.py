@@ -1,0 +1,111 @@
+"""When somebody begins and stops speaking, from the probability of speech in each frame of sound. Pure.
+
+States: quiet -> (START_FRAMES voiced frames) speaking -> (a silence as long as asked for) quiet. Within a turn each
+silence is first a Pause, the moment to start guessing, and then either Resumed or Stopped.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from omniwatt.realtime.values import MAX_WAIT_MS, TurnDetection
+
+FRAME_MS = 32
+"""What the voice activity model looks at at once: 512 samples at 16 kHz."""
+START_FRAMES = 2
+"""A single voiced frame is a click."""
+RELEASE = 0.15
+"""How far below the threshold the probability must fall to count as silence: without it, speech flickers."""
+PAUSE_MS = 128
+"""A silence this long is worth a guess; stops between syllables are shorter."""
+COMPLETE_MS = 400
+"""How long semantic detection waits after a sentence that sounds complete."""
+OPEN_ENDINGS = frozenset(
+    {"and", "or", "but", "because", "so", "if", "when", "while", "that", "which", "who", "the", "a", "an", "of", "to"}
+    | {"in", "on", "with", "for", "from", "my", "your", "is", "are", "was", "i", "you", "we", "they", "it", "then"}
+    | {"than", "as", "at", "by", "um", "uh", "er", "like"}
+)
+"""After one of these nobody has finished."""
+SENTENCE_ENDS = ".?!。？！…"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """`started` and `stopped` carry the place where the sound for the model begins and ends (ms since the start of
+    all sound), `paused` and `resumed` where the voice ended and came back."""
+
+    kind: Literal["started", "paused", "resumed", "stopped"]
+    at_ms: int
+
+
+@dataclass(slots=True)
+class Turns:
+    """The state machine. `feed` takes one frame's probability of speech, 0 to 1, and says what it means."""
+
+    detection: TurnDetection
+    now_ms: int = 0
+    speaking: bool = False
+    paused: bool = False
+    voiced_ms: int = 0
+    """Where the last voiced frame ended."""
+    started_ms: int = 0
+    patience_ms: int | None = None
+    """Semantic detection's word for this pause, once the words are known; None waits the longest."""
+    _voiced_frames: int = field(default=0)
+
+    def feed(self, speech: float) -> list[Sign]:
+        """One frame on."""
+        self.now_ms += FRAME_MS
+        floor = self.detection.threshold - (RELEASE if self.speaking else 0.0)
+        voiced = speech >= max(0.01, floor)
+        return self._speaking(voiced) if self.speaking else self._quiet(voiced)
+
+    def reset(self) -> None:
+        """Forget the turn under way: the buffer was committed or cleared by hand."""
+        self.speaking = self.paused = False
+        self._voiced_frames = 0
+        self.patience_ms = None
+
+    def silence_limit_ms(self) -> int:
+        """How long a silence ends the turn."""
+        if self.detection.type == "server_vad":
+            return self.detection.silence_duration_ms
+        longest = MAX_WAIT_MS[self.detection.eagerness]
+        return longest if self.patience_ms is None else min(longest, self.patience_ms)
+
+    def _quiet(self, voiced: bool) -> list[Sign]:
+        self._voiced_frames = self._voiced_frames + 1 if voiced else 0
+        if self._voiced_frames < START_FRAMES:
+            return []
+        self.speaking, self.paused, self.voiced_ms, self.patience_ms = True, False, self.now_ms, None
+        begun_ms = self.now_ms - START_FRAMES * FRAME_MS
+        self.started_ms = max(0, begun_ms - self.detection.prefix_padding_ms)
+        self._voiced_frames = 0
+        return [Sign("started", self.started_ms)]
+
+    def _speaking(self, voiced: bool) -> list[Sign]:
+        if voiced:
+            self.voiced_ms = self.now_ms
+            if not self.paused:
+                return []
+            self.paused, self.patience_ms = False, None
+            return [Sign("resumed", self.now_ms - FRAME_MS)]
+        signs = []
+        silent_ms = self.now_ms - self.voiced_ms
+        if not self.paused and silent_ms >= min(PAUSE_MS, self.silence_limit_ms()):
+            self.paused = True
+            signs.append(Sign("paused", self.voiced_ms))
+        if silent_ms >= self.silence_limit_ms():
+            self.reset()
+            signs.append(Sign("stopped", self.now_ms))
+        return signs
+
+
+def patience_ms(text: str, eagerness: str) -> int:
+    """How long to wait after these words for more of them: short after a sentence, long after half of one. Pure."""
+    longest = MAX_WAIT_MS[eagerness]
+    words = text.strip().rstrip(SENTENCE_ENDS + ",;:-").lower().split()
+    if not words or words[-1] in OPEN_ENDINGS or text.rstrip().endswith((",", ";", ":", "-", "…", "...")):
+        return longest
+    if text.rstrip()[-1:] in SENTENCE_ENDS:
+        return min(longest, COMPLETE_MS * longest // MAX_WAIT_MS["medium"])
+    return longest // 2
