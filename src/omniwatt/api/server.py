@@ -34,6 +34,8 @@ ROUTES = list(
         files.routes,
         transcriptions.routes,
         speech.routes,
+        transcriptions.routes,
+        speech.routes,
         voices.routes,
         realtime.routes,
         openapi.routes,

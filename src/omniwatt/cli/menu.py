@@ -6,14 +6,16 @@ from omniwatt import __version__
 from omniwatt.cli.chat import chat
 from omniwatt.cli.demo import demo
 from omniwatt.cli.doctor import doctor
+from omniwatt.cli.hear import hear
 from omniwatt.cli.keys import keys
 from omniwatt.cli.models import models, pull
 from omniwatt.cli.ps import ps
+from omniwatt.cli.say import say
 from omniwatt.cli.serve import serve
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Serve": (serve, demo),
-    "Talk": (chat,),
+    "Talk": (chat, say, hear),
     "Models": (pull, models),
     "Operate": (keys, ps, doctor),
 }

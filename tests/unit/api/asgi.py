@@ -104,13 +104,25 @@ class FakeCatalog:
 def make_parts(pipeline: FakePipeline, tmp_path: Any, **server: Any) -> Any:
     settings = Settings(server=Server(**server))
     return SimpleNamespace(
-        settings=SimpleNamespace(server=settings.server, home=tmp_path, storage=settings.storage, log=settings.log),
+        settings=SimpleNamespace(
+            server=settings.server, home=tmp_path, storage=settings.storage, log=settings.log, audio=settings.audio
+        ),
         keys=FakeKeys(),
         catalog=FakeCatalog(),
         pool=SimpleNamespace(loaded=lambda _: None),
         ledger=SimpleNamespace(refused=lambda *row: pipeline.refused.append(row)),
         pipeline=pipeline,
     )
+
+
+def form(fields: list[tuple[str, str]], file: bytes | None = b"RIFF", name: str = "a.wav") -> tuple[bytes, str]:
+    """A multipart body and its content type; the file comes last, as the official client sends it."""
+    parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}'.encode() for key, value in fields]
+    if file is not None:
+        head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: audio/wav\r\n\r\n'
+        parts.append(head.encode() + file)
+    body = b"".join(b"--XX\r\n" + part + b"\r\n" for part in parts) + b"--XX--\r\n"
+    return body, "multipart/form-data; boundary=XX"
 
 
 @dataclass

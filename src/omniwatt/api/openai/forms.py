@@ -37,6 +37,10 @@ async def received(exchange: Exchange, table: Table) -> AsyncIterator[Read]:
     Raises WrongMediaType, TooLarge, BadInput, QuotaExceeded, or Cancelled.
     """
     limit_bytes = exchange.parts.settings.server.max_upload_bytes
+    announced = exchange.header(b"content-length")
+    if announced.isdecimal() and int(announced) > limit_bytes + FIELD_LIMIT_BYTES:
+        await drain(exchange.receive, limit_bytes)
+        raise _too_large(limit_bytes)
     with ExitStack() as stack:
         spool = _Spool(exchange, limit_bytes, stack)
         try:
@@ -55,12 +59,16 @@ async def received(exchange: Exchange, table: Table) -> AsyncIterator[Read]:
             await spool.forget()
 
 
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"The file is larger than the {limit_bytes} bytes allowed here.", param="file")
+
+
 class _Spool:
     """The bytes of the one file: in memory while they are few, on the disk beyond that."""
 
     def __init__(self, exchange: Exchange, limit_bytes: int, stack: ExitStack) -> None:
         self.head: Head | None = None
-        self._blobs = exchange.parts.blobs
+        self._parts = exchange.parts
         self._owner = exchange.caller.project
         self._limit_bytes = limit_bytes
         self._stack = stack
@@ -72,9 +80,11 @@ class _Spool:
         """Raises TooLarge over the limit, QuotaExceeded over the project's quota."""
         if self._draft is None:
             self._held += piece
-            if len(self._held) <= min(INLINE_LIMIT_BYTES, self._limit_bytes):
+            if len(self._held) > self._limit_bytes:
+                raise _too_large(self._limit_bytes)
+            if len(self._held) <= INLINE_LIMIT_BYTES:
                 return
-            self._draft = self._stack.enter_context(self._blobs.draft(self._owner, self._limit_bytes))
+            self._draft = self._stack.enter_context(self._parts.blobs.draft(self._owner, self._limit_bytes))
             piece, self._held = bytes(self._held), bytearray()
         await self._draft.write(piece)
 
@@ -94,7 +104,7 @@ class _Spool:
         """The request has ended: nothing of the file stays."""
         if self._blob is not None:
             try:
-                await self._blobs.delete(self._owner, self._blob.id)
+                await self._parts.blobs.delete(self._owner, self._blob.id)
             except NotFound:
                 return
 

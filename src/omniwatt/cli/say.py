@@ -1,0 +1,128 @@
+"""`omniwatt say`: text to a file, a pipe or the loudspeakers, through the official client."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from omniwatt.cli import play, remote
+from omniwatt.cli.common import config_option, notes, settings_from, size
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+SUFFIXES = {
+    ".mp3": "mp3",
+    ".opus": "opus",
+    ".ogg": "opus",
+    ".aac": "aac",
+    ".flac": "flac",
+    ".wav": "wav",
+    ".pcm": "pcm",
+}
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  omniwatt say "Good evening."                       aloud, where there is a player
+  omniwatt say "Good evening." -o evening.mp3        the ending says the format
+  omniwatt say -v af_heart-story -o tale.opus < tale.txt
+  omniwatt say "Now quietly." -v nova -i "whisper" -o - -f wav | other-program
+\b
+All voices, with samples: GET /v1/audio/voices. A blend: af_heart:0.6+zf_xiaoxiao:0.4
+"""
+)
+@click.argument("text", nargs=-1)
+@click.option("--output", "-o", type=click.Path(path_type=Path, allow_dash=True), help="File to write; - for a pipe.")
+@click.option("--voice", "-v", default="alloy", show_default=True, help="A voice, a style or a blend.")
+@click.option("--model", "-m", default="tts-1", show_default=True, help="tts-1 is fast, tts-1-hd finer.")
+@click.option(
+    "--format", "-f", "form", type=click.Choice(FORMATS), help="Default: as the file's ending says, else wav."
+)
+@click.option("--speed", "-s", type=click.FloatRange(0.25, 4.0), help="1 is the voice's own pace.")
+@click.option("--instructions", "-i", help="How to say it: calm, cheerful, whispered, as news, as a story, ...")
+@config_option
+def say(
+    *,
+    text: tuple[str, ...],
+    output: Path | None,
+    voice: str,
+    model: str,
+    form: str | None,
+    speed: float | None,
+    instructions: str | None,
+    config: Path | None,
+) -> None:
+    """Speak a text: to a file, a pipe, or aloud.
+
+    The text comes from the command line or from standard input. What the server has spoken is written, or heard, at
+    once: a long text begins to sound long before it is ready.
+    """
+    said = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
+    if not said.strip():
+        raise click.UsageError('nothing to say: give a text, as in `omniwatt say "Good evening."`, or pipe one in')
+    command = None if output else play.player()
+    if output is None and command is None:
+        raise click.UsageError("no player was found (paplay, aplay, ffplay, mpv, play): name a file with -o FILE")
+    client = remote.openai_client(remote.target(settings_from(config)))
+    fields = {"speed": speed, "instructions": instructions}
+    wanted = "pcm" if output is None else form or SUFFIXES.get(output.suffix.lower(), "wav")
+    asked = {"model": model, "voice": voice, "input": said, "response_format": wanted}
+    began = time.monotonic()
+    with _sink(output, command) as (sink, where):
+        first_s, written = _spoken(client, asked | {name: value for name, value in fields.items() if value}, sink)
+    if output != Path("-") and sys.stderr.isatty():
+        notes.print(f"[dim]{where}: {size(written)}, first sound after {first_s - began:.2f} s[/dim]")
+
+
+def _spoken(client: "OpenAI", fields: dict[str, Any], sink: IO[bytes]) -> tuple[float, int]:
+    """Write the sound as it comes; when the first of it came (monotonic), and how many bytes it was."""
+    from openai import APIConnectionError, APIError
+
+    first_s, written = 0.0, 0
+    try:
+        with client.audio.speech.with_streaming_response.create(**fields) as answer:
+            for piece in answer.iter_bytes():
+                first_s = first_s or time.monotonic()
+                written += len(piece)
+                sink.write(piece)
+    except APIConnectionError as error:
+        raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
+    except APIError as error:
+        raise click.ClickException(error.message) from error
+    except BrokenPipeError as error:
+        raise click.ClickException("the program that takes the sound has ended") from error
+    return first_s, written
+
+
+@contextmanager
+def _sink(output: Path | None, command: tuple[str, ...] | None) -> Iterator[tuple[IO[bytes], str]]:
+    """Where the sound goes, and how to call it. A file that got no sound is not left behind."""
+    if command is not None:
+        with play.playing(command) as pipe:
+            yield pipe, command[0]
+    elif output == Path("-"):
+        with nullcontext(sys.stdout.buffer) as pipe:
+            yield pipe, "stdout"
+    elif output is not None:
+        partial = output.with_name(f".{output.name}.part")
+        try:
+            with _opened(partial, output) as file:
+                yield file, str(output)
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _opened(path: Path, meant: Path) -> IO[bytes]:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise click.ClickException(f"cannot write {meant}: {error.strerror}") from error
