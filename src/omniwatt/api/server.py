@@ -15,7 +15,6 @@ from omniwatt.api.openai import (
     files,
     input_tokens,
     models,
-    realtime,
     responses,
     speech,
     transcriptions,
@@ -34,10 +33,7 @@ ROUTES = list(
         files.routes,
         transcriptions.routes,
         speech.routes,
-        transcriptions.routes,
-        speech.routes,
         voices.routes,
-        realtime.routes,
         openapi.routes,
         admin.routes,
     )
@@ -50,4 +46,4 @@ def create_app(parts: Parts) -> ASGIApp:
     app = Authentication(app, parts.keys, parts.settings.home / "run" / "admin.sock")
     app = Guards(app, parts.settings.server)
     app = ErrorBoundary(app)
-    return Exchanges(app, parts, realtime.Sockets(parts))
+    return Exchanges(app, parts)
