@@ -15,6 +15,7 @@ from omniwatt.api.openai import (
     files,
     input_tokens,
     models,
+    realtime,
     responses,
     speech,
     transcriptions,
@@ -34,6 +35,7 @@ ROUTES = list(
         transcriptions.routes,
         speech.routes,
         voices.routes,
+        realtime.routes,
         openapi.routes,
         admin.routes,
     )
@@ -46,4 +48,4 @@ def create_app(parts: Parts) -> ASGIApp:
     app = Authentication(app, parts.keys, parts.settings.home / "run" / "admin.sock")
     app = Guards(app, parts.settings.server)
     app = ErrorBoundary(app)
-    return Exchanges(app, parts)
+    return Exchanges(app, parts, realtime.Sockets(parts))
