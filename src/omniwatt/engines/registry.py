@@ -12,6 +12,8 @@ ENGINES = {
     "upstream": "omniwatt.engines.upstream:Upstream",
     "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",
     "speak/piper": "omniwatt.engines.speak.piper:Piper",
+    "speak/espeak": "omniwatt.engines.speak.espeak:Espeak",
+    "speak/kokoro": "omniwatt.engines.speak.kokoro:Kokoro",
     "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
     "hear/whisper": "omniwatt.engines.hear.engine:Whisper",
 }

@@ -70,11 +70,15 @@ class Espeak:
         if self.rate_hz <= 0:
             raise OSError(f"espeak-ng found no data in {data}")
         self._lib.espeak_SetSynthCallback(self._heard)
+        # The library knows a voice by its file (`roa/fr`), people by its language (`fr-fr`).
+        self._names = {language.lower(): identifier for language, _, identifier, _ in self.voices()}
 
     def choose(self, voice: str) -> None:
         """Take a voice: a language (`en-us`), with or without a variant (`en-us+f3`). Raises ValueError."""
         if voice != self._voice:
-            if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
+            language, plus, variant = voice.partition("+")
+            named = self._names.get(language.lower(), language) + plus + variant
+            if self._lib.espeak_SetVoiceByName(named.encode()) != 0:
                 self._voice = ""
                 raise ValueError(f"there is no voice {voice!r}")
             self._voice = voice

@@ -1,6 +1,77 @@
-"""Numbers, dates, money and units as they are said."""
+"""Numbers, dates, times, money and units as they are said, in English and Chinese: wetext's grammars (Apache-2.0).
+
+Other languages are left alone: espeak-ng reads their numbers itself.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import Any
+
+import wetext
+
+_HAN = re.compile(r"[㐀-鿿]")
+_KANA = re.compile(r"[぀-ヿ]")
+_WORTH_IT = re.compile(r"[\d$€£¥%°&@+=#×÷<>]|\b(?:Mr|Mrs|Ms|Dr|St|Prof|No)\.")
+_UNSPEAKABLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_MONEY = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny")}
+_PRICE = re.compile(r"([$€£])(\d[\d,]*)\.(\d\d)(?![\d.])(?!\s*(?:thousand|million|billion|trillion|[kKmMbB]\b))")
+_PHONE = re.compile(r"(?<![\d-])(?:\+?\d{1,3}[ -])?(?:\(?\d{3}\)?[ -])?\d{3}-\d{4}(?![\d-])")
+_NAME_NUMBER = re.compile(r"(?<=[A-Za-z])-(?=\d)")
+_LETTER_AFTER = re.compile(r"(?<=\d)(?=(?!(?:st|nd|rd|th|s)\b)[A-Za-z]\b)")
+_MARKUP = re.compile(r"[*_`~|\\]+")
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def normalised(text: str, language: str) -> str:
-    """`text` as it is said in `language` (ISO 639-1, or longer)."""
-    return text
+    """`text` as it is said in `language` (ISO 639-1, or longer); with Han characters it is Chinese, unless Japanese."""
+    text = spoken_characters(text)
+    if _HAN.search(text) and not _KANA.search(text) and not language.startswith("ja"):
+        return _by_grammar(_NAME_NUMBER.sub(" ", text), "zh")
+    return _by_grammar(_english(text), "en") if language.startswith("en") else text
+
+
+def spoken_characters(text: str) -> str:
+    """`text` without what is only seen: emoji, invisible characters, markup."""
+    text = "".join(character for character in _UNSPEAKABLE.sub("", text) if not _is_picture(character))
+    return _MARKUP.sub(" ", unicodedata.normalize("NFC", text))
+
+
+def _by_grammar(text: str, language: str) -> str:
+    if not _WORTH_IT.search(text):
+        return text
+    ending = text[len(text.rstrip()) :]
+    said = str(_grammar(language).normalize(text))
+    # The grammars drop the blank at the end and sometimes the last mark.
+    mark = text.rstrip()[-1:]
+    return said + (mark if mark in ".!?。！？" and not said.endswith(mark) else "") + ending
+
+
+@cache
+def _grammar(language: str) -> Any:
+    return wetext.Normalizer(lang=language, operator="tn")
+
+
+def _english(text: str) -> str:
+    text = _PRICE.sub(_price, text)
+    text = _PHONE.sub(lambda found: " ".join(_digit_by_digit(group) for group in re.findall(r"\d+", found[0])), text)
+    return _LETTER_AFTER.sub(" ", _NAME_NUMBER.sub(" ", text))
+
+
+def _price(found: re.Match[str]) -> str:
+    unit, cent = _MONEY[found[1]]
+    whole, cents = found[2].replace(",", ""), int(found[3])
+    said = f"{whole} {unit}{'' if whole == '1' else 's'}"
+    if cents:
+        some = f"{cents} {'pence' if cent == 'penny' and cents != 1 else cent + ('' if cents == 1 else 's')}"
+        said = some if whole == "0" else f"{said} and {some}"
+    return said
+
+
+def _digit_by_digit(group: str) -> str:
+    return " ".join(_DIGITS[int(digit)] for digit in group) + ","
+
+
+def _is_picture(character: str) -> bool:
+    """Emoji and their modifiers: seen, not said."""
+    return (unicodedata.category(character) == "So" and ord(character) > 0x2BFF) or 0x1F000 <= ord(character) <= 0x1FAFF

@@ -1,0 +1,215 @@
+"""Kokoro-82M (StyleTTS 2: Li et al. 2023, with an iSTFT decoder) as an ONNX file, run by a loader of our own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from omniwatt.contract.error import BadInput, EngineFailed
+from omniwatt.contract.job import EngineSpec, Loaded
+from omniwatt.contract.protocol import Context
+from omniwatt.contract.request import SpeakBody
+from omniwatt.engines.speak.english import English
+from omniwatt.engines.speak.espeak_pipe import EspeakPipe, unpacked
+from omniwatt.engines.speak.kokoro_phonemes import Phonemes
+from omniwatt.engines.speak.onnx import Network
+from omniwatt.engines.speak.speaking import Rendering, Sound, Speaker, artifact
+
+RATE_HZ = 24_000
+LONGEST = 508
+"""Letters in one run of the network: 510 places, two of them for the ends."""
+STYLE = 256
+LANGUAGES = {
+    "a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh",
+}  # fmt: skip
+"""First letter of a voice's name -> the language it speaks."""
+ALPHABET = {
+    ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, '"': 11, "(": 12, ")": 13, "“": 14, "”": 15,
+    " ": 16, "\u0303": 17, "ʣ": 18, "ʥ": 19, "ʦ": 20, "ʨ": 21, "ᵝ": 22, "ꭧ": 23, "A": 24, "I": 25, "O": 31, "Q": 33,
+    "S": 35, "T": 36, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44, "c": 45, "d": 46, "e": 47, "f": 48, "h": 50,
+    "i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "o": 57, "p": 58, "q": 59, "r": 60, "s": 61, "t": 62,
+    "u": 63, "v": 64, "w": 65, "x": 66, "y": 67, "z": 68, "ɑ": 69, "ɐ": 70, "ɒ": 71, "æ": 72, "β": 75, "ɔ": 76,
+    "ɕ": 77, "ç": 78, "ɖ": 80, "ð": 81, "ʤ": 82, "ə": 83, "ɚ": 85, "ɛ": 86, "ɜ": 87, "ɟ": 90, "ɡ": 92, "ɥ": 99,
+    "ɨ": 101, "ɪ": 102, "ʝ": 103, "ɯ": 110, "ɰ": 111, "ŋ": 112, "ɳ": 113, "ɲ": 114, "ɴ": 115, "ø": 116, "ɸ": 118,
+    "θ": 119, "œ": 120, "ɹ": 123, "ɾ": 125, "ɻ": 126, "ʁ": 128, "ɽ": 129, "ʂ": 130, "ʃ": 131, "ʈ": 132, "ʧ": 133,
+    "ʊ": 135, "ʋ": 136, "ʌ": 138, "ɣ": 139, "ɤ": 140, "χ": 142, "ʎ": 143, "ʒ": 147, "ʔ": 148, "ˈ": 156, "ˌ": 157,
+    "ː": 158, "ʰ": 162, "ʲ": 164, "↓": 169, "→": 171, "↗": 172, "↘": 173, "ᵻ": 177,
+}  # fmt: skip
+SLOWEST, FASTEST = 0.5, 2.0
+"""Paces the network was made for; beyond them the finished sound is stretched."""
+LETTER_S = 0.07
+"""About how long one letter sounds: what a clause is announced with before it is known."""
+
+Styles = NDArray[np.float32]
+
+
+class Kokoro(Speaker):
+    """Kokoro's voices and blends of them. Artifacts: `model`, `voice:NAME` (float32, 510 x 256), the dictionaries
+    `us_gold us_silver gb_gold gb_silver`, and `espeak` (the wheel)."""
+
+    rate_hz = RATE_HZ
+    _network: Network
+    _threads: ThreadPoolExecutor
+    _phonemes: Phonemes
+    pipe: EspeakPipe
+
+    def __init__(self) -> None:
+        self._files: dict[str, Path] = {}
+        self._styles: dict[str, Styles] = {}
+        self._default = ""
+
+    async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
+        """Open graph and dictionaries, and say a word so that the first caller need not wait."""
+        roles = {role.removeprefix("voice:"): role for role in spec.artifacts if role.startswith("voice:")}
+        if not roles:
+            raise EngineFailed(f"{spec.name} has no voices")
+        self._files = {name: artifact(spec, role) for name, role in roles.items()}
+        self._default = str(spec.options.get("voice", min(self._files)))
+        slots = max(1, spec.slots)
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="speak")
+        self.pipe = EspeakPipe(await asyncio.to_thread(unpacked, artifact(spec, "espeak")))
+        await self.pipe.start()
+        progress(0.2)
+        self._phonemes = Phonemes(self.pipe, await asyncio.to_thread(_dictionaries, spec))
+        progress(0.4)
+        self._network = await asyncio.to_thread(Network, artifact(spec, "model"), max(1, spec.threads))
+        progress(0.9)
+        for language in ("en-us", "zh"):
+            letters = await self._phonemes.of("Ready 1 好。", language)
+            feed = _feed(_ids(letters), self._style(self._default), 1.0)
+        await asyncio.to_thread(self._network.run, feed)
+        progress(1.0)
+        details = {"rate_hz": RATE_HZ, "voices": sorted(self._files)}
+        return Loaded(slots, 0, spec.threads, psutil.Process().memory_info().rss, details)
+
+    def rendering(self, body: SpeakBody, pace: float) -> Rendering:
+        """Raises BadInput for an unknown voice, or a language that no voice here speaks."""
+        name = body.voice.name or self._default
+        shares = blend(name)
+        style = self._style(name)
+        heaviest = max(shares, key=lambda voice: shares[voice])
+        language = LANGUAGES.get(heaviest[:1], "en-us")
+        if body.language and not language.startswith(body.language[:2].lower()):
+            language = spoken_language(body.language)
+        return _Saying(self, style, language, pace)
+
+    async def close(self) -> None:
+        """End the phoneme program."""
+        with contextlib.suppress(AttributeError):
+            await self.pipe.close()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _style(self, name: str) -> Styles:
+        """Style vectors (510 x 256) of a voice or a blend. Raises BadInput."""
+        shares = blend(name)
+        total = sum(shares.values())
+        styles = np.zeros((0, STYLE), np.float32)
+        for voice, share in shares.items():
+            one = self._voice(voice) * np.float32(share / total)
+            styles = one if not len(styles) else styles + one
+        return styles
+
+    def _voice(self, name: str) -> Styles:
+        if name not in self._styles:
+            file = self._files.get(name)
+            if file is None:
+                raise BadInput(f"There is no voice {name!r} here.", param="voice")
+            try:
+                self._styles[name] = np.fromfile(file, "<f4").reshape(-1, STYLE)
+            except (OSError, ValueError) as error:
+                raise EngineFailed(f"the voice {name} cannot be read: {error}") from error
+        return self._styles[name]
+
+    async def sound(
+        self, clause: str, style: Styles, language: str, pace: float, ctx: Context
+    ) -> AsyncGenerator[Sound]:
+        """One clause, in one piece unless it has more letters than the network takes."""
+        for letters in _cut(await self._phonemes.of(clause, language)):
+            ids = _ids(letters)
+            expected_s = len(ids) * LETTER_S / pace
+            await ctx.astep("render", expected_s)
+            outputs = await self._network.run_beside(self._threads, _feed(ids, style, pace), ctx)
+            sound = np.asarray(outputs[0], np.float32).reshape(-1)
+            ctx_more = len(sound) / RATE_HZ - expected_s
+            if ctx_more > 0:
+                await ctx.astep("render", ctx_more)
+            yield sound
+
+
+class _Saying(Rendering):
+    def __init__(self, kokoro: Kokoro, style: Styles, language: str, pace: float) -> None:
+        self._kokoro, self._style, self._language = kokoro, style, language
+        self._pace = min(max(pace, SLOWEST), FASTEST)
+        self.pace_left = pace / self._pace
+
+    def sound(self, clause: str, ctx: Context) -> AsyncGenerator[Sound]:
+        return self._kokoro.sound(clause, self._style, self._language, self._pace, ctx)
+
+
+def blend(name: str) -> dict[str, float]:
+    """Voice -> share of `a:0.6+b:0.4`; a bare name has the share 1. Raises BadInput."""
+    shares: dict[str, float] = {}
+    for part in name.split("+"):
+        voice, _, weight = part.strip().partition(":")
+        try:
+            share = float(weight) if weight else 1.0
+        except ValueError:
+            share = 0.0
+        if not voice or not 0 < share < 1e6:
+            raise BadInput(f"{name!r} is no voice and no blend such as af_heart:0.6+bf_emma:0.4.", param="voice")
+        shares[voice] = shares.get(voice, 0.0) + share
+    return shares
+
+
+def spoken_language(tag: str) -> str:
+    """What we call the language of an IETF tag. Raises BadInput for one that Kokoro does not speak."""
+    lower = tag.lower()
+    if lower.startswith("en"):
+        return "en-gb" if lower.endswith("gb") else "en-us"
+    bare = lower.partition("-")[0]
+    if bare not in LANGUAGES.values():
+        raise BadInput(f"Kokoro does not speak {tag!r}.", param="language")
+    return bare
+
+
+def _dictionaries(spec: EngineSpec) -> dict[str, English]:
+    try:
+        return {
+            f"en-{accent}": English(
+                artifact(spec, f"{accent}_gold"), artifact(spec, f"{accent}_silver"), british=accent == "gb"
+            )
+            for accent in ("us", "gb")
+        }
+    except (OSError, ValueError) as error:
+        raise EngineFailed(f"{spec.name}: a dictionary cannot be read: {error}") from error
+
+
+def _ids(letters: str) -> list[int]:
+    return [ALPHABET[letter] for letter in letters if letter in ALPHABET]
+
+
+def _cut(letters: str) -> list[str]:
+    """Pieces the network can take, cut at blanks."""
+    pieces = []
+    while len(letters) > LONGEST:
+        place = letters.rfind(" ", 0, LONGEST)
+        place = place if place > 0 else LONGEST
+        pieces.append(letters[:place])
+        letters = letters[place:].lstrip()
+    return [*pieces, letters] if _ids(letters) else pieces
+
+
+def _feed(ids: list[int], style: Styles, pace: float) -> dict[str, NDArray[Any]]:
+    # The style was learnt for each length: row n is that of a text of n letters.
+    row = style[min(max(len(ids) - 1, 0), len(style) - 1)]
+    return {
+        "tokens": np.array([[0, *ids, 0]], np.int64),
+        "style": row[None, :].astype(np.float32),
+        "speed": np.array([pace], np.float32),
+    }
