@@ -11,7 +11,6 @@ from omniwatt.api.parts import Parts
 from omniwatt.auth import Keys
 from omniwatt.blobs import Blobs
 from omniwatt.catalog.catalog import Catalog
-from omniwatt.catalog.voices import Voices
 from omniwatt.contract.error import ModelNotFound, OmniwattError
 from omniwatt.contract.record import Observer
 from omniwatt.database import Database
@@ -56,7 +55,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             admission,
             pool,
             roles=catalog.roles,
-            voices=Voices(catalog.cards()),
+            voices=catalog.voices,
             audio=settings.audio,
         )
         sessions = Sessions(database, settings.realtime)

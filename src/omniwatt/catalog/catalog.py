@@ -115,11 +115,10 @@ class Catalog:
         return not self.store.missing(card)
 
     def wanted(self) -> list[Card]:
-        """The cards to have before serving: those named in `serve`, or else default, fast and embed."""
+        """The cards to have before serving: those named in `serve`, or else what each of WORDS stands for."""
         if self._serve is not None:
             return [self._cards[name] for name in self._serve]
-        models = self._settings.models
-        names = dict.fromkeys((models.default, models.fast, models.embed))
+        names = dict.fromkeys(getattr(self._settings.models, word) for word in WORDS)
         return [self._cards[name] for name in names if name in self._cards]
 
     def resolve(self, name: str) -> Resolution:

@@ -198,7 +198,11 @@ def _models(parts: "Parts") -> list[str]:
         elif parts.settings.models.preload and default and card.name == default.name:
             state = "loading now"
         lines.append(f"  {card.name:30} [dim]{' '.join(card.capabilities)}; {state}[/dim]")
-    names = [name for name in parts.catalog.aliases() if name not in ("default", "fast", "embed")]
+    names = [
+        name
+        for name in parts.catalog.aliases()
+        if name not in ("default", "fast", "embed", "hear", "speak", "speak_hd")
+    ]
     if names:
         shown = ", ".join(names[:3])
         lines.append(f"  [dim]{'and as':30} {shown} and {max(0, len(names) - 3)} more names that clients use[/dim]")

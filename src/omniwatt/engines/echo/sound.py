@@ -12,7 +12,7 @@ from omniwatt.engines.echo import media, script, tokens
 HEARD_HZ = 16_000
 SECOND_BYTES = HEARD_HZ * 2
 QUIET = 64
-"""Samples below this are silence."""
+"""A second whose samples are smaller than this, on average, is silent: what a resampler leaves at an edge is."""
 TOKENS_PER_S = 25
 
 
@@ -87,7 +87,7 @@ async def _seconds(inputs: AsyncIterator[Chunk]) -> AsyncGenerator[bytes]:
 
 def _loud(samples: bytes) -> bool:
     values = array("h", samples)
-    return max(values) >= QUIET or min(values) <= -QUIET
+    return sum(map(abs, values)) >= QUIET * len(values)
 
 
 def _segment(body: HearBody, words: str, number: int, start_s: float, end_s: float) -> Segment:
