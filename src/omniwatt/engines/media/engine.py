@@ -1,22 +1,22 @@
 """The only place where untrusted bytes are decoded: in worker threads of a process that may die of them."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 
-from omniwatt.contract.error import BadInput, EngineFailed, UnsupportedField
+from omniwatt.contract.error import EngineFailed, UnsupportedField
 from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, Usage
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import MediaBody
-from omniwatt.engines.media import document, image, sound
+from omniwatt.engines.media import contents, document, encoders, image, sound
 from omniwatt.engines.media.work import PIECE_BYTES, Limits, Output, Work, read_options
-from omniwatt.engines.sniff import canonical, sniff
-from omniwatt.engines.source import part_bytes
+from omniwatt.engines.sniff import canonical
 
 _T = TypeVar("_T")
 
@@ -46,7 +46,7 @@ class Media:
         progress(1.0)
         return Loaded(slots=slots, threads=threads)
 
-    async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
+    async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Raises BadInput naming what is wrong with the bytes; never anything else because of them."""
         body = job.body
         if not isinstance(body, MediaBody) or job.capability not in {"probe", "transcode"}:
@@ -57,12 +57,15 @@ class Media:
                 yield Fact(await self._beside(self._probe, body, work))
                 yield Finished(Usage(), job.model)
                 return
-            outputs = await self._beside(self._outputs, body, work)
-            facts = []
-            while (output := await self._beside(next, outputs, None)) is not None:
-                for start in range(0, max(1, len(output.data)), PIECE_BYTES):
-                    yield Data(output.data[start : start + PIECE_BYTES], output.media_type, output.index)
-                facts.append(output.facts | {"index": output.index, "media_type": output.media_type})
+            facts: list[dict[str, Any]] = []
+            outputs = self._encoded(body, inputs, work) if _streams(body) else self._converted(body, work)
+            async with contextlib.aclosing(outputs):
+                async for output in outputs:
+                    for start in range(0, len(output.data), PIECE_BYTES):
+                        piece = output.data[start : start + PIECE_BYTES]
+                        yield Data(piece, output.media_type, output.index, output.rate_hz)
+                    if output.facts:
+                        facts.append(output.facts | {"index": output.index, "media_type": output.media_type})
             yield Finished(Usage(), job.model, {"outputs": facts})
         finally:
             work.leave()
@@ -77,49 +80,65 @@ class Media:
             raise EngineFailed("the media engine was not loaded")
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
+    async def _converted(self, body: MediaBody, work: Work) -> AsyncGenerator[Output]:
+        """What the part's own bytes become."""
+        outputs = await self._beside(self._outputs, body, work)
+        while (output := await self._beside(next, outputs, None)) is not None:
+            yield output
+
+    async def _encoded(self, body: MediaBody, inputs: AsyncIterator[Chunk], work: Work) -> AsyncGenerator[Output]:
+        """What the samples that stream in become, as they come."""
+        target = encoders.target_of(body.media_type)
+        if target not in sound.TARGETS:
+            raise UnsupportedField(f"Samples cannot be brought into {target or 'no form'} here.", param="media_type")
+        stream = await self._beside(sound.Stream, target, read_options(body.options, sound.StreamOptions))
+        async for chunk in inputs:
+            for output in await self._beside(stream.feed, chunk.data, work):
+                yield output
+        for output in await self._beside(stream.end):
+            yield output
+
     def _probe(self, body: MediaBody, work: Work) -> dict[str, Any]:
-        data, media_type = self._read(body, work)
+        view, media_type = self._read(body, work)
+        data = b"" if media_type.startswith(("audio/", "video/")) else bytes(view)
         if media_type.startswith("image/"):
             found = image.probe(data, media_type, work)
         elif media_type.startswith(("audio/", "video/")):
-            found = sound.probe(data, media_type, work)
+            found = sound.probe(view, media_type, work)
         elif media_type == "application/pdf":
             found = document.probe(data, media_type, work)
         else:
             found = {"kind": "text", "characters": len(data.decode("utf-8")), "lines": data.count(b"\n") + 1}
         claimed = canonical(body.part.media_type)
-        facts: dict[str, Any] = {"media_type": media_type, "bytes": len(data), "claimed_media_type": claimed}
+        facts: dict[str, Any] = {"media_type": media_type, "bytes": len(view), "claimed_media_type": claimed}
         return found | facts | {"as_claimed": not claimed or _agree(claimed, media_type)}
 
     def _outputs(self, body: MediaBody, work: Work) -> Iterator[Output]:
-        data, media_type = self._read(body, work)
-        target = canonical(body.media_type) if body.media_type != "audio/opus" else body.media_type
+        view, media_type = self._read(body, work)
+        target = encoders.target_of(body.media_type)
         if media_type.startswith("image/") and target in image.TARGETS:
             options = read_options(body.options, image.ImageOptions)
-            return image.transcode(data, media_type, target, options, work)
+            return image.transcode(bytes(view), media_type, target, options, work)
         if media_type.startswith(("audio/", "video/")) and target in sound.TARGETS:
-            return sound.transcode(data, media_type, target, read_options(body.options, sound.SoundOptions), work)
+            return sound.transcode(view, media_type, target, read_options(body.options, sound.SoundOptions), work)
         if media_type == "application/pdf" and target in document.TARGETS:
             pages = read_options(body.options, document.DocumentOptions)
-            return document.transcode(data, media_type, target, pages, work)
+            return document.transcode(bytes(view), media_type, target, pages, work)
         raise UnsupportedField(f"{media_type} cannot be brought into {target or 'no form'} here.", param="media_type")
 
-    def _read(self, body: MediaBody, work: Work) -> tuple[bytes, str]:
-        data = part_bytes(body.part, self._blobs_dir, self._limits.max_bytes)
+    def _read(self, body: MediaBody, work: Work) -> tuple[memoryview, str]:
+        data = contents.view(body.part, self._blobs_dir, self._limits.max_bytes)
         work.check()
-        if not data:
-            raise BadInput("The file is empty.", param="data")
-        media_type = sniff(data)
-        if not media_type or media_type == "application/zip":
-            raise BadInput(
-                "The file is no picture, sound or document of a kind known here.",
-                param="data",
-                code="unsupported_media_type",
-            )
-        return data, media_type
+        return data, contents.media_type_of(data)
+
+
+def _streams(body: MediaBody) -> bool:
+    """Raw samples say nothing of themselves: they come as the input stream, with their rate in the options."""
+    return canonical(body.part.media_type) == "audio/pcm" and not body.part.data and not body.part.blob
 
 
 def _agree(claimed: str, found: str) -> bool:
-    """Text has many names: source code, JSON and tables are sniffed as plain text."""
+    """Text has many names: source code, JSON and tables are sniffed as plain text. A container need not hold a film."""
     textual = claimed.startswith("text/") or claimed.endswith(("json", "xml", "yaml", "javascript"))
-    return claimed == found or (found == "text/plain" and textual)
+    same = claimed.partition("/")[2] == found.partition("/")[2] and claimed.startswith(("audio/", "video/"))
+    return claimed == found or same or (found == "text/plain" and textual)

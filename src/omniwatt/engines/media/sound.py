@@ -1,47 +1,24 @@
-"""Sound: what it is, and in another form, rate or number of channels."""
+"""Sound: what it is, and in another form, rate or number of channels, a piece at a time."""
 
-import io
-import struct
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-import soundfile
 
 from omniwatt.contract.error import BadInput, TooLarge
-from omniwatt.engines.media.resample import Resampler, Samples
-from omniwatt.engines.media.work import Options, Output, Work, decoding
+from omniwatt.engines.media import encoders, framed, isobmff, matroska, ogg
+from omniwatt.engines.media.resample import Resampler
+from omniwatt.engines.media.soundfiles import View, file_source
+from omniwatt.engines.media.sources import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, Samples, Source
+from omniwatt.engines.media.track import Track, damaged, no_decoder
+from omniwatt.engines.media.work import PIECE_BYTES, Options, Output, Work, decoding
 
-BLOCK_FRAMES = 1 << 16
-MAX_CHANNELS = 32
-MAX_RATE_HZ = 768_000
-_DECODED = {"audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aiff"}
-_ENCODERS = {
-    "audio/wav": ("WAV", "PCM_16"),
-    "audio/flac": ("FLAC", "PCM_16"),
-    "audio/ogg": ("OGG", "VORBIS"),
-    "audio/opus": ("OGG", "OPUS"),
-    "audio/mpeg": ("MP3", "MPEG_LAYER_III"),
-    "audio/pcm": ("RAW", "PCM_16"),
-}
-TARGETS = frozenset(_ENCODERS)
-_RATES_HZ = {
-    "audio/opus": (8000, 12_000, 16_000, 24_000, 48_000),
-    "audio/mpeg": (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
-}
-_UNKNOWN_LENGTH = 0x7FFFF000
-"""A writer that cannot seek leaves a length near the largest in a WAV header."""
-
-
-class _File(io.BytesIO):
-    """Damaged files make the decoder seek before their beginning; an exception there cannot reach us."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except ValueError:
-            return self.tell()
+TARGETS = encoders.TARGETS
+_FILES = frozenset({"audio/wav", "audio/flac", "audio/ogg", "audio/aiff"})
+_FRAMED: dict[str, Callable[[memoryview, Work], framed.Framed]] = {"audio/mpeg": framed.mp3, "audio/aac": framed.adts}
+_MP4 = frozenset({"audio/mp4", "video/mp4", "video/quicktime"})
 
 
 class SoundOptions(Options, frozen=True):
@@ -51,52 +28,173 @@ class SoundOptions(Options, frozen=True):
     channels: Annotated[int, msgspec.Meta(ge=1, le=2)] | None = None
 
 
-def probe(data: bytes, media_type: str, work: Work) -> dict[str, Any]:
-    """Length, rate and channels, found by decoding all of it. Raises BadInput."""
-    with decoding(media_type), _opened(data, media_type, work) as file:
-        frames = sum(len(block) for block in _blocks(file, work))
+class StreamOptions(Options, frozen=True):
+    """`from_hz` is the rate of the mono samples that stream in; without `sample_rate_hz` it stays."""
+
+    from_hz: Annotated[int, msgspec.Meta(ge=4000, le=192_000)]
+    sample_rate_hz: Annotated[int, msgspec.Meta(ge=4000, le=192_000)] | None = None
+
+
+def probe(data: memoryview, media_type: str, work: Work) -> dict[str, Any]:
+    """Length, rate, channels, encoding; decodes only where nothing else can be believed. Raises BadInput, TooLarge."""
+    with decoding(media_type), _opened(data, media_type, work) as source:
+        frames = source.frames
+        if frames is None:
+            frames = sum(len(block) for block in _blocks(source, work))
+        if frames == 0:
+            raise BadInput("The file holds no sound.", param="data")
+        _within(frames, source.rate_hz, work)
         return {
             "kind": "audio",
-            "seconds": frames / file.samplerate,
+            "seconds": frames / source.rate_hz,
             "frames": frames,
-            "sample_rate_hz": file.samplerate,
-            "channels": file.channels,
-            "encoding": file.subtype,
+            "sample_rate_hz": source.rate_hz,
+            "channels": source.channels,
+            "encoding": source.encoding,
         }
 
 
-def transcode(data: bytes, media_type: str, target: str, options: SoundOptions, work: Work) -> Iterator[Output]:
-    """All of it in the target's form. Raises BadInput, TooLarge."""
-    with decoding(media_type), _opened(data, media_type, work) as file:
-        rate_hz = options.sample_rate_hz or file.samplerate
-        channels = options.channels or min(file.channels, 2)
-        if rate_hz not in _RATES_HZ.get(target, (rate_hz,)):
-            rates = ", ".join(map(str, _RATES_HZ[target]))
-            raise BadInput(f"{target} has no rate of {rate_hz} Hz; it has {rates}.", param="options")
-        out = io.BytesIO()
-        form, encoding = _ENCODERS[target]
-        with soundfile.SoundFile(
-            out, "w", rate_hz, channels, encoding, endian="LITTLE" if form == "RAW" else None, format=form
-        ) as written:
-            frames = 0
-            for block in _converted(file, rate_hz, channels, work):
-                written.write(np.clip(block, -1.0, 1.0))
-                frames += len(block)
-                if out.tell() > work.limits.max_output_bytes:
-                    raise TooLarge("The sound is too long for this form.", param="data")
-        facts = {"seconds": frames / rate_hz, "sample_rate_hz": rate_hz, "channels": channels}
-        yield Output(out.getvalue(), target, facts | {"bytes": len(out.getvalue())})
+def transcode(data: memoryview, media_type: str, target: str, options: SoundOptions, work: Work) -> Iterator[Output]:
+    """All of it in the target's form, in pieces; the last one has the facts. Raises BadInput, TooLarge."""
+    with decoding(media_type), _opened(data, media_type, work) as source:
+        rate_hz = options.sample_rate_hz or source.rate_hz
+        channels = options.channels or min(source.channels, 2)
+        encoder = encoders.encoder(target, rate_hz, channels)
+        resampler = Resampler(source.rate_hz, rate_hz, channels)
+        if source.frames is not None:
+            _within(source.frames, source.rate_hz, work)
+        frames = size = 0
+        for block in _blocks(source, work):
+            work.sound(len(block) / source.rate_hz)
+            made = resampler.feed(_mix(block, channels))
+            frames += len(made)
+            out = encoder.feed(made)
+            size += len(out)
+            _check_size(size, work)
+            yield from _pieces(out, target, rate_hz)
+        made = resampler.end()
+        frames += len(made)
+        rest = encoder.feed(made) + encoder.end()
+        size += len(rest)
+        _check_size(size, work)
+        yield from _pieces(rest, target, rate_hz)
+        facts = {"seconds": frames / rate_hz, "sample_rate_hz": rate_hz, "channels": channels, "bytes": size}
+        yield Output(b"", encoders.media_type_of(target), facts)
 
 
-def _converted(file: soundfile.SoundFile, rate_hz: int, channels: int, work: Work) -> Iterator[Samples]:
-    mixed = (_mix(block, channels) for block in _blocks(file, work))
-    if rate_hz == file.samplerate:
-        yield from mixed
-        return
-    resampler = Resampler(file.samplerate, rate_hz, channels)
-    for block in mixed:
-        yield resampler.feed(block)
-    yield resampler.end()
+class Stream:
+    """Mono samples that stream in, signed 16-bit little-endian, on their way into the target's form."""
+
+    def __init__(self, target: str, options: StreamOptions) -> None:
+        """Raises BadInput."""
+        self._from_hz = options.from_hz
+        self._rate_hz = options.sample_rate_hz or options.from_hz
+        self._encoder = encoders.encoder(target, self._rate_hz, 1)
+        self._resampler = Resampler(self._from_hz, self._rate_hz, 1)
+        self._target = target
+        self._half = b""
+        self._samples = 0
+        self._bytes = 0
+
+    def feed(self, data: bytes, work: Work) -> list[Output]:
+        """What `data` completes; it may end within a sample."""
+        data = self._half + data
+        whole = len(data) // 2 * 2
+        self._half = data[whole:]
+        samples = np.frombuffer(data, "<i2", whole // 2).astype(np.float32) / 32_768.0
+        work.sound(len(samples) / self._from_hz)
+        self._samples += len(samples)
+        return self._out(self._encoder.feed(self._resampler.feed(samples[:, None])))
+
+    def end(self) -> list[Output]:
+        """The rest, and the facts. Raises BadInput when the stream ended within a sample."""
+        if self._half:
+            raise BadInput("The stream of samples ends within a sample.", param="data")
+        pieces = self._out(self._encoder.feed(self._resampler.end()) + self._encoder.end())
+        facts = {
+            "seconds": self._samples / self._from_hz,
+            "sample_rate_hz": self._rate_hz,
+            "channels": 1,
+            "bytes": self._bytes,
+        }
+        return [*pieces, Output(b"", encoders.media_type_of(self._target), facts)]
+
+    def _out(self, data: bytes) -> list[Output]:
+        self._bytes += len(data)
+        return list(_pieces(data, self._target, self._rate_hz))
+
+
+def _pieces(data: bytes, target: str, rate_hz: int) -> Iterator[Output]:
+    for start in range(0, len(data), PIECE_BYTES):
+        yield Output(data[start : start + PIECE_BYTES], encoders.media_type_of(target), rate_hz=rate_hz)
+
+
+@contextlib.contextmanager
+def _opened(data: memoryview, media_type: str, work: Work) -> Iterator[Source]:
+    """The sound with nothing decoded yet that need not be. Only the sniffed format's reader sees the bytes."""
+    work.step(len(data))
+    if media_type in _MP4:
+        opening = _of_track(isobmff.track(data, work.check), data, work)
+    elif media_type == "video/webm":
+        opening = _of_track(matroska.track(data, work.check), data, work)
+    elif media_type in _FRAMED:
+        opening = contextlib.nullcontext(Source.of_frames(_FRAMED[media_type](data, work), work))
+    elif media_type in _FILES:
+        opening = file_source(View(data), work)
+    else:
+        raise no_decoder(media_type)
+    with opening as source:
+        if not 1 <= source.channels <= MAX_CHANNELS or not MIN_RATE_HZ <= source.rate_hz <= MAX_RATE_HZ:
+            raise BadInput(
+                f"Sound of {source.channels} channels at {source.rate_hz} Hz is not taken; "
+                f"1 to {MAX_CHANNELS} channels at {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are.",
+                param="data",
+            )
+        yield source
+
+
+def _of_track(track: Track, data: memoryview, work: Work) -> contextlib.AbstractContextManager[Source]:
+    """The sound of a container's track: in frames, or as the file its packets would be in by themselves."""
+    if track.codec == "aac":
+        return contextlib.nullcontext(Source.of_frames(framed.aac_track(data, track), work))
+    if track.codec in {"opus", "vorbis"}:
+        return file_source(View(memoryview(ogg.wrapped(track, data))), work)
+    whole = track.setup + b"".join(bytes(data[at : at + size]) for at, size in track.places.tolist())
+    if track.codec == "mp3":
+        return contextlib.nullcontext(Source.of_frames(framed.mp3(memoryview(whole), work), work))
+    if not whole.startswith(b"fLaC"):
+        raise damaged("sound", "its FLAC header is missing")
+    return file_source(View(memoryview(whole)), work)
+
+
+def _blocks(source: Source, work: Work) -> Iterator[Samples]:
+    """Raises TooLarge when there is too much of it, BadInput when there is none."""
+    frames = 0
+    for block in source.blocks():
+        work.check()
+        frames += len(block)
+        _within(frames, source.rate_hz, work)
+        yield np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    if frames == 0:
+        raise BadInput("The file holds no sound.", param="data")
+
+
+def _within(frames: int, rate_hz: int, work: Work) -> None:
+    if frames > work.limits.max_seconds * rate_hz:
+        seconds = work.limits.max_seconds
+        raise TooLarge(
+            f"The sound is longer than the {seconds:g} seconds ({seconds / 60:g} minutes) taken here.",
+            param="data",
+            details={"max_seconds": seconds},
+        )
+
+
+def _check_size(size: int, work: Work) -> None:
+    if size > work.limits.max_output_bytes:
+        raise TooLarge(
+            f"The sound is too long for this form: it would have more than {work.limits.max_output_bytes} bytes.",
+            param="data",
+        )
 
 
 def _mix(block: Samples, channels: int) -> Samples:
@@ -109,49 +207,3 @@ def _mix(block: Samples, channels: int) -> Samples:
     if have == 1:
         return np.repeat(block, 2, axis=1)
     return np.stack([block[:, 0::2].mean(axis=1), block[:, 1::2].mean(axis=1)], axis=1)
-
-
-def _opened(data: bytes, media_type: str, work: Work) -> soundfile.SoundFile:
-    if media_type not in _DECODED:
-        raise BadInput(f"There is no decoder for {media_type} here.", param="data", code="unsupported_media_type")
-    if media_type == "audio/wav":
-        _check_wav(data)
-    work.step(len(data))
-    file = soundfile.SoundFile(_File(data))
-    if not 1 <= file.channels <= MAX_CHANNELS or not 1 <= file.samplerate <= MAX_RATE_HZ:
-        file.close()
-        raise BadInput(
-            f"Sound of {file.channels} channels at {file.samplerate} Hz is not taken; "
-            f"at most {MAX_CHANNELS} channels at {MAX_RATE_HZ} Hz are.",
-            param="data",
-        )
-    return file
-
-
-def _blocks(file: soundfile.SoundFile, work: Work) -> Iterator[Samples]:
-    """Raises BadInput when there is too much of it, none, or (FLAC knows) less than there should be."""
-    longest = int(work.limits.max_seconds * file.samplerate)
-    frames = 0
-    while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        work.check()
-        frames += len(block)
-        if frames > longest:
-            raise BadInput(f"The sound is longer than {work.limits.max_seconds:g} seconds.", param="data")
-        yield np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-    if frames == 0:
-        raise BadInput("The file holds no sound.", param="data")
-    if file.format == "FLAC" and frames < file.frames < 1 << 62:
-        raise BadInput(f"The sound breaks off after {frames} of {file.frames} frames.", param="data")
-
-
-def _check_wav(data: bytes) -> None:
-    """Raises BadInput when the header promises more sound than there is; the decoder would just stop early."""
-    at = 12
-    while at + 8 <= len(data):
-        name, size = data[at : at + 4], struct.unpack_from("<I", data, at + 4)[0]
-        have = len(data) - at - 8
-        if name == b"data":
-            if have < size < _UNKNOWN_LENGTH and data.startswith(b"RIFF"):
-                raise BadInput(f"The sound breaks off: {have} of {size} bytes are there.", param="data")
-            return
-        at += 8 + size + (size & 1)

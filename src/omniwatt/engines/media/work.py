@@ -24,17 +24,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_pixels: int = 100_000_000
     max_frames: int = 10_000
     max_pages: int = 1000
-    max_seconds: float = 4 * 3600.0
+    max_seconds: float = 1800.0
     max_output_bytes: int = 1024 * 1024 * 1024
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One result: `index` tells the pages of a document apart; `facts` say what it is."""
+    """A result or a piece of one. `index` tells the pages of a document apart; `facts` come with its end."""
 
     data: bytes
     media_type: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = {}
     index: int = 0
+    rate_hz: int = 0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +74,11 @@ class Work:
         """About to decode this many bytes. Raises Cancelled."""
         self.check()
         self._ctx.step("probe", size_bytes)
+
+    def sound(self, seconds: float) -> None:
+        """About to work on this much sound. Raises Cancelled."""
+        self.check()
+        self._ctx.step("encode", seconds)
 
     def pixels(self, width: int, height: int, what: str = "picture") -> None:
         """Raises BadInput for more pixels than allowed, or none."""

@@ -1,0 +1,42 @@
+"""The bytes of a media part, looked at and not copied: a stored file is mapped, for it may be larger than memory."""
+
+import contextlib
+import mmap
+import re
+from pathlib import Path
+
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.request import MediaPart
+from omniwatt.engines.sniff import sniff
+from omniwatt.engines.source import part_bytes
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HEAD_BYTES = 4096
+
+
+def view(part: MediaPart, blobs_dir: str, limit_bytes: int) -> memoryview:
+    """All of it. Raises BadInput, NotFound or TooLarge."""
+    if blobs_dir and _SHA256.fullmatch(part.blob):
+        with contextlib.suppress(FileNotFoundError), Path(blobs_dir, part.blob[:2], part.blob).open("rb") as file:
+            size = file.seek(0, 2)
+            if 0 < size <= limit_bytes:
+                # Stored files are never written to, and one that is deleted stays until the last map of it is gone.
+                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+    return memoryview(part_bytes(part, blobs_dir, limit_bytes))
+
+
+def media_type_of(data: memoryview) -> str:
+    """What the bytes are by themselves. Raises BadInput when that is nothing known here."""
+    if not len(data):
+        raise BadInput("The file is empty.", param="data")
+    media_type = sniff(bytes(data[:_HEAD_BYTES]))
+    if media_type in {"", "text/plain"}:
+        # Only the whole of it says whether it is text.
+        media_type = sniff(bytes(data))
+    if not media_type or media_type == "application/zip":
+        raise BadInput(
+            "The file is no picture, sound or document of a kind known here.",
+            param="data",
+            code="unsupported_media_type",
+        )
+    return media_type
