@@ -147,7 +147,7 @@ async def _converse(parts: Parts, caller: Caller, settings: SessionSettings, soc
             await outbox.flush(LAST_WORDS_S)
             writer.cancel()
             await asyncio.wait([reader, gone, warmer, writer])
-            with suppress(OSError, RuntimeError):
+            with suppress(OSError, RuntimeError, WebSocketDisconnect):
                 await socket.close(NORMAL)
 
 
