@@ -4,17 +4,19 @@ import signal
 import subprocess
 import sys
 import time
+import wave
 from pathlib import Path
 
 import pytest
 
-from tests.served import Served, environment, free_port
+from omniwatt.demo.steps import STEPS
+from tests.served import Served, environment, free_port, share_models
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    words = 'serve = ["echo"]\ndefault = "echo"\nfast = "echo"\nembed = "echo"'
-    (tmp_path / "home").mkdir(mode=0o700)
+    words = 'serve = ["echo"]\ndefault = "echo"\nfast = "echo"\nembed = "echo"\nhear = "echo"\nspeak = "echo"'
+    share_models(tmp_path / "home")
     (tmp_path / "home/omniwatt.toml").write_text(f"[models]\n{words}\n[server]\nport = {free_port()}\n")
     return tmp_path / "home"
 
@@ -27,8 +29,11 @@ def test_the_demo_holds_every_step_and_leaves(home: Path) -> None:
     environ = environment(home) | {"DEMO_EXIT": "1"}
     done = subprocess.run(command("demo"), env=environ, capture_output=True, encoding="utf-8", timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for number in range(1, 9):
-        assert f"{number}/8  " in done.stdout
+    for number in range(1, len(STEPS) + 1):
+        assert f"{number}/{len(STEPS)}  " in done.stdout
+    with wave.open(str(home / "demo-answer.wav")) as answer:
+        assert (answer.getframerate(), answer.getnchannels()) == (24000, 1)
+        assert answer.getnframes() > 0
     assert "What happened" in done.stdout
     assert "the service's fault" not in done.stdout
     # Echo says 鲁迅's question back, which does not hold that they are one person: the demo does not hide it.

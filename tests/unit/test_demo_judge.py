@@ -52,3 +52,22 @@ def test_event_right() -> None:
 def test_cosine() -> None:
     assert judge.cosine([1.0, 0.0], [2.0, 0.0]) == pytest.approx(1.0)
     assert judge.cosine([1.0, 0.0], [0.0, 3.0]) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "note"),
+    [
+        ("And so, my fellow Americans: ask not", True, "0% of the words wrong"),
+        ("And so my fellow american ask not", False, "14% of the words wrong"),
+        ("and so my fellow Americans ask", False, "14% of the words wrong"),
+        ("", False, "100% of the words wrong"),
+        ("and and so my my fellow Americans ask not", False, "29% of the words wrong"),
+    ],
+)
+def test_heard(text: str, right: bool, note: str) -> None:
+    assert judge.heard(text, "And so my fellow Americans, ask not") == (right, note)
+
+
+def test_says() -> None:
+    assert judge.says("It was john f. kennedy.", "Kennedy") == (True, "says Kennedy")
+    assert judge.says("It was Nixon.", "Kennedy")[0] is False

@@ -18,7 +18,7 @@ from omniwatt.cli.common import config_file, config_option, console, load, short
 from omniwatt.cli.serve import url_of
 from omniwatt.settings import Settings
 
-NEEDED = ("default", "embed")
+NEEDED = ("default", "embed", "hear", "speak")
 START_S = 180.0
 
 
@@ -29,6 +29,8 @@ START_S = 180.0
 def demo(leave: bool, port: int | None, config: Path | None) -> None:
     """Fetch the models, hold a real exchange, and leave the server running."""
     from omniwatt import demo as exchange
+    from omniwatt.cli.progress import Bars
+    from omniwatt.demo.recording import fetch
 
     file = config_file(config)
     settings = load(file, {"server": {"port": port}})
@@ -36,9 +38,11 @@ def demo(leave: bool, port: int | None, config: Path | None) -> None:
         raise click.ClickException("the demo speaks plain http: leave tls_certificate out of the settings for it")
     home.prepare(settings.home)
     models.pull_missing(settings, NEEDED)
+    with Bars() as bars:
+        recording = fetch(settings.home, bars)
     with _server(settings, file) as (url, child):
         _wait_ready(url, child)
-        outcomes = exchange.run(url, remote.demo_key(settings.home), console)
+        outcomes = exchange.run(url, remote.demo_key(settings.home), console, settings.home, recording)
         exchange.summary(outcomes, console)
         failed = any(outcome.failed for outcome in outcomes)
         if leave:

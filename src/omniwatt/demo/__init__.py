@@ -1,6 +1,7 @@
 """The exchange of `make demo`: what is sent, what comes back, and whether it is right. Told honestly."""
 
 import time
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -10,9 +11,12 @@ from omniwatt.demo.stage import Outcome, Stage
 from omniwatt.demo.steps import STEPS
 
 
-def run(url: str, key: str, console: Console) -> list[Outcome]:
-    """Hold the exchange. A step that raises is an outcome too, and the next one still runs."""
-    stage = Stage(url, key, console)
+def run(url: str, key: str, console: Console, folder: Path, recording: Path | None = None) -> list[Outcome]:
+    """Hold the exchange. A step that raises is an outcome too, and the next one still runs.
+
+    What is made is left in `folder`; `recording` is of real speech, where there is one.
+    """
+    stage = Stage(url, key, console, folder, recording)
     outcomes = []
     for number, (title, step) in enumerate(STEPS, 1):
         console.print(f"\n[bold]{number}/{len(STEPS)}  {title}[/bold]")

@@ -76,6 +76,32 @@ def event_right(text: str) -> Verdict:
     return right, "fits the schema, facts right" if right else "fits the schema, facts wrong"
 
 
+def heard(text: str, truth: str) -> Verdict:
+    """Whether a transcript has at most one word in ten wrong (missing, added or another), and how many it has."""
+    found, wanted = _words(text), _words(truth)
+    wrong = _edits(found, wanted) / len(wanted)
+    return wrong <= 0.1, f"{wrong:.0%} of the words wrong"
+
+
+def says(text: str, word: str) -> Verdict:
+    """Whether a word comes up in an answer."""
+    return (True, f"says {word}") if word.lower() in text.lower() else (False, f"does not say {word}")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w']+", text.lower())
+
+
+def _edits(a: list[str], b: list[str]) -> int:
+    """The least number of words to add, drop or replace to make `b` of `a` (Levenshtein distance)."""
+    row = list(range(len(b) + 1))
+    for i, word in enumerate(a, 1):
+        left, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            left, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, left + (word != other))
+    return row[-1]
+
+
 def cosine(a: list[float], b: list[float]) -> float:
     """How alike two vectors point, -1 to 1."""
     dot = sum(x * y for x, y in zip(a, b, strict=True))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,10 +30,14 @@ class Outcome(msgspec.Struct, frozen=True):
 class Stage:
     """Where a step speaks: the client, the raw address for old clients, and the terminal."""
 
-    def __init__(self, url: str, key: str, console: Console) -> None:
+    def __init__(self, url: str, key: str, console: Console, folder: Path, recording: Path | None = None) -> None:
         self.url = url
         self.key = key
         self.console = console
+        self.folder = folder
+        """Where what is made is left."""
+        self.recording = recording
+        """Real speech, where there is some."""
         self.client: OpenAI = OpenAI(base_url=url + "/v1", api_key=key, timeout=300.0, max_retries=3)
 
     def sent(self, text: str) -> None:

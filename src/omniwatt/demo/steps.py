@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from omniwatt.demo import judge
+from omniwatt.demo import judge, sound
 from omniwatt.demo.stage import Outcome, Stage
 
 LU_XUN = "鲁迅与周树人的关系。"
@@ -174,4 +174,6 @@ STEPS: tuple[tuple[str, Callable[[Stage], Outcome]], ...] = (
     ("A tool call and its answer", tool_call),
     ("An answer in a JSON schema", json_schema),
     ("Embeddings", embeddings),
+    ("A recording, written down", sound.transcription),
+    ("And answered aloud", sound.spoken_answer),
 )
