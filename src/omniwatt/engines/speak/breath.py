@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from omniwatt.engines.speak.melody import Floats, Samples
 
 FRAME_S = 0.024
-WHISPER_DB = -8.0
+WHISPER_DB = -4.0
 """A whispered vowel against a voiced one; consonants without voice stay as they are."""
 TILT_HZ = 800.0
-TILT_DB = -14.0
+TILT_DB = -12.0
 """What a whisper lacks below TILT_HZ: the glottal source's own low part (Jovicic, Saric, J. Voice 22, 2008)."""
 SMOOTH_HZ = 90.0
 """How far the autocorrelation's window blurs the envelope: single harmonics of a high voice must not show in it."""

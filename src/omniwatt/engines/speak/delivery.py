@@ -13,6 +13,8 @@ _BLOCK_S = 0.001
 _SOFT_S = 0.015
 """Over which time voice passes into breath and back."""
 _SHORTEST_S = 0.04
+_REMEMBERED = 6000
+"""Frames of pitch that the melody's middle is taken from: the last minute."""
 _STRAY = float(np.log(1.6))
 """How far a livelier melody may take a single frame: what was heard an octave wrong must not fly off."""
 
@@ -24,8 +26,7 @@ class Shaper:
         self._rate_hz = rate_hz
         self._delivery = delivery
         self._noise = np.random.default_rng(rate_hz)
-        self._log_f0_sum = 0.0
-        self._voiced_frames = 0
+        self._logs = np.zeros(0)
 
     def pause_s(self, base_s: float) -> float:
         """How long to be silent where a neutral voice is for `base_s`."""
@@ -66,9 +67,9 @@ class Shaper:
         if how.pitch_range == 1 or not pitched.any():
             return factors
         logs = np.log(line.f0_hz[pitched])
-        self._log_f0_sum += float(logs.sum())
-        self._voiced_frames += len(logs)
-        middle = self._log_f0_sum / self._voiced_frames
+        self._logs = np.concatenate([self._logs, logs])[-_REMEMBERED:]
+        near = np.abs(self._logs - np.median(self._logs)) < _STRAY
+        middle = float(self._logs[near].mean())
         factors[pitched] = shift * np.exp(np.clip((how.pitch_range - 1) * (logs - middle), -_STRAY, _STRAY))
         return factors
 

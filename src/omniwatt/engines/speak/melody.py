@@ -19,6 +19,7 @@ _SILENT_BELOW = 0.03
 _OCTAVE_COST = 0.03
 _JUMP_COST = 0.35
 _SWITCH_COST = 0.14
+_STRAY_OCTAVES = 1.2
 _UNVOICED_STEP_S = 0.005
 _FUNDAMENTAL_HZ = 900.0
 _BLOCK = 256
@@ -52,7 +53,9 @@ def melody(sound: Samples, rate_hz: int, lowest_hz: float = LOWEST_HZ, highest_h
     middles = (np.arange(int(len(sound) / rate_hz / HOP_S)) * HOP_S * rate_hz).round().astype(np.int64)
     if not len(middles):
         return Melody(np.zeros(0))
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound, width // 2), width)[middles]
+    # Hissing consonants repeat themselves by chance at high pitches; they have nothing down here.
+    voice = _low(sound, rate_hz)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(voice, width // 2), width)[middles]
     shortest, longest = int(rate_hz / highest_hz), int(np.ceil(rate_hz / lowest_hz))
     blocks = (frames[start : start + _BLOCK] for start in range(0, len(frames), _BLOCK))
     found = [_candidates(block, shortest, longest) for block in blocks]
@@ -60,7 +63,16 @@ def melody(sound: Samples, rate_hz: int, lowest_hz: float = LOWEST_HZ, highest_h
     strengths = np.concatenate([strength for _, strength in found])
     loudness = np.abs(frames).max(axis=1)
     silent = loudness < _SILENT_BELOW * max(float(loudness.max()), 1e-9)
-    return Melody(_path(lags, strengths, silent, rate_hz, lowest_hz))
+    return Melody(_without_strays(_path(lags, strengths, silent, rate_hz, lowest_hz)))
+
+
+def _without_strays(f0_hz: Floats) -> Floats:
+    """What lies _STRAY_OCTAVES from the middle of the melody belongs to no voice."""
+    if not f0_hz.any():
+        return f0_hz
+    octaves = np.log2(np.where(f0_hz > 0, f0_hz, 1.0))
+    away = np.abs(octaves - np.median(octaves[f0_hz > 0]))
+    return np.where(away > _STRAY_OCTAVES, 0.0, f0_hz)
 
 
 def _candidates(frames: NDArray[np.float32], shortest: int, longest: int) -> tuple[Floats, Floats]:
@@ -166,8 +178,14 @@ def _run(pulses: Samples, periods: Floats, start: int) -> list[int]:
 
 def _pulses(sound: Samples, rate_hz: int) -> Samples:
     """The low part of the sound, so turned that the sharper peaks point up: one clear peak per period."""
+    low = _low(sound, rate_hz)
+    return low if float((low.astype(np.float64) ** 3).sum()) >= 0 else -low
+
+
+def _low(sound: Samples, rate_hz: int) -> Samples:
+    """What lies below _FUNDAMENTAL_HZ, in place."""
     size = 1 << (len(sound) + rate_hz // 20).bit_length()
     spectrum = np.fft.rfft(sound, size)
     frequencies = np.fft.rfftfreq(size, 1 / rate_hz)
-    low = np.fft.irfft(spectrum / (1 + (frequencies / _FUNDAMENTAL_HZ) ** 4), size)[: len(sound)]
-    return np.asarray(low if float((low**3).sum()) >= 0 else -low, np.float32)
+    low = np.fft.irfft(spectrum / (1 + (frequencies / _FUNDAMENTAL_HZ) ** 4), size)
+    return np.asarray(low[: len(sound)], np.float32)
