@@ -111,7 +111,10 @@ class AacEncoder:
     away, until its state is what it would have been; a frame needs the two that follow it.
     """
 
-    _BEFORE = 8
+    _BEFORE = 16
+    """On speech, 0.4 dB more noise than one encoding of the whole has; with 8 frames it is 1 to 4 dB."""
+    _LEAST = 8
+    """A stretch has so many at least, but for the first: each costs `_BEFORE` frames more."""
     _AFTER = 2
     _MOST = 256
 
@@ -127,6 +130,8 @@ class AacEncoder:
         """What `samples` (frames x channels, full scale 1) complete."""
         self._samples = np.concatenate([self._samples, samples])
         ready = self._first + len(self._samples) // FRAME - self._AFTER
+        if self._made and ready - self._made < self._LEAST:
+            return b""
         return b"".join(self._frames(min(ready, self._made + self._MOST)) for _ in self._stretches(ready))
 
     def end(self) -> bytes:
@@ -134,7 +139,7 @@ class AacEncoder:
         if not len(self._samples):
             return b""
         # One frame more than there are samples for: the last is halved by the overlap.
-        return self.feed(self._samples[:0]) + self._frames(None)
+        return self._frames(None)
 
     def _stretches(self, ready: int) -> range:
         return range(0, max(ready - self._made, 0), self._MOST)

@@ -11,7 +11,23 @@ from omniwatt.contract.error import BadInput
 from omniwatt.engines.media.isoentry import codec_of
 from omniwatt.engines.media.track import MAX_PACKETS, Check, Track, breaks_off, damaged
 
-_MAX_DEPTH = 8
+_INDEX = frozenset(
+    (
+        b"moov",
+        b"trak",
+        b"mdia",
+        b"minf",
+        b"stbl",
+        b"stsd",
+        b"stsz",
+        b"stsc",
+        b"stco",
+        b"co64",
+        b"moof",
+        b"traf",
+        b"trun",
+    )
+)
 _CHECK_EVERY = 256
 
 
@@ -55,7 +71,7 @@ def track(data: memoryview, check: Check) -> Track:
 
 
 def boxes(data: memoryview) -> Iterator[Box]:
-    """The boxes side by side in `data`; one that is longer than there are bytes is cut."""
+    """The boxes side by side in `data`. One that is longer than there are bytes is cut; a part of the index is not."""
     at = 0
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -67,6 +83,8 @@ def boxes(data: memoryview) -> Iterator[Box]:
             size = len(data) - at
         if size < head:
             raise damaged("MP4", f"the box at byte {at} is shorter than its head")
+        if at + size > len(data) and kind in _INDEX:
+            raise breaks_off(len(data), at + size, "bytes")
         yield Box(kind, at, data[at + head : at + size])
         at += size
 

@@ -1,10 +1,12 @@
 """Small good files of every kind, made on the spot, and a loaded media engine."""
 
 import contextlib
+import functools
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import codecpod
 import numpy as np
 import pytest
 import soundfile
@@ -13,7 +15,8 @@ from PIL import Image, ImageDraw
 from omniwatt.contract.event import Data, Event, Fact, Finished
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import MediaBody, MediaPart
-from omniwatt.engines.media import Media
+from omniwatt.engines.media import Media, encoders
+from tests.unit.engines.media import containers
 
 FORMS = {"PNG": "L", "JPEG": "RGB", "BMP": "RGB", "TIFF": "RGB", "GIF": "P", "WEBP": "RGBA", "AVIF": "RGB"}
 
@@ -41,6 +44,62 @@ def sound(
     out = io.BytesIO()
     soundfile.write(out, wave, rate_hz, encoding, format=form)
     return out.getvalue()
+
+
+def tone(rate_hz: int = 16_000, seconds: float = 0.5, hertz: float = 440.0) -> np.ndarray:
+    """Mono samples that are no two seconds the same: a tone that slides, and a little noise."""
+    at = np.arange(int(rate_hz * seconds)) / rate_hz
+    noise = np.random.default_rng(7).standard_normal(len(at))
+    return (0.4 * np.sin(2 * np.pi * (hertz * at + 40 * np.sin(at))) + 0.01 * noise).astype(np.float32)
+
+
+def encoded(target: str, samples: np.ndarray, rate_hz: int = 16_000, piece: int = 1600) -> bytes:
+    """What our own streaming encoder makes of it."""
+    encoder = encoders.encoder(target, rate_hz, 1)
+    pieces = [encoder.feed(samples[at : at + piece, None]) for at in range(0, len(samples), piece)]
+    return b"".join([*pieces, encoder.end()])
+
+
+def speech_files(seconds: float = 2.0) -> dict[str, bytes]:
+    """The same tone at 16 kHz in every container there is a reader for."""
+    samples = tone(16_000, seconds)
+    aac, opus, vorbis, mp3, flac = (
+        encoded(target, samples) for target in ("audio/aac", "audio/opus", "audio/ogg", "audio/mpeg", "audio/flac")
+    )
+    heads, voice = containers.ogg_packets(opus)[:2], containers.ogg_packets(opus)[2:]
+    three, music = containers.ogg_packets(vorbis)[:3], containers.ogg_packets(vorbis)[3:]
+    spread = round(1000 * seconds / len(music))
+    frames = containers.adts_packets(aac)
+    mp3s = containers.mp3_packets(mp3)
+    setup = bytes((2 << 3 | 8 >> 1, (8 & 1) << 7 | 1 << 3))
+    of_aac = containers.entry(b"mp4a", containers.esds(0x40, setup))
+    of_opus = containers.entry(b"Opus", containers.dops(heads[0]))
+    of_mp3 = containers.entry(b"mp4a", containers.esds(0x6B, b""))
+    at = 4
+    while True:
+        last, size = flac[at] & 0x80, int.from_bytes(flac[at + 1 : at + 4])
+        at += 4 + size
+        if last:
+            break
+    of_flac = containers.entry(b"fLaC", containers.full(b"dfLa", flac[4:at]))
+    return {
+        "aac": aac,
+        "m4a": codecpod.save_bytes(samples, 16_000, codecpod.Aac(48_000)),
+        "mp4-aac": containers.mp4(frames, of_aac),
+        "mp4-fragmented": containers.mp4(frames, of_aac, fragments=3),
+        "mp4-opus": containers.mp4(voice, of_opus),
+        "mp4-mp3": containers.mp4(mp3s, of_mp3),
+        "mp4-flac": containers.mp4([flac[at:]], of_flac),
+        "webm-opus": containers.webm(voice, b"A_OPUS", heads[0]),
+        "webm-opus-live": containers.webm(voice, b"A_OPUS", heads[0], live=True, grouped=True),
+        "webm-opus-xiph": containers.webm(voice, b"A_OPUS", heads[0], 1, 4),
+        "webm-opus-ebml": containers.webm(voice, b"A_OPUS", heads[0], 3, 4),
+        "webm-vorbis": containers.webm(music, b"A_VORBIS", containers.xiph_setup(three), packet_ms=spread),
+        "mkv-aac": containers.webm(frames, b"A_AAC", setup, packet_ms=64),
+        "mkv-mp3": containers.webm(mp3s, b"A_MPEG/L3", b"", packet_ms=36),
+        "mp3": mp3,
+        "mp3-tagged": sound("MP3", "MPEG_LAYER_III", seconds=seconds),
+    }
 
 
 def pdf(pages: int = 2, text: str = "Hello watt", encrypt: bytes = b"", box: str = "0 0 200 100") -> bytes:
@@ -81,6 +140,9 @@ class Files:
     animation = staticmethod(animation)
     sound = staticmethod(sound)
     pdf = staticmethod(pdf)
+    tone = staticmethod(tone)
+    encoded = staticmethod(encoded)
+    speech = staticmethod(functools.cache(speech_files))
     locked = LOCKED
 
     @staticmethod

@@ -3,13 +3,16 @@
 import io
 from typing import Any
 
+import codecpod
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
 
 from omniwatt.contract.error import BadInput, TooLarge, UnsupportedField
-from omniwatt.engines.media.resample import Resampler, ratio_of
+from omniwatt.engines.media.resample import Resampler
+
+PADDED = {"audio/mpeg", "audio/aac", "audio/ogg"}
 
 
 def opened(results: dict[int, bytes], index: int = 0) -> Image.Image:
@@ -79,15 +82,17 @@ async def test_a_frame_of_an_animation(engine, files) -> None:
         await engine.transcode(files.animation(), "image/png", frame=3)
 
 
-@pytest.mark.parametrize("target", ["audio/wav", "audio/flac", "audio/ogg", "audio/opus", "audio/mpeg"])
+@pytest.mark.parametrize("target", ["audio/wav", "audio/flac", "audio/ogg", "audio/opus", "audio/mpeg", "audio/aac"])
 @pytest.mark.parametrize("name", ["wav", "flac", "aiff", "ogg", "opus", "mp3"])
 async def test_every_sound_in_every_form(engine, files, name: str, target: str) -> None:
     results, facts = await engine.transcode(files.all()[name], target)
-    samples, rate_hz = heard(results)
-    assert (rate_hz, samples.shape) == (16_000, (8000, 1))
+    samples, rate_hz = codecpod.load(results[0])
+    assert rate_hz == (48_000 if target == "audio/opus" else 16_000)
     assert facts[0]["seconds"] == 0.5
-    spectrum = np.abs(np.fft.rfft(samples[:, 0]))
-    assert np.argmax(spectrum) * 16_000 / 8000 == pytest.approx(440, abs=4)
+    # Codecs without a count at the beginning cannot say that their first and last frames are padded.
+    assert -0.02 <= len(samples) / rate_hz - 0.5 <= (0.15 if target in PADDED else 0.004)
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert np.argmax(spectrum) * rate_hz / len(samples) == pytest.approx(440, abs=4)
 
 
 @pytest.mark.parametrize(("have", "want"), [(1, 1), (1, 2), (2, 1), (6, 1), (6, 2), (6, None), (2, None)])
@@ -135,13 +140,6 @@ def test_resampling_is_true_and_does_not_alias(from_hz: int, to_hz: int, block: 
         assert np.abs(resampled(to_hz * 0.6)[middle]).max() < 1e-3
 
 
-def test_ratios() -> None:
-    assert ratio_of(44_100, 16_000).limit_denominator() == ratio_of(441, 160)
-    assert float(ratio_of(44_099, 16_000)) == pytest.approx(16_000 / 44_099, rel=2e-5)
-    with pytest.raises(BadInput):
-        ratio_of(1, 4000)
-
-
 async def test_pages_as_pictures(engine, files) -> None:
     results, facts = await engine.transcode(files.pdf(3), "image/png", dpi=72)
     assert [fact["page"] for fact in facts] == [1, 2, 3]
@@ -176,6 +174,7 @@ async def test_pages_there_are_not_and_pages_too_large(engine, files) -> None:
         ("wav", "audio/wav", {"sample_rate_hz": 1}),
         ("wav", "audio/opus", {"sample_rate_hz": 44_100}),
         ("wav", "audio/mpeg", {"sample_rate_hz": 96_000}),
+        ("wav", "audio/aac", {"sample_rate_hz": 9000}),
         ("pdf", "image/png", {"pages": [0]}),
         ("pdf", "image/png", {"dpi": 5000}),
     ],
