@@ -78,6 +78,10 @@ class Metrics:
             "omniwatt_prompt_tokens_cached", "Tokens read that needed no prefill.", card, **self._own
         )
         self._generated = Counter("omniwatt_generation_tokens", "Tokens written.", card, **self._own)
+        self._heard = Counter("omniwatt_audio_heard_tokens", "Of the tokens read, those of sound.", card, **self._own)
+        self._spoken = Counter(
+            "omniwatt_audio_spoken_tokens", "Of the tokens written, those of sound.", card, **self._own
+        )
         self._energy_j = Counter(
             "omniwatt_energy_joules", "Joules by how they were got.", ["model", "method"], **self._own
         )
@@ -142,7 +146,17 @@ class Metrics:
 class _Series:
     """One label set's children, looked up once."""
 
-    __slots__ = ("_cached", "_first_token_s", "_generated", "_prompt", "_queue_s", "_requests", "_whole_s")
+    __slots__ = (
+        "_cached",
+        "_first_token_s",
+        "_generated",
+        "_heard",
+        "_prompt",
+        "_queue_s",
+        "_requests",
+        "_spoken",
+        "_whole_s",
+    )
 
     def __init__(self, all_: Metrics, state: str, card: str, capability: str) -> None:
         self._requests = all_._requests.labels(state, card, capability)
@@ -152,6 +166,8 @@ class _Series:
         self._prompt = all_._prompt.labels(card)
         self._cached = all_._cached.labels(card)
         self._generated = all_._generated.labels(card)
+        self._heard = all_._heard.labels(card)
+        self._spoken = all_._spoken.labels(card)
 
     def count(self, record: Record) -> None:
         self._requests.inc()
@@ -169,6 +185,10 @@ class _Series:
             self._cached.inc(record.cached_tokens)
         if record.completion_tokens:
             self._generated.inc(record.completion_tokens)
+        if record.audio_tokens:
+            self._heard.inc(record.audio_tokens)
+        if record.audio_output_tokens:
+            self._spoken.inc(record.audio_output_tokens)
 
 
 class _AtScrape:

@@ -23,7 +23,7 @@ from omniwatt.plan import ROLES, make_plan, modalities
 
 
 class Pipeline:
-    """Built once; `serve` runs for every request. `resolve` and `roles` (role -> helping card) are the catalog's."""
+    """Built once; `serve` runs for every request. `resolve`, `roles` (role -> card) and `voices` are the catalog's."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Pipeline:
         admission: Admission,
         engines: Engines,
         roles: Callable[[], Mapping[str, str]] = lambda: ROLES,
-        voices: Voices | None = None,
+        voices: Callable[[], Voices] | None = None,
         audio: settings.Audio | None = None,
     ) -> None:
         self._resolve = resolve
@@ -58,7 +58,9 @@ class Pipeline:
             found = self._resolve(request.model)
             roles = self._roles()
             facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
-            plan = entry.plan = make_plan(request, caller, found, facts, roles, self._voices, self._audio)
+            plan = entry.plan = make_plan(
+                request, caller, found, facts, roles, self._voices and self._voices(), self._audio
+            )
             arrived_s = time.monotonic()
             with self._limiter.hold(caller, plan) as hold:
                 try:

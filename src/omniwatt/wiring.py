@@ -55,7 +55,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             admission,
             pool,
             roles=catalog.roles,
-            voices=catalog.voices,
+            voices=lambda: catalog.voices,
             audio=settings.audio,
         )
         sessions = Sessions(database, settings.realtime)

@@ -1,5 +1,6 @@
 """Sound through the official client: shapes on echo, words on the real ears and the fast voice."""
 
+import difflib
 import io
 import math
 import re
@@ -17,7 +18,9 @@ from openai.types.audio import Transcription, TranscriptionVerbose, Translation
 from tests.openai.conftest import client_of
 from tests.served import Served, served, share_models
 
-SENTENCE = "The quick brown fox jumps over the lazy dog near the quiet river."
+SENTENCE = "Tomorrow morning we will take the early train to London and visit the old museum."
+SPOKEN_TOKENS = 15
+"""Of SENTENCE, as echo counts: two words are longer than eight letters."""
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 HEADS = {
     "mp3": (b"\xff", b"ID3"),
@@ -41,6 +44,11 @@ def tone(seconds: float, rate_hz: int = 16_000) -> bytes:
 
 def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+", text.lower())
+
+
+def understood(text: str) -> bool:
+    """At least nine words in ten of SENTENCE, in their order."""
+    return difflib.SequenceMatcher(None, words(text), words(SENTENCE)).ratio() >= 0.9
 
 
 # --- shapes
@@ -100,7 +108,8 @@ def test_a_streamed_transcription(echo_client: OpenAI) -> None:
 
 
 def test_a_translation(echo_client: OpenAI) -> None:
-    answer = echo_client.audio.translations.create(model="whisper-1", file=("tone.wav", tone(1.0)))
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        answer = echo_client.audio.translations.create(model="whisper-1", file=("tone.wav", tone(1.0)))
     assert isinstance(answer, Translation)
     assert answer.text == "second 1"
 
@@ -120,12 +129,12 @@ def test_speech_in_every_form(echo_client: OpenAI, form: Any) -> None:
     answer = echo_client.audio.speech.create(model="tts-1", voice="nova", input=SENTENCE, response_format=form)
     assert answer.content.startswith(HEADS.get(form, (b"",)))
     if form == "pcm":
-        assert len(answer.content) == pytest.approx(15 * 0.04 * 48_000, rel=0.1)
+        assert len(answer.content) == pytest.approx(SPOKEN_TOKENS * 0.04 * 48_000, rel=0.02)
         return
     heard = echo_client.audio.transcriptions.create(
         model="whisper-1", file=(f"said.{form}", answer.content), response_format="verbose_json"
     )
-    assert heard.duration == pytest.approx(15 * 0.04, abs=0.15)
+    assert heard.duration == pytest.approx(SPOKEN_TOKENS * 0.04, abs=0.15)
 
 
 def test_speech_to_a_file_and_as_events(echo_client: OpenAI, tmp_path: Path) -> None:
@@ -192,9 +201,9 @@ def test_what_the_voice_says_the_ears_understand(sound_client: OpenAI, said: byt
     answer: Any = sound_client.audio.transcriptions.create(
         model="whisper-1", file=("said.wav", said), response_format="verbose_json", timestamp_granularities=["word"]
     )
-    assert words(answer.text) == words(SENTENCE)
+    assert understood(answer.text)
     assert answer.language == "english"
-    assert words(" ".join(word.word for word in answer.words)) == words(SENTENCE)
+    assert words(" ".join(word.word for word in answer.words)) == words(answer.text)
     starts = [word.start for word in answer.words]
     assert starts == sorted(starts)
     assert answer.words[-1].end <= answer.duration + 0.1
@@ -205,7 +214,7 @@ def test_what_the_voice_says_the_ears_understand(sound_client: OpenAI, said: byt
 def test_every_form_can_be_understood(sound_client: OpenAI, form: Any) -> None:
     spoken = sound_client.audio.speech.create(model="tts-1", voice="alloy", input=SENTENCE, response_format=form)
     heard = sound_client.audio.transcriptions.create(model="gpt-4o-transcribe", file=(f"said.{form}", spoken.content))
-    assert words(heard.text) == words(SENTENCE)
+    assert understood(heard.text)
     assert heard.usage.input_token_details.audio_tokens == pytest.approx(heard.usage.input_tokens, abs=8)
 
 
@@ -218,7 +227,7 @@ def test_a_stream_says_what_the_whole_says(sound_client: OpenAI, said: bytes) ->
     text = "".join(event.delta for event in events if event.type == "transcript.text.delta")
     assert events[-1].type == "transcript.text.done"
     assert events[-1].text == text.strip()
-    assert words(text) == words(SENTENCE)
+    assert understood(text)
 
 
 @pytest.mark.model
@@ -228,7 +237,7 @@ def test_faster_speech_is_shorter_and_still_understood(sound_client: OpenAI, sai
     ).content
     assert len(fast) < len(said) * 0.85
     heard = sound_client.audio.transcriptions.create(model="whisper-1", file=("fast.wav", fast))
-    assert len(set(words(heard.text)) & set(words(SENTENCE))) >= 8
+    assert understood(heard.text)
 
 
 @pytest.mark.model

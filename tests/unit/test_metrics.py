@@ -45,6 +45,8 @@ def test_one_answered_request() -> None:
             prompt_tokens=5,
             completion_tokens=7,
             cached_tokens=2,
+            audio_tokens=3,
+            audio_output_tokens=4,
             queue_s=0.02,
             first_token_s=0.03,
             total_s=0.2,
@@ -59,6 +61,8 @@ def test_one_answered_request() -> None:
     assert value(metrics, "omniwatt_prompt_tokens_total", model="echo") == 5
     assert value(metrics, "omniwatt_prompt_tokens_cached_total", model="echo") == 2
     assert value(metrics, "omniwatt_generation_tokens_total", model="echo") == 7
+    assert value(metrics, "omniwatt_audio_heard_tokens_total", model="echo") == 3
+    assert value(metrics, "omniwatt_audio_spoken_tokens_total", model="echo") == 4
     assert value(metrics, "omniwatt_energy_joules_total", model="echo", method="estimated") == 1.5
     both = {"model": "echo", "capability": "chat"}
     assert value(metrics, "omniwatt_time_to_first_token_seconds_sum", **both) == 0.03

@@ -1,6 +1,7 @@
 """`omniwatt hear`: a recording to text or subtitles, through the official client; words appear as they are heard."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,10 @@ def _heard(client: "OpenAI", fields: dict[str, Any], *, translate: bool, live: b
 
     try:
         if translate:
-            return _text(client.audio.translations.create(**fields))
+            with warnings.catch_warnings():
+                # The client is told that its maker's own service will end; ours does not.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                return _text(client.audio.translations.create(**fields))
         if live:
             _print_live(client, fields)
             return ""
