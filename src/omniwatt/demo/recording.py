@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from omniwatt.catalog.pull import Report
 
 SAID = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
-ABOUT = "country"
-"""A word that a fair answer to what was said has in it."""
+ABOUT = "American"
+"""Whom the speaker talks to, in one word."""
 FILE = Artifact(
     role="recording",
     file="inaugural-address-1961.mp3",

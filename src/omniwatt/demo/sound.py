@@ -15,7 +15,7 @@ from omniwatt.demo.stage import Outcome, Stage
 RATE_HZ = 24_000
 QUESTION = "What is the capital of France?"
 """Spoken by our own voice where there is no recording, and in the realtime turn."""
-ASKED = "What does this speaker ask his people to do? Answer in one short sentence."
+ASKED = "Which people is this speaker talking to? Answer in one short sentence."
 
 
 def transcription(stage: Stage) -> Outcome:

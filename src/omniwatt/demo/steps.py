@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from omniwatt.demo import judge, sound
+from omniwatt.demo import judge, realtime, sound
 from omniwatt.demo.stage import Outcome, Stage
 
 LU_XUN = "鲁迅与周树人的关系。"
@@ -176,4 +176,5 @@ STEPS: tuple[tuple[str, Callable[[Stage], Outcome]], ...] = (
     ("Embeddings", embeddings),
     ("A recording, written down", sound.transcription),
     ("And answered aloud", sound.spoken_answer),
+    ("Two spoken turns, in real time", realtime.spoken_turns),
 )
