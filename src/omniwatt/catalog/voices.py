@@ -87,6 +87,8 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     deliveries: dict[str, _Way] = {}
     blends: dict[str, str] = {}
     listed: tuple[_Listed, ...] = ()
+    unlisted: tuple[str, ...] = ()
+    """Voices that are there, but sound like another one."""
     openai: dict[str, str] = {}
 
 
@@ -188,7 +190,7 @@ class _Family:
 
     def _listed_names(self) -> Iterator[str]:
         data = self._data
-        yield from (data.prefix + name for name in data.voices)
+        yield from (data.prefix + name for name in data.voices if name not in data.unlisted)
         for group in data.listed:
             for voice in group.voices:
                 yield from (f"{data.prefix}{voice}-{name}" for name in group.deliveries)
