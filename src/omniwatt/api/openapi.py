@@ -50,11 +50,12 @@ ANSWERS: dict[tuple[str, str], str] = {
 }
 """(method, path) -> the openai package's type of the answer. Others are described as plain JSON."""
 
+EVENTS = "text/event-stream"
 SUBTITLES = tuple(sorted({kind.decode() for kind in transcripts.MEDIA_TYPES.values()} - {"application/json"}))
 OTHER_FORMS: dict[str, tuple[str, ...]] = {
     "/v1/audio/transcriptions": SUBTITLES,
     "/v1/audio/translations": SUBTITLES,
-    "/v1/audio/speech": (*sorted(kind.decode() for kind in speech.MEDIA_TYPES.values()), "text/event-stream"),
+    "/v1/audio/speech": (*sorted(kind.decode() for kind in speech.MEDIA_TYPES.values()), EVENTS),
 }
 """Path -> media types its answer may have besides."""
 
@@ -108,10 +109,10 @@ def _operation(route: Route, method: str, models: list[str], answers: dict[tuple
     name = answers.get((method, path))
     content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=name)} if name else {}}}
     if table and "stream" in table.fields:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content[EVENTS] = {"schema": {}}
     others = OTHER_FORMS.get(path, ())
     content = content if name or not others else {}
-    content |= {kind: {"schema": {"type": "string"}} for kind in others}
+    content |= {kind: {"schema": {} if kind == EVENTS else {"type": "string"}} for kind in others}
     found: dict[str, Any] = {
         "summary": summary(route),
         "responses": {
