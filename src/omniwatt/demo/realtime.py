@@ -16,6 +16,8 @@ MODEL = "gpt-realtime"
 SILENCE_MS = 300
 PIECE_S = 0.02
 PATIENCE_S = 30.0
+UNHEARD_S = 2.0
+"""How long after the last word a turn is ended by hand, if the server takes what it got for no speech."""
 QUIET = 300
 """Samples below this are silence."""
 SESSION: dict[str, Any] = {
@@ -66,16 +68,28 @@ def spoken_turns(stage: Stage) -> Outcome:
 def _listen(connection: Any, microphone: "_Microphone", samples: bytes) -> "_Turn":
     """Say `samples` and take what comes back, as long as it takes to hear it."""
     turn = _Turn(microphone.say(samples))
+    unheard = threading.Timer(voiced_s(samples) + UNHEARD_S, _commit, (connection,))
     # Without a word from the server this ends the wait with an error of the connection.
     patience = threading.Timer(PATIENCE_S, connection.close)
-    patience.start()
+    for timer in (unheard, patience):
+        timer.start()
     try:
         while not turn.over:
-            turn.take(connection.recv())
+            event = connection.recv()
+            if event.type == "input_audio_buffer.speech_started":
+                unheard.cancel()
+            turn.take(event)
     finally:
-        patience.cancel()
+        for timer in (unheard, patience):
+            timer.cancel()
     time.sleep(max(0.0, turn.playing_until - time.monotonic()))
     return turn
+
+
+def _commit(connection: Any) -> None:
+    """End the turn by hand: the server has heard no speech in what was said."""
+    connection.input_audio_buffer.commit()
+    connection.response.create()
 
 
 class _Turn:
