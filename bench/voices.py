@@ -30,7 +30,7 @@ FRAME_S = 0.025
 PCM_HZ = 24_000
 TOP_HZ = 8000.0
 QUIET_DB = -40.0
-REPEATED = 16
+REPEATED = 8
 """Styles that are rendered several times."""
 SHOWN = 25
 

@@ -170,5 +170,11 @@ def test_sentences(language, begins):
     assert sentence(language).startswith(begins)
 
 
+def test_what_sounds_like_another_is_there_and_not_listed():
+    belgian = VOICES.resolve("espeak-fr-be")
+    assert (belgian.voice, belgian.language) == ("fr-be", "fr-BE")
+    assert belgian not in VOICES.list()
+
+
 def test_every_listed_style_has_something_to_say():
     assert all(sentence(style.language) for style in VOICES.list())

@@ -1,5 +1,7 @@
 """Delivery on sound: nothing by default, and otherwise exactly what was asked for, measured on the result."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -223,3 +225,14 @@ def test_the_same_clauses_always_give_the_same_sound():
 def test_pauses():
     assert Shaper(24_000, Delivery()).pause_s(0.3) == 0.3
     assert Shaper(24_000, Delivery(pauses=1.5)).pause_s(0.2) == pytest.approx(0.3)
+
+
+def test_it_costs_a_small_part_of_the_time_the_sound_takes():
+    sound = sung(24_000, seconds=3.8)
+    shaper = Shaper(24_000, Delivery(pitch_semitones=2, pitch_range=1.3, breath=0.6, energy_db=3, formants=1.1))
+    costs_s = []
+    for _ in range(3):
+        before_s = time.process_time()
+        shaper.shape(sound)
+        costs_s.append(time.process_time() - before_s)
+    assert min(costs_s) < 0.05 * 4.0
