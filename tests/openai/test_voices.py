@@ -38,6 +38,7 @@ def test_the_list_and_each_of_it(client: OpenAI) -> None:
     found = get(client, "/audio/voices?language=en")["data"]
     assert {voice["engine"] for voice in found} == {"piper-joe"}
     assert {name for voice in found for name in voice["aliases"]} == set(OPENAI_NAMES)
+    assert get(client, "/audio/voices/nova")["id"] == "joe-nova"
     assert get(client, "/audio/voices/joe-news") == next(voice for voice in found if voice["id"] == "joe-news")
 
 

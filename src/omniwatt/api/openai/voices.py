@@ -14,7 +14,7 @@ from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.openai import common, pages
 from omniwatt.api.openai.models import allowed
 from omniwatt.catalog.card import Card
-from omniwatt.catalog.voices import VoiceStyle, sentence
+from omniwatt.catalog.voices import OPENAI_NAMES, VoiceStyle, sentence
 from omniwatt.contract.error import BadInput, NotFound, VoiceNotFound
 from omniwatt.contract.event import Data, Event, Finished, Started
 from omniwatt.contract.request import SpeakBody, Voice
@@ -105,11 +105,14 @@ def _cards(exchange: Exchange) -> dict[str, Card]:
 
 def _style(exchange: Exchange) -> tuple[VoiceStyle, Card]:
     """The voice of the path and the model that speaks it. Raises NotFound."""
-    name, cards = exchange.path("voice"), _cards(exchange)
+    name, cards, voices = exchange.path("voice"), _cards(exchange), exchange.parts.catalog.voices
     try:
-        style = exchange.parts.catalog.voices.resolve(name)
+        style = voices.resolve(name)
     except VoiceNotFound as error:
         raise NotFound(error.message, param="voice", code=error.code) from error
+    if style.engine not in cards and name in OPENAI_NAMES:
+        # Each model has a voice of that name: one of those that are here will do.
+        style = next((voices.resolve(name, style.engine) for style in voices.list() if style.engine in cards), style)
     if style.engine not in cards:
         raise NotFound(
             f"The voice `{name}` needs the model `{style.engine}`, which is not served here or not to you. "
