@@ -27,7 +27,8 @@ from omniwatt.contract.job import Caller
 from omniwatt.realtime import secrets, wire
 from omniwatt.realtime.live import GROUP as LIVE
 from omniwatt.realtime.outbox import Outbox
-from omniwatt.realtime.session import Services, Session
+from omniwatt.realtime.room import Services
+from omniwatt.realtime.session import Session
 from omniwatt.realtime.tally import Tally
 from omniwatt.realtime.values import Json, SessionSettings
 
