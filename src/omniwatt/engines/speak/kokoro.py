@@ -17,8 +17,10 @@ from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import SpeakBody
 from omniwatt.engines.speak.english import English
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe, unpacked
+from omniwatt.engines.speak.graph import Graph
 from omniwatt.engines.speak.kokoro_phonemes import Phonemes
 from omniwatt.engines.speak.onnx import Network
+from omniwatt.engines.speak.pieces import Joiner, Slice, slices
 from omniwatt.engines.speak.speaking import Rendering, Sound, Speaker, artifact
 
 RATE_HZ = 24_000
@@ -43,8 +45,16 @@ ALPHABET = {
 }  # fmt: skip
 SLOWEST, FASTEST = 0.5, 2.0
 """Paces the network was made for; beyond them the finished sound is stretched."""
-LETTER_S = 0.07
-"""About how long one letter sounds: what a clause is announced with before it is known."""
+TEXT = "/encoder/MatMul_1_output_0"
+"""What is said in each frame: the tensor that both halves of the network share ..."""
+PITCH, ENERGY = "/decoder/decoder/Unsqueeze", "/decoder/decoder/Unsqueeze_1"
+"""... and the nodes that read the two curves beside it."""
+FRAME = 600
+"""Samples of one frame of the plan; pitch and energy have two values in it."""
+FIRST_FRAMES = 30
+PAD_FRAMES = 8
+OVERLAP, REACH = 480, 240
+"""Samples faded at a join, and how far the later piece may be moved to be in phase: a period of 100 Hz."""
 
 Styles = NDArray[np.float32]
 
@@ -54,7 +64,9 @@ class Kokoro(Speaker):
     `us_gold us_silver gb_gold gb_silver`, and `espeak` (the wheel)."""
 
     rate_hz = RATE_HZ
-    _network: Network
+    _planner: Network
+    _decoder: Network
+    _seams: tuple[str, str, str]
     _threads: ThreadPoolExecutor
     _phonemes: Phonemes
     pipe: EspeakPipe
@@ -78,12 +90,14 @@ class Kokoro(Speaker):
         progress(0.2)
         self._phonemes = Phonemes(self.pipe, await asyncio.to_thread(_dictionaries, spec))
         progress(0.4)
-        self._network = await asyncio.to_thread(Network, artifact(spec, "model"), max(1, spec.threads))
+        await asyncio.to_thread(self._open, artifact(spec, "model"), max(1, spec.threads))
         progress(0.9)
-        for language in ("en-us", "zh"):
-            letters = await self._phonemes.of("Ready 1 好。", language)
-            feed = _feed(_ids(letters), self._style(self._default), 1.0)
-        await asyncio.to_thread(self._network.run, feed)
+        letters = await self._phonemes.of("Ready 1.", "en-us") + await self._phonemes.of("1好。", "zh")
+        feed = _feed(_ids(letters), self._style(self._default), 1.0)
+        plan = await asyncio.to_thread(self._planner.run, feed)
+        await asyncio.to_thread(
+            self._decoder.run, {**dict(zip(self._seams, plan, strict=True)), "style": feed["style"]}
+        )
         progress(1.0)
         details = {"rate_hz": RATE_HZ, "voices": sorted(self._files)}
         return Loaded(slots, 0, spec.threads, psutil.Process().memory_info().rss, details)
@@ -127,29 +141,53 @@ class Kokoro(Speaker):
         return self._styles[name]
 
     async def sound(
-        self, clause: str, style: Styles, language: str, pace: float, ctx: Context
+        self, clause: str, style: Styles, language: str, pace: float, ctx: Context, *, hurried: bool
     ) -> AsyncGenerator[Sound]:
-        """One clause, in one piece unless it has more letters than the network takes."""
+        """One clause. The plan of it is made at once; its sound too, or in pieces that grow if `hurried`."""
         for letters in _cut(await self._phonemes.of(clause, language)):
-            ids = _ids(letters)
-            expected_s = len(ids) * LETTER_S / pace
-            await ctx.astep("render", expected_s)
-            outputs = await self._network.run_beside(self._threads, _feed(ids, style, pace), ctx)
-            sound = np.asarray(outputs[0], np.float32).reshape(-1)
-            ctx_more = len(sound) / RATE_HZ - expected_s
-            if ctx_more > 0:
-                await ctx.astep("render", ctx_more)
-            yield sound
+            feed = _feed(_ids(letters), style, pace)
+            plan = await self._planner.run_beside(self._threads, feed, ctx)
+            frames = plan[0].shape[-1]
+            joiner = Joiner(OVERLAP, REACH)
+            # The last of the three is how loud each half frame is to be.
+            calm = plan[2].reshape(-1)[::2]
+            for cut in slices(frames, FIRST_FRAMES if hurried else frames, PAD_FRAMES, 2.0, calm):
+                await ctx.astep("render", (cut.end - cut.start) * FRAME / RATE_HZ)
+                made = await self._decode(plan, feed["style"], cut, ctx)
+                start, end = (cut.start - cut.low) * FRAME, (cut.end - cut.low) * FRAME
+                yield joiner.feed(made[:start], made[start:end], made[end:])
+
+    async def _decode(self, plan: list[NDArray[Any]], style: Styles, cut: Slice, ctx: Context) -> Sound:
+        (made,) = await self._decoder.run_beside(self._threads, self._sliced(plan, style, cut), ctx)
+        return np.asarray(made, np.float32).reshape(-1)
+
+    def _sliced(self, plan: list[NDArray[Any]], style: Styles, cut: Slice) -> dict[str, NDArray[Any]]:
+        text, pitch, energy = self._seams
+        return {
+            text: plan[0][..., cut.low : cut.high],
+            pitch: plan[1][..., 2 * cut.low : 2 * cut.high],
+            energy: plan[2][..., 2 * cut.low : 2 * cut.high],
+            "style": style,
+        }
+
+    def _open(self, model: Path, threads: int) -> None:
+        """Cut the network between what plans a clause (text, pitch, energy) and what makes the sound of it."""
+        graph = Graph(model.read_bytes())
+        self._seams = (TEXT, graph.input_of(PITCH), graph.input_of(ENERGY))
+        self._planner = Network(graph.part(self._seams), threads)
+        self._decoder = Network(graph.part(cut=self._seams), threads)
 
 
 class _Saying(Rendering):
     def __init__(self, kokoro: Kokoro, style: Styles, language: str, pace: float) -> None:
         self._kokoro, self._style, self._language = kokoro, style, language
+        self._begun = False
         self._pace = min(max(pace, SLOWEST), FASTEST)
         self.pace_left = pace / self._pace
 
     def sound(self, clause: str, ctx: Context) -> AsyncGenerator[Sound]:
-        return self._kokoro.sound(clause, self._style, self._language, self._pace, ctx)
+        hurried, self._begun = not self._begun, True
+        return self._kokoro.sound(clause, self._style, self._language, self._pace, ctx, hurried=hurried)
 
 
 def blend(name: str) -> dict[str, float]:
