@@ -118,6 +118,51 @@ def test_responses_take_sound_too(client: OpenAI) -> None:
     assert later.usage.input_tokens_details.to_dict()["audio_tokens"] == 50, "the sound is still in the conversation"
 
 
+def test_an_uploaded_recording_is_heard(client: OpenAI) -> None:
+    file = client.files.create(file=("tone.wav", tone(2.0), "audio/wav"), purpose="user_data")
+    by_id: Any = [user({"type": "file", "file": {"file_id": file.id}})]
+    assert client.chat.completions.create(model="gpt-4o", messages=by_id).choices[0].message.content == (
+        "second 1 second 2"
+    )
+    long = client.files.create(file=("long.wav", tone(20.0, 240_000), "audio/wav"), purpose="user_data")
+    assert long.bytes > 8 * 1024 * 1024, "more than goes inline"
+    by_id = [user({"type": "file", "file": {"file_id": long.id}})]
+    said = client.chat.completions.create(model="gpt-4o", messages=by_id).choices[0].message.content
+    assert said.endswith("second 20")
+    url = "data:audio/wav;base64," + base64.b64encode(tone(1.0)).decode()
+    content: Any = [{"role": "user", "content": [{"type": "input_file", "file_data": url, "filename": "tone.wav"}]}]
+    assert client.responses.create(model="gpt-4o", input=content).output_text == "second 1"
+
+
+def test_models_say_that_they_hear_and_speak(client: OpenAI) -> None:
+    assert client.models.retrieve("deaf").to_dict()["modalities"] == {
+        "input": ["text", "audio"],
+        "output": ["text", "image", "audio"],
+    }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_engine_that_dies_in_the_middle_is_one_clear_error(client: OpenAI, stream: bool) -> None:
+    script = "echo: " + json.dumps({"tokens": 9, "token_s": 0.02, "kill_at": 4})
+    asked: Any = {"model": "gpt-4o", "messages": [user({"type": "text", "text": script})], "stream": stream} | ALOUD
+    said = ""
+
+    def listen() -> None:
+        nonlocal said
+        answer = client.chat.completions.create(**asked)
+        for chunk in answer if stream else ():
+            audio = chunk.choices[0].delta.audio
+            said += (audio.transcript or "") if audio else ""
+            assert chunk.choices[0].finish_reason is None
+
+    with pytest.raises(openai.APIError, match="engine"):
+        listen()
+    assert bool(said) == stream
+    asked["messages"] = [user({"type": "text", "text": "Hi"})]
+    asked["stream"] = False
+    assert client.chat.completions.create(**asked).choices[0].message.audio.transcript == "Hi"
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "status"),
     [

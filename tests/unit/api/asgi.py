@@ -92,6 +92,9 @@ class FakeCatalog:
     def aliases(self) -> dict[str, str]:
         return {"gpt-4": "some-chat", "text-embedding-3-small": "some-embed", "org/alias": "some-chat"}
 
+    def roles(self) -> dict[str, str]:
+        return {"media": "media"}
+
     def resolve(self, name: str) -> Resolution:
         alias = name in self.aliases()
         target = self.aliases().get(name, name)

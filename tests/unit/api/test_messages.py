@@ -141,6 +141,14 @@ def test_sound_in_every_form(form):
     )
 
 
+def test_a_file_that_is_a_recording_is_sound():
+    url = f"data:audio/mpeg;base64,{PIXEL}"
+    (message,) = parse(user({"type": "file", "file": {"file_data": url, "filename": "a.mp3"}}))
+    assert message.content == (
+        MediaPart(kind="audio", data=base64.b64decode(PIXEL), media_type="audio/mpeg", name="a.mp3"),
+    )
+
+
 def test_earlier_spoken_answers():
     named, whole, both = parse(
         {"role": "assistant", "audio": {"id": "audio_1"}},

@@ -112,13 +112,15 @@ async def resolve_file(
 ) -> MediaPart:
     """An uploaded file as a part of a message: its bytes when they are few, else a reference. Raises NotFound.
 
-    `kind` None takes it from the media type.
+    `kind` None takes it from the media type; a file that is a recording is sound, to be heard.
     """
     blob = await parts.blobs.info(caller.project, file_id)
     family = blob.media_type.partition("/")[0]
     found: Literal["image", "audio", "file"] = "image" if family == "image" else "file"
     if family == "audio":
         found = "audio"
+    if kind == "file" and found == "audio":
+        kind = "audio"
     part = MediaPart(kind=kind or found, blob=blob.sha256, media_type=blob.media_type, name=blob.name)
     if blob.bytes > INLINE_LIMIT_BYTES:
         return part

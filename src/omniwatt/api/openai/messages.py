@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Literal
 
 from omniwatt.api.fields import Nested, wrong_type
 from omniwatt.contract.error import BadInput, TooLarge, UnsupportedField
@@ -186,7 +186,13 @@ def _file(value: Any, param: str, nested: Nested) -> MediaPart:
         data, media_type = data_url(text, f"{param}.file_data")
     else:
         data, media_type = decode_base64(text, f"{param}.file_data"), ""
-    return MediaPart(kind="file", data=data, media_type=media_type, name=_optional_text(file, "filename", param))
+    name = _optional_text(file, "filename", param)
+    return MediaPart(kind=file_kind(media_type), data=data, media_type=media_type, name=name)
+
+
+def file_kind(media_type: str) -> Literal["audio", "file"]:
+    """A file that is a recording is sound, to be heard."""
+    return "audio" if media_type.startswith("audio/") else "file"
 
 
 def data_url(url: str, param: str) -> tuple[bytes, str]:

@@ -59,7 +59,7 @@ def describe(card: Card, name: str, parts: Parts, root: str | None = None) -> di
         "capabilities": list(card.capabilities),
         "context_window": window or None,
         "max_output_tokens": card.max_output_tokens,
-        "modalities": {"input": list(card.input_modalities), "output": list(card.output_modalities)},
+        "modalities": modalities(card, parts.catalog.roles()),
         "languages": list(card.languages) or None,
         "parameters": card.parameters,
         "knowledge_cutoff": card.knowledge_cutoff,
@@ -67,6 +67,15 @@ def describe(card: Card, name: str, parts: Parts, root: str | None = None) -> di
     }
     plain = {"id": name, "object": "model", "created": card.created, "owned_by": OWNER}
     return plain | {key: value for key, value in known.items() if value is not None}
+
+
+def modalities(card: Card, roles: Mapping[str, str]) -> dict[str, list[str]]:
+    """What goes in and comes out: chat models hear and speak through other cards, where there are such."""
+    taken, given = list(card.input_modalities), list(card.output_modalities)
+    if "chat" in card.capabilities:
+        taken += ["audio"] if "hear" in roles and "audio" not in taken else []
+        given += ["audio"] if "speak" in roles and "audio" not in given else []
+    return {"input": taken, "output": given}
 
 
 routes = [

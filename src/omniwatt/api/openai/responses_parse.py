@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from omniwatt.api.fields import Nested, name_text, one_of, text, wrong_type
-from omniwatt.api.openai.messages import data_url, decode_base64, parse_audio
+from omniwatt.api.openai.messages import data_url, decode_base64, file_kind, parse_audio
 from omniwatt.contract.error import BadInput, UnsupportedField
 from omniwatt.contract.request import MediaPart, Message, Part, TextPart, ToolCall
 
@@ -188,7 +188,7 @@ def _file(part: Item, param: str) -> MediaPart:
         data, media_type = data_url(payload, f"{param}.{field}")
     else:
         data, media_type = decode_base64(payload, f"{param}.{field}"), ""
-    return MediaPart(kind="file", data=data, media_type=media_type, name=name, detail=detail)
+    return MediaPart(kind=file_kind(media_type), data=data, media_type=media_type, name=name, detail=detail)
 
 
 def to_messages(instructions: str | None, items: list[Item]) -> tuple[Message, ...]:

@@ -109,7 +109,9 @@ def test_usage_in_full_and_the_model_that_answered() -> None:
         delta(content="a", finish="stop"), {"choices": [], "model": "real", "usage": usage, "service_tier": "flex"}
     )
     finished = answer.finished()
-    assert finished.usage == Usage(10, 5, 8, 2, 2, accepted_prediction_tokens=4, reasoning_tokens=3)
+    assert finished.usage == Usage(
+        10, 5, 8, 1, 2, audio_output_tokens=1, accepted_prediction_tokens=4, reasoning_tokens=3
+    )
     assert (finished.model, finished.details) == ("real", {"service_tier": "flex"})
 
 
