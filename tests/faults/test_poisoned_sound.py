@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from omniwatt.contract.error import BadInput, TooLarge
@@ -141,3 +142,28 @@ async def test_samples_that_stop_coming_hold_nobody_up(tmp_path: Path) -> None:
             start_s = time.monotonic()
         assert time.monotonic() - start_s < 0.2
         assert process.in_flight == 0
+
+
+async def test_a_decoder_that_dies_takes_one_request_with_it(tmp_path: Path) -> None:
+    """What a native crash looks like: the helper is gone from one moment to the next."""
+    async with media(tmp_path) as process:
+        job = Job("j", "transcode", "media", MediaBody(MediaPart("audio", wav(250)), "audio/flac"))
+        async with aclosing(process.run(job)) as events:
+            await events.__anext__()
+            for helper in psutil.Process(process.pid).children():
+                helper.kill()
+            with pytest.raises(BadInput, match="damaged"):
+                async for _ in events:
+                    pass
+        assert not process.gone.done()
+        assert isinstance((await ask(process, wav(1)))[0], Fact)
+
+
+async def test_no_helper_is_left_behind(tmp_path: Path) -> None:
+    async with media(tmp_path) as process:
+        await ask(process, wav(1))
+        helpers = psutil.Process(process.pid).children()
+        assert len(helpers) == 1
+        process.kill()
+        await process.reaped()
+        assert not psutil.wait_procs(helpers, timeout=5)[1]

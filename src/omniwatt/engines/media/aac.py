@@ -65,7 +65,8 @@ def adts_frames(data: memoryview, check: Check) -> tuple[NDArray[np.int64], int]
         if len(places) % _CHECK_EVERY == 0:
             check()
         size = _size(data, at)
-        if not size or kind not in {-1, data[at + 2] & 0xFC}:
+        same = (data[at + 2] << 8 | data[at + 3]) & 0xFDC0
+        if not size or kind not in {-1, same}:
             junk += 1
             at += 1
             if junk > _MAX_JUNK:
@@ -73,12 +74,12 @@ def adts_frames(data: memoryview, check: Check) -> tuple[NDArray[np.int64], int]
             continue
         if at + size > len(data):
             break
-        kind = data[at + 2] & 0xFC
+        kind = same
         places.extend((at, size))
         at += size
     if not places:
         raise BadInput("The audio/aac data cannot be read: there is no whole frame in them.", param="data")
-    return np.array(places, np.int64).reshape(-1, 2), RATES_HZ[kind >> 2 & 15]
+    return np.array(places, np.int64).reshape(-1, 2), RATES_HZ[kind >> 10 & 15]
 
 
 def _size(data: memoryview, at: int) -> int:

@@ -5,6 +5,8 @@ import mmap
 import re
 from pathlib import Path
 
+import msgspec
+
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.request import MediaPart
 from omniwatt.engines.sniff import sniff
@@ -14,15 +16,27 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEAD_BYTES = 4096
 
 
-def view(part: MediaPart, blobs_dir: str, limit_bytes: int) -> memoryview:
+class Contents(msgspec.Struct, frozen=True):
+    """`path` is empty for bytes that came with the request."""
+
+    data: memoryview
+    path: str = ""
+
+
+def of_part(part: MediaPart, blobs_dir: str, limit_bytes: int) -> Contents:
     """All of it. Raises BadInput, NotFound or TooLarge."""
     if blobs_dir and _SHA256.fullmatch(part.blob):
-        with contextlib.suppress(FileNotFoundError), Path(blobs_dir, part.blob[:2], part.blob).open("rb") as file:
-            size = file.seek(0, 2)
-            if 0 < size <= limit_bytes:
-                # Stored files are never written to, and one that is deleted stays until the last map of it is gone.
-                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
-    return memoryview(part_bytes(part, blobs_dir, limit_bytes))
+        path = Path(blobs_dir, part.blob[:2], part.blob)
+        with contextlib.suppress(FileNotFoundError):
+            if 0 < path.stat().st_size <= limit_bytes:
+                return Contents(mapped(str(path)), str(path))
+    return Contents(memoryview(part_bytes(part, blobs_dir, limit_bytes)))
+
+
+def mapped(path: str) -> memoryview:
+    """The file's bytes. Stored files are never written to, and a deleted one stays while it is mapped."""
+    with Path(path).open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def media_type_of(data: memoryview) -> str:

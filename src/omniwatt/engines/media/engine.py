@@ -15,6 +15,7 @@ from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import MediaBody
 from omniwatt.engines.media import contents, document, encoders, image, sound
+from omniwatt.engines.media.apart import Helpers, Task
 from omniwatt.engines.media.work import PIECE_BYTES, Limits, Output, Work, read_options
 from omniwatt.engines.sniff import canonical
 
@@ -22,16 +23,18 @@ _T = TypeVar("_T")
 
 
 class Media:
-    """`probe` answers one Fact; `transcode` answers Data. Options: `blobs_dir` and the fields of Limits."""
+    """`probe` answers one Fact; `transcode` answers Data. Options: `blobs_dir`, `warm`, the fields of Limits."""
 
     def __init__(self) -> None:
         self._limits = Limits()
         self._blobs_dir = ""
         self._threads: ThreadPoolExecutor | None = None
+        self._helpers = Helpers()
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
         """Start the threads. Raises EngineFailed on a limit that is none."""
         options = dict(spec.options)
+        warm = bool(options.pop("warm", False))
         self._blobs_dir = str(options.pop("blobs_dir", ""))
         try:
             self._limits = msgspec.convert(options, Limits)
@@ -43,6 +46,8 @@ class Media:
         # Two at least, so that a long piece of sound does not hold up the probes of other requests.
         threads = min(slots, max(2, spec.threads))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="media")
+        if warm:
+            self._threads.submit(self._helpers.warm)
         progress(1.0)
         return Loaded(slots=slots, threads=threads)
 
@@ -74,6 +79,7 @@ class Media:
         """Threads still decoding end with their process."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+        self._helpers.close()
 
     async def _beside(self, function: Callable[..., _T], *args: Any) -> _T:
         if self._threads is None:
@@ -99,12 +105,13 @@ class Media:
             yield output
 
     def _probe(self, body: MediaBody, work: Work) -> dict[str, Any]:
-        view, media_type = self._read(body, work)
+        whole, media_type = self._read(body, work)
+        view = whole.data
         data = b"" if media_type.startswith(("audio/", "video/")) else bytes(view)
         if media_type.startswith("image/"):
             found = image.probe(data, media_type, work)
         elif media_type.startswith(("audio/", "video/")):
-            found = sound.probe(view, media_type, work)
+            found = self._helpers.facts(self._task(whole, media_type), work)
         elif media_type == "application/pdf":
             found = document.probe(data, media_type, work)
         else:
@@ -114,22 +121,29 @@ class Media:
         return found | facts | {"as_claimed": not claimed or _agree(claimed, media_type)}
 
     def _outputs(self, body: MediaBody, work: Work) -> Iterator[Output]:
-        view, media_type = self._read(body, work)
+        whole, media_type = self._read(body, work)
+        view = whole.data
         target = encoders.target_of(body.media_type)
         if media_type.startswith("image/") and target in image.TARGETS:
             options = read_options(body.options, image.ImageOptions)
             return image.transcode(bytes(view), media_type, target, options, work)
         if media_type.startswith(("audio/", "video/")) and target in sound.TARGETS:
-            return sound.transcode(view, media_type, target, read_options(body.options, sound.SoundOptions), work)
+            read_options(body.options, sound.SoundOptions)
+            task = msgspec.structs.replace(self._task(whole, media_type), target=target, options=body.options)
+            return self._helpers.outputs(task, work)
         if media_type == "application/pdf" and target in document.TARGETS:
             pages = read_options(body.options, document.DocumentOptions)
             return document.transcode(bytes(view), media_type, target, pages, work)
         raise UnsupportedField(f"{media_type} cannot be brought into {target or 'no form'} here.", param="media_type")
 
-    def _read(self, body: MediaBody, work: Work) -> tuple[memoryview, str]:
-        data = contents.view(body.part, self._blobs_dir, self._limits.max_bytes)
+    def _task(self, whole: contents.Contents, media_type: str) -> Task:
+        data = b"" if whole.path else bytes(whole.data)
+        return Task(media_type=media_type, path=whole.path, data=data, limits=self._limits)
+
+    def _read(self, body: MediaBody, work: Work) -> tuple[contents.Contents, str]:
+        whole = contents.of_part(body.part, self._blobs_dir, self._limits.max_bytes)
         work.check()
-        return data, contents.media_type_of(data)
+        return whole, contents.media_type_of(whole.data)
 
 
 def _streams(body: MediaBody) -> bool:

@@ -57,7 +57,7 @@ def frames(data: memoryview, check: Check) -> Frames:
         if len(places) % _CHECK_EVERY == 0:
             check()
         head = _head(data, at)
-        if head is None or (first and (head.rate_hz, head.layer) != (first.rate_hz, first.layer)):
+        if head is None or (first and _kind(head) != _kind(first)):
             following = _resync(data, at + 1, first)
             junk += following - at
             if junk > _MAX_JUNK:
@@ -95,13 +95,18 @@ def _head(data: memoryview, at: int) -> _Head | None:
     return _Head(size, rate_hz, 1 if data[at + 3] >> 6 == 3 else 2, per_frame, layer, mpeg1)
 
 
+def _kind(head: _Head) -> tuple[int, int, int]:
+    """What stays the same in all frames of a file: decoders die of changes."""
+    return head.rate_hz, head.layer, head.channels
+
+
 def _resync(data: memoryview, at: int, first: _Head | None) -> int:
     """Where the next frame begins that is followed by another or by the end; at most as far as junk may last."""
     end = min(len(data), at + _MAX_JUNK + 1)
     while at < end and (found := _SYNC.search(data, at, end)):
         at = found.start()
         head = _head(data, at)
-        if head and (first is None or head.rate_hz == first.rate_hz):
+        if head and (first is None or _kind(head) == _kind(first)):
             after = at + head.size
             if after >= len(data) or _head(data, after):
                 return at

@@ -37,6 +37,16 @@ def wrapped(track: Track, data: memoryview) -> bytes:
     return bytes(pages)
 
 
+def packets(data: memoryview) -> int:
+    """How many packets end in the pages of a file, as far as they follow one another."""
+    at = count = 0
+    while at + 27 <= len(data) and bytes(data[at : at + 4]) == b"OggS":
+        laces = bytes(data[at + 27 : at + 27 + data[at + 26]])
+        count += len(laces) - laces.count(255)
+        at += 27 + len(laces) + sum(laces)
+    return count
+
+
 def opus_frames(packet: bytes | memoryview) -> int:
     """Samples at 48 kHz in a packet; 0 when it is none (RFC 6716, 3.1)."""
     if not len(packet):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from omniwatt.engines.media import ogg
 from omniwatt.engines.media.sources import Samples, Source
 from omniwatt.engines.media.track import breaks_off
 from omniwatt.engines.media.work import Work
@@ -17,6 +18,9 @@ _FIRST_FRAMES = 1 << 13
 _BLOCK_FRAMES = 1 << 16
 _BLOCK_SAMPLES = 1 << 17
 _NOBODY_KNOWS = 1 << 62
+_VORBIS_MOST = 4096
+_OPUS_MOST_S = 0.12
+"""The longest packets there are, in samples and in seconds."""
 _UNKNOWN_LENGTH = 0x7FFFF000
 """A writer that cannot seek leaves a length near the largest in a WAV header."""
 
@@ -68,13 +72,20 @@ def file_source(view: View, work: Work) -> Iterator[Source]:
 
 
 def _counted(view: View) -> int | None:
-    """The frames the file says it has, if the last of them is really there; no more than these will be decoded."""
+    """The frames the file says it has, where that can be believed; no more than these will be decoded.
+
+    The last of them must be there. In Ogg nothing is sought for (libsndfile dies of it when pages are damaged): there
+    it is enough that so many packets could hold so much.
+    """
     with soundfile.SoundFile(view) as file:
-        if not 0 < file.frames < _NOBODY_KNOWS or not file.seekable():
+        if not 0 < file.frames < _NOBODY_KNOWS:
             return int(file.frames) if file.frames == 0 else None
+        if file.format == "OGG":
+            most = ogg.packets(view.data) * max(_VORBIS_MOST, _OPUS_MOST_S * file.samplerate)
+            return int(file.frames) if file.frames <= most else None
         try:
             file.seek(file.frames - 1)
-            return int(file.frames) if len(file.read(2, dtype="float32")) == 1 else None
+            return int(file.frames) if len(_read(file, 2)) == 1 else None
         except soundfile.SoundFileError:
             return None
 

@@ -75,6 +75,11 @@ class Work:
         self.check()
         self._ctx.step("probe", size_bytes)
 
+    def steps(self, kind: str, units: float) -> None:
+        """A helper is about to do this much. Raises Cancelled."""
+        self.check()
+        self._ctx.step(kind, units)
+
     def sound(self, seconds: float) -> None:
         """About to work on this much sound. Raises Cancelled."""
         self.check()
