@@ -90,6 +90,8 @@ class Voice(Value, frozen=True):
     speed: float = 1.0
     instructions: str = ""
     """How to say it, in words: honoured as far as the engine can, else refused."""
+    eager: bool = False
+    """Begin after the first few words, where a clause would be waited for: somebody is listening for the answer."""
 
 
 class ChatBody(Value, frozen=True, tag="chat"):

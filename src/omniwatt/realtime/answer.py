@@ -33,6 +33,11 @@ class Wanted:
     metadata: dict[str, str] | None
     out_of_band: bool
 
+    def warming(self, request_id: str, messages: tuple[Message, ...]) -> Request:
+        """The least that makes the model read `messages`: what comes next begins with them."""
+        body = ChatBody(messages=messages, sampling=Sampling(max_tokens=1), tools=self.tools)
+        return Request(request_id, "chat", self.model, body, tier="flex")
+
     def request(self, request_id: str, messages: tuple[Message, ...], tier: str = "default") -> Request:
         """What the pipeline is asked for."""
         spoken = self.modality == "audio"
@@ -42,7 +47,7 @@ class Wanted:
             tools=self.tools,
             tool_choice=self.tool_choice if self.tools else "auto",
             parallel_tool_calls=self.parallel_tool_calls,
-            voice=Voice(self.voice, self.speed) if spoken else None,
+            voice=Voice(self.voice, self.speed, eager=True) if spoken else None,
         )
         return Request(request_id, "chat", self.model, body, tier=tier)
 

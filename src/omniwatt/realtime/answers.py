@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omniwatt.contract.error import BadInput, Conflict, OmniwattError
-from omniwatt.contract.event import EMPTY
+from omniwatt.contract.event import EMPTY, Finished
 from omniwatt.contract.guess import Guess
 from omniwatt.contract.request import Message
 from omniwatt.realtime import conversation as talk
@@ -82,7 +82,7 @@ class Answers:
         if not text or self.current is not None or self._crowded():
             return None
         entries = room.conversation.entries
-        if any(entry.transcript is not None and not entry.transcript.done() for entry in entries):
+        if not all(map(_is_written, entries)):
             return None
         want = wanted(room.settings, ResponseSettings())
         said = Item("", "message", "user", (ItemPart("input_audio", text),))
@@ -95,6 +95,23 @@ class Answers:
         served = Served(room.services.serve(request, EMPTY, guess), guess, self._crowded)
         room.tally.guesses += 1
         return Guessed(served, room.conversation.version, room.settings)
+
+    def warm(self) -> "asyncio.Task[None] | None":
+        """While the user still speaks: have the model read all that comes before what they say. None where nothing is
+        known to be read, or others wait."""
+        room = self._room
+        entries = room.conversation.entries
+        if self.current is not None or self._crowded() or not all(map(_is_written, entries)):
+            return None
+        want = wanted(room.settings, ResponseSettings())
+        try:
+            messages = self._messages(want, [entry.item for entry in entries])
+        except OmniwattError:
+            return None
+        guess = Guess()
+        request = want.warming(wire.new_id("req"), (*messages, Message("user")))
+        served = Served(room.services.serve(request, EMPTY, guess), guess, self._crowded)
+        return asyncio.create_task(_drained(served))
 
     def right(self, guessed: Guessed) -> bool:
         """Whether nothing has changed since."""
@@ -215,6 +232,23 @@ class Answers:
         self._room.conversation.truncate(entry, heard_ms)
         item_id = entry.item.id
         self._room.emit("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=int(heard_ms))
+
+
+async def _drained(served: Served) -> None:
+    """Let it do its work, and nothing come of it."""
+    try:
+        async for event in served:
+            if isinstance(event, Finished):
+                return
+    except OmniwattError:
+        # It was only a help: the request that counts will say what is wrong.
+        return
+    finally:
+        await served.close()
+
+
+def _is_written(entry: Entry) -> bool:
+    return entry.transcript is None or entry.transcript.done()
 
 
 async def ended(task: "asyncio.Task[Any]") -> None:

@@ -28,6 +28,7 @@ class Turn:
     item_id: str
     start_ms: int
     hearing: Hearing
+    warming: "asyncio.Task[None] | None" = None
     guessing: "asyncio.Task[None] | None" = None
     guessed: Guessed | None = None
 
@@ -149,6 +150,8 @@ class Listening:
         if detection is not None and detection.interrupt_response:
             self.answers.interrupt()
         self._turn = Turn(item_id, start_ms, self._hear(start_ms))
+        if self._guesses:
+            self._turn.warming = self.answers.warm()
         self._room.tally.turns += 1
 
     def _resumed(self, turn: Turn) -> None:
@@ -181,13 +184,28 @@ class Listening:
             return
         if now.turn_detection.type == "semantic_vad":
             self._turns.patience_ms = patience_ms(heard.text, now.turn_detection.eagerness)
-        if self._room.services.limits.guess and now.type == "realtime" and now.turn_detection.create_response:
+        if self._guesses:
+            await self._cool(turn)
             turn.guessed = self.answers.guess(heard.text)
+
+    @property
+    def _guesses(self) -> bool:
+        now = self._room.settings
+        answers = now.turn_detection is not None and now.turn_detection.create_response
+        return self._room.services.limits.guess and now.type == "realtime" and answers
+
+    @staticmethod
+    async def _cool(turn: Turn) -> None:
+        """The model has read enough: its slot is wanted for the answer."""
+        warming, turn.warming = turn.warming, None
+        if warming is not None:
+            await ended(warming)
 
     def _right(self, turn: Turn) -> Served | None:
         """The guessed answer, if it is still right; from here on it is an ordinary one."""
         if turn.guessing is not None:
             turn.guessing.cancel()
+        self._room.later(self._cool(turn))
         guessed = turn.guessed
         if guessed is not None and self.answers.right(guessed):
             self._room.tally.right += 1
@@ -210,6 +228,7 @@ class Listening:
         if turn.guessing is not None:
             turn.guessing.cancel()
         self._room.later(_let_go(turn.guessing, turn.guessed, turn.hearing))
+        self._room.later(self._cool(turn))
         turn.guessing = turn.guessed = None
 
     # --- items

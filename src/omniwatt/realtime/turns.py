@@ -15,7 +15,7 @@ START_FRAMES = 2
 """A single voiced frame is a click."""
 RELEASE = 0.15
 """How far below the threshold the probability must fall to count as silence: without it, speech flickers."""
-PAUSE_MS = 128
+PAUSE_MS = 96
 """A silence this long is worth a guess; stops between syllables are shorter."""
 COMPLETE_MS = 400
 """How long semantic detection waits after a sentence that sounds complete."""
@@ -94,7 +94,8 @@ class Turns:
         if not self.paused and silent_ms >= min(PAUSE_MS, self.silence_limit_ms()):
             self.paused = True
             signs.append(Sign("paused", self.voiced_ms))
-        if silent_ms >= self.silence_limit_ms():
+        # The voice ended somewhere in its last frame: half of one is its due.
+        if silent_ms + FRAME_MS // 2 >= self.silence_limit_ms():
             self.reset()
             signs.append(Sign("stopped", self.now_ms))
         return signs

@@ -10,7 +10,9 @@ import re
 FIRST_CHARS = 12
 """The first piece may end at a comma from this weight on ..."""
 FIRST_MOST = 48
-"""... and is cut at a blank by this one."""
+"""... and is cut at a blank by this one ..."""
+EAGER_MOST = 16
+"""... or by this one, where somebody waits for the first sound."""
 COMMA_CHARS = 110
 MOST_CHARS = 220
 
@@ -35,9 +37,10 @@ _MARK = re.compile(r"[.…。｡!?！？,;:，、；：､—–\n]")
 class Clauses:
     """The cutter: `feed` gives the pieces that are complete, `end` what is left."""
 
-    def __init__(self, *, eager: bool = True) -> None:
+    def __init__(self, *, eager: bool = True, first_most: int = FIRST_MOST) -> None:
         self._text = ""
         self._first = eager
+        self._first_most = first_most
 
     def feed(self, text: str) -> list[str]:
         """Add text; the clauses that are complete now, each with its punctuation."""
@@ -65,7 +68,7 @@ class Clauses:
         """Where the next clause ends; 0 when that is not known yet, or nothing follows."""
         text = self._text
         comma = 0
-        soft, hard = (FIRST_CHARS, FIRST_MOST) if self._first else (COMMA_CHARS, MOST_CHARS)
+        soft, hard = (FIRST_CHARS, self._first_most) if self._first else (COMMA_CHARS, MOST_CHARS)
         for mark in _MARK.finditer(text):
             end = _with_closers(text, mark.end())
             if end >= len(text) and not last and text[mark.start()] not in _CJK_PUNCTUATION + "\n":
