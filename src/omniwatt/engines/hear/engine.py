@@ -111,7 +111,8 @@ class Whisper:
         words = " ".join([*([f"Glossary: {', '.join(body.keywords)}."] if body.keywords else []), body.prompt]).strip()
         wish = Wish(
             task=body.task, prompt=tuple(self._model.vocabulary.ids(f" {words}")) if words else (),
-            temperature=body.temperature, words=body.words, logprobs=body.logprobs, accurate=body.accurate,
+            temperature=body.temperature, words=body.words, logprobs=body.logprobs, keywords=body.keywords,
+            accurate=body.accurate,
         )  # fmt: skip
 
         def step(kind: str, units: float) -> None:
@@ -213,7 +214,7 @@ class Call:
                 text = text.lstrip()
             elif not text.startswith(" ") and heard.language not in UNSPACED:
                 text = f" {text}"
-            tokens = sum(1 for _ in segment.tokens)
+            tokens = len(segment.tokens)
             self._tokens += tokens
             found.append(TextDelta(text, tokens=tokens))
             found.append(msgspec.structs.replace(segment, text=text, id=self._segments))

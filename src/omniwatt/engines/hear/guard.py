@@ -5,6 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+_FIRST_MARK = 50_256
+"""Numbers from here on are marks (the end, languages, tasks, times) in every Whisper vocabulary."""
+_ANEW = 5
+"""So many tokens of the beginning, said again at the end, are no accident."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Beyond these a text is not believed."""
@@ -27,6 +32,11 @@ class Written(msgspec.Struct, frozen=True):
     complete: bool
     """The model ended it, not the limit."""
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Tokens of text only."""
+        return tuple(token for token in self.tokens if token < _FIRST_MARK)
+
 
 def compression_ratio(text: str) -> float:
     """Bytes of UTF-8 per byte of zlib; loops compress well."""
@@ -35,15 +45,15 @@ def compression_ratio(text: str) -> float:
 
 
 def looped(tokens: Sequence[int], repeats: int) -> bool:
-    """One phrase of 3 to 16 tokens stands more than `repeats` times in a row, or fills the whole text twice over."""
+    """One phrase of 3 to 16 tokens stands more than `repeats` times in a row, or the text begins anew at its end."""
     size = len(tokens)
     for length in range(3, min(16, size // 2) + 1):
         run = 0
         for place in range(length, size):
             run = run + 1 if tokens[place] == tokens[place - length] else 0
-            if run >= length * repeats or (run >= length and run + length >= size - 1 and length >= 5):
+            if run >= length * repeats:
                 return True
-    return False
+    return any(tuple(tokens[place:]) == tuple(tokens[: size - place]) for place in range(1, size - _ANEW + 1))
 
 
 def fault(written: Written, seconds: float, limits: Limits) -> str:
@@ -52,7 +62,7 @@ def fault(written: Written, seconds: float, limits: Limits) -> str:
         return "length"
     if compression_ratio(written.text) > limits.compression_ratio:
         return "compression"
-    if looped(written.tokens, limits.repeats):
+    if looped(written.ids, limits.repeats):
         return "repetition"
     if written.avg_logprob < limits.avg_logprob:
         return "logprob"
@@ -70,7 +80,7 @@ def better(one: Written, other: Written) -> Written:
     """The more believable of two decodings of one sound."""
 
     def worth(written: Written) -> tuple[bool, bool, float]:
-        loops = compression_ratio(written.text) > 2.4 or looped(written.tokens, 3)
+        loops = compression_ratio(written.text) > 2.4 or looped(written.ids, 3)
         return (not loops, written.complete, written.avg_logprob)
 
     return max(one, other, key=worth)

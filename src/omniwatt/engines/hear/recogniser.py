@@ -26,7 +26,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     task: str = "transcribe"
     prompt: tuple[int, ...] = ()
-    times: bool = False
+    times: bool = True
+    """Let the model say when it thinks each sentence begins and ends; without, it loops in short windows."""
     beams: int = 1
     best: int = 1
     """How many hypotheses to return for each window."""
@@ -42,6 +43,10 @@ class Aligned(msgspec.Struct, frozen=True):
     starts_s: tuple[float, ...]
     """One more than tokens: the last is the end."""
     probabilities: tuple[float, ...]
+
+    def part(self, start: int, end: int) -> "Aligned":
+        """That of the tokens from `start` to before `end`."""
+        return Aligned(self.starts_s[start : end + 1], self.probabilities[start:end])
 
 
 class Recogniser:
