@@ -83,10 +83,12 @@ def _hearing(plan: Plan, body: HearBody, facts: Sequence[Mapping[str, Any]], rol
     """Decode and write down; sound that streams in is samples already."""
     if body.part is None:
         return msgspec.structs.replace(plan, recipe="hear", reserve_tokens=plan.reserve_tokens + UNSAID_ANSWER_TOKENS)
-    said = math.ceil(tokens.SAID_TOKENS_PER_S * sum(float(fact.get("seconds", 0.0)) for fact in facts))
+    sound_s = sum(float(fact.get("seconds", 0.0)) for fact in facts)
+    said = math.ceil(tokens.SAID_TOKENS_PER_S * sound_s)
     return msgspec.structs.replace(
         plan,
         recipe="hear",
+        sound_s=sound_s,
         demand=(*plan.demand, Demand(group=roles["media"])),
         helpers={"media": roles["media"]},
         reserve_tokens=plan.reserve_tokens + said,

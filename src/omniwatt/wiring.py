@@ -110,8 +110,11 @@ async def _keep(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> Non
 
 async def _preload(catalog: Catalog, pool: Pool) -> None:
     """Bring the model most requests will ask for into memory before they come."""
+    card = catalog.default()
+    if card is None:
+        return
     try:
-        await pool.ensure(catalog.resolve("default").card.name, wait_s=float("inf"))
+        await pool.ensure(card.name, wait_s=float("inf"))
     except OmniwattError as error:
         log.warning("the default model is not loaded: %s", error.message)
 

@@ -40,6 +40,7 @@ def test_a_minute_of_speech() -> None:
     assert (plan.recipe, plan.model, plan.helpers, plan.deadline_s) == ("hear", "ears", {"media": "media"}, 5.0)
     assert plan.demand == (Demand("ears"), Demand("media"))
     assert plan.reserve_tokens == 1500 + 1 + 60 * SAID_TOKENS_PER_S
+    assert plan.sound_s == 60.0
 
 
 def test_sound_that_streams_in_needs_no_decoder() -> None:

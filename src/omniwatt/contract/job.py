@@ -48,6 +48,8 @@ class Plan(Value, frozen=True):
     """The name to relay, when it differs from the card's."""
     helpers: dict[str, str] = {}
     """Role -> the other cards the recipe uses: `media`, `hear`, `speak`."""
+    sound_s: float = 0.0
+    """Seconds of sound the request brings, by its probe; 0 where it streams in."""
     speech: SpeakBody | None = None
     """How a speaking step speaks: the engine's own voice, its style's delivery, the language, the form asked for."""
 

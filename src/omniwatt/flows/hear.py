@@ -6,7 +6,7 @@ from contextlib import aclosing
 import msgspec
 
 from omniwatt.contract.error import EngineFailed
-from omniwatt.contract.event import Chunk, Event
+from omniwatt.contract.event import Chunk, Event, Progress
 from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Place
 from omniwatt.contract.request import HearBody, Request
@@ -42,4 +42,5 @@ async def run(
         aclosing(place.call(plan.model, job, samples)) as events,
     ):
         async for event in events:
-            yield event
+            # The engine hears a stream, and cannot know how long it will be.
+            yield msgspec.structs.replace(event, total=plan.sound_s) if isinstance(event, Progress) else event

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from omniwatt.contract.error import BadInput, EngineFailed, OmniwattError
-from omniwatt.contract.event import EMPTY, ChoiceEnd, Chunk, Data, Event, Finished, Segment, TextDelta, Usage
+from omniwatt.contract.event import EMPTY, ChoiceEnd, Chunk, Data, Event, Finished, Progress, Segment, TextDelta, Usage
 from omniwatt.contract.job import Caller, Demand, Job, Plan
 from omniwatt.contract.request import HearBody, MediaPart, Request, SpeakBody, Voice
 from omniwatt.flows import RECIPES, sound
@@ -62,6 +62,7 @@ class Stage:
         async for chunk in inputs:
             self.log.append(f"heard {len(chunk.data)}")
             yield TextDelta(" so", tokens=1)
+            yield Progress(0.5, 0.0, "s")
         yield Segment(" so", 0.0, 1.0)
         yield ChoiceEnd("stop")
         yield Finished(Usage(prompt_tokens=25, audio_tokens=25, audio_s=1.0, completion_tokens=4), "ears-1")
@@ -78,7 +79,7 @@ class Stage:
 
 
 def hearing(part: MediaPart | None = FILE) -> tuple[Plan, Request]:
-    plan = Plan(recipe="hear", model="ears", demand=(), helpers={"media": "media"}, deadline_s=9.0)
+    plan = Plan(recipe="hear", model="ears", demand=(), helpers={"media": "media"}, deadline_s=9.0, sound_s=1.0)
     body = HearBody(part=part, language="de", words=True)
     return plan, Request(id="r", capability="hear", model="m", body=body, recorded={"user": "u"})
 
@@ -108,7 +109,8 @@ async def samples() -> AsyncIterator[Chunk]:
 async def test_hearing_is_decoding_and_writing_down() -> None:
     stage = Stage()
     events = await ran(stage, hearing())
-    assert [type(event) for event in events] == [*[TextDelta] * 4, Segment, ChoiceEnd, Finished]
+    assert [type(event) for event in events] == [*[TextDelta, Progress] * 4, Segment, ChoiceEnd, Finished]
+    assert events[1] == Progress(0.5, 1.0, "s")
     (_, heard), (_, decoded) = stage.jobs
     assert heard.body == HearBody(language="de", words=True)
     assert (heard.cache_scope, heard.deadline_s, heard.recorded) == ("p", 9.0, {"user": "u"})
