@@ -1,10 +1,16 @@
 """The engines the contract suite runs on. To add one: append a Subject to SUBJECTS."""
 
+import io
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+import msgspec
 import pytest
 
+from omniwatt import settings
+from omniwatt.catalog.catalog import Catalog
 from omniwatt.contract.event import Chunk
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import (
@@ -14,6 +20,7 @@ from omniwatt.contract.request import (
     CompleteBody,
     CountBody,
     DataBody,
+    Delivery,
     EmbedBody,
     HearBody,
     MediaBody,
@@ -25,6 +32,7 @@ from omniwatt.contract.request import (
     Tool,
     Voice,
 )
+from tests.contract.babble import babble
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,123 @@ ECHO = Subject(
     too_long=Task("too long", "chat", ChatBody(user("word " * 600))),
 )
 
-SUBJECTS = [ECHO]
+
+def whisper_spec() -> EngineSpec:
+    return msgspec.structs.replace(Catalog.open(settings.load(None, {})).spec(settings.Models().hear), slots=2)
+
+
+def sound(data: bytes) -> tuple[Chunk, ...]:
+    """As it comes from a decoder: pieces, an odd number of bytes among them."""
+    cuts = [0, 1001, *range(100_000, len(data), 192_000), len(data)]
+    return tuple(Chunk(data[start:end]) for start, end in pairwise(cuts))
+
+
+BABBLE = sound(babble(4.0))
+
+WHISPER = Subject(
+    "whisper",
+    whisper_spec,
+    good=(
+        Task("hear", "hear", HearBody(), BABBLE),
+        Task("hear words", "hear", HearBody(language="en", words=True, logprobs=True, prompt="Oh, ah."), BABBLE),
+        Task("translate", "hear", HearBody(task="translate", temperature=0.4, keywords=("Oh",)), BABBLE),
+        Task("hear nothing", "hear", HearBody(), counted=False),
+        Task("hear silence", "hear", HearBody(), sound(bytes(64_000)), counted=False),
+    ),
+    refused=(
+        Task("no such language", "hear", HearBody(language="klingon"), BABBLE),
+        Task("too hot", "hear", HearBody(temperature=2.0), BABBLE),
+        Task("no such cutting", "hear", HearBody(chunking={"threshold": "high"}), BABBLE),
+        Task("another capability", "chat", ChatBody(user("x"))),
+        Task("another body", "hear", DataBody("x")),
+    ),
+    long=Task("long", "hear", HearBody(language="en"), sound(babble(90.0))),
+    marks=(pytest.mark.model,),
+)
+
+
+def tone_wav(seconds: float, rate_hz: int = 16_000) -> bytes:
+    """Mono, 16 bits a sample."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(bytes(range(256)) * int(seconds * rate_hz / 128))
+    return out.getvalue()
+
+
+RAW = MediaPart("audio", media_type="audio/pcm")
+WAV = MediaPart("audio", tone_wav(1.0), media_type="audio/wav")
+SAMPLES = tuple(Chunk(bytes(9600)) for _ in range(5))
+ENCODED = ("audio/mpeg", "audio/ogg;codecs=opus", "audio/aac", "audio/flac", "audio/wav", "audio/pcm")
+
+MEDIA = Subject(
+    "media",
+    lambda: EngineSpec("media", "media", ("probe", "transcode"), slots=4, threads=2),
+    good=(
+        Task("probe", "probe", MediaBody(WAV)),
+        Task("decode", "transcode", MediaBody(WAV, "audio/pcm", {"sample_rate_hz": 16_000, "channels": 1})),
+        *(Task(f"encode {to}", "transcode", MediaBody(RAW, to, {"from_hz": 24_000}), SAMPLES) for to in ENCODED),
+    ),
+    refused=(
+        Task("no sound", "transcode", MediaBody(MediaPart("audio", b"\0\1\2"), "audio/pcm")),
+        Task("broken off", "probe", MediaBody(MediaPart("audio", WAV.data[:999]))),
+        Task("no such form", "transcode", MediaBody(WAV, "audio/amr")),
+        Task("no rate", "transcode", MediaBody(RAW, "audio/mpeg"), SAMPLES),
+        Task("half a sample", "transcode", MediaBody(RAW, "audio/mpeg", {"from_hz": 24_000}), (Chunk(b"123"),)),
+        Task("wrong body", "probe", DataBody("x")),
+    ),
+    long=Task("long", "transcode", MediaBody(MediaPart("audio", tone_wav(200.0)), "audio/flac")),
+)
+
+SAY = "Hello there. This costs $3.50, 世界!"
+STORY = "The keeper climbed the stairs and looked at the grey sea. " * 60
+
+
+def speaking(card: str, voice: str, *good: Task) -> Subject:
+    """A speaking engine: a text that comes whole or streams in, one with nothing to say, voices it has not."""
+    return Subject(
+        card,
+        lambda: msgspec.structs.replace(Catalog.open(settings.load(None, {})).spec(card), slots=2),
+        good=(
+            Task("speak", "speak", SpeakBody(Voice(voice), SAY)),
+            Task("speak streamed", "speak", SpeakBody(Voice(voice, speed=4.0)), CHUNKS),
+            Task("speak shaped", "speak", SpeakBody(Voice(voice), "Hush now.", Delivery(breath=1.0, pace=0.9))),
+            Task("speak nothing", "speak", SpeakBody(Voice(voice), "😀 ..."), counted=False),
+            *good,
+        ),
+        refused=(
+            Task("no such voice", "speak", SpeakBody(Voice("nobody"), SAY)),
+            Task("too fast", "speak", SpeakBody(Voice(voice, speed=4.1), SAY)),
+            Task("not a number", "speak", SpeakBody(Voice(voice, speed=float("nan")), SAY)),
+            Task("odd instructions", "speak", SpeakBody(Voice(voice, instructions="juggle"), SAY)),
+            Task("another capability", "chat", ChatBody(user("x"))),
+            Task("another body", "speak", DataBody("x")),
+        ),
+        long=Task("long", "speak", SpeakBody(Voice(voice), STORY)),
+        marks=(pytest.mark.model,),
+    )
+
+
+PIPER = speaking("piper-joe", "joe", Task("own name", "speak", SpeakBody(Voice("piper-joe"), "Yes.")))
+KOKORO = speaking(
+    "kokoro-82m",
+    "af_heart",
+    Task("Chinese", "speak", SpeakBody(Voice("zf_xiaoxiao"), "你好，世界。")),
+    Task("blend", "speak", SpeakBody(Voice("af_heart:0.6+zf_xiaoxiao:0.4"), "Yes.")),
+    Task("French", "speak", SpeakBody(Voice("ff_siwis"), "Bonjour.")),
+    Task("another language", "speak", SpeakBody(Voice("af_heart"), "Hola.", language="es")),
+)
+ESPEAK = speaking(
+    "espeak-ng",
+    "en-us",
+    Task("Mandarin", "speak", SpeakBody(Voice("cmn+f3"), "你好，世界。")),
+    Task("French", "speak", SpeakBody(Voice("fr-fr"), "Bonjour.")),
+    Task("another language", "speak", SpeakBody(Voice("en-us+m3"), "Hallo.", language="de")),
+)
+
+SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK]
 
 
 def job(task: Task) -> Job:

@@ -54,7 +54,7 @@ class Clauses:
     def _cut(self, *, last: bool) -> list[str]:
         found = []
         while (place := self._place(last=last)) > 0:
-            clause, self._text = self._text[:place].strip(), self._text[place:]
+            clause, self._text = _stripped(self._text[:place]), self._text[place:]
             if speakable(clause):
                 found.append(clause)
                 self._first = False
@@ -97,6 +97,11 @@ class Clauses:
             return 0
         blank = max(text.rfind(" ", 0, over), text.rfind("\t", 0, over))
         return blank if blank > 0 and text[:blank].strip() else over
+
+
+def _stripped(clause: str) -> str:
+    """Without the blanks around; the end of a line stays, for it is a pause."""
+    return clause.strip() + ("\n" if clause.rstrip(" \t").endswith("\n") else "")
 
 
 def weight(text: str) -> int:

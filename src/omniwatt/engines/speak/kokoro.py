@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import unicodedata
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -229,7 +230,9 @@ def _dictionaries(spec: EngineSpec) -> dict[str, English]:
 
 
 def _ids(letters: str) -> list[int]:
-    return [ALPHABET[letter] for letter in letters if letter in ALPHABET]
+    # A letter it does not know may be one it knows with a sign on top (the ä of espeak-ng's Japanese).
+    known = "".join(letter if letter in ALPHABET else unicodedata.normalize("NFD", letter) for letter in letters)
+    return [ALPHABET[letter] for letter in known if letter in ALPHABET]
 
 
 def _cut(letters: str) -> list[str]:

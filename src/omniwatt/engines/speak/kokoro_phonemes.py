@@ -23,9 +23,9 @@ MARKS = str.maketrans(
         "【": " “", "】": "” ", "«": "“", "»": "”", "–": "—", "\n": " ", "’": "'", "‘": "'",
     }
 )  # fmt: skip
-_HAN = re.compile(r"([㐀-鿿豈-﫿]+)")
-_JAPANESE = re.compile(r"[぀-ヿ]")
-_HANGUL = re.compile(r"[가-힯]")
+_HAN = re.compile(r"([\u3400-\u9fff\uf900-\ufaff]+)")
+_JAPANESE = re.compile(r"[\u3041-\u30ff]")
+_HANGUL = re.compile(r"[\uac00-\ud7af]")
 _DIPHTHONGS = {
     "a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "s^s": "S", "t^s": "ʦ",
     "t^ʃ": "ʧ", "ɔ^ɪ": "Y",

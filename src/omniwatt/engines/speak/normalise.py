@@ -10,12 +10,12 @@ from typing import Any
 
 import wetext
 
-_HAN = re.compile(r"[㐀-鿿]")
-_KANA = re.compile(r"[぀-ヿ]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30ff]")
 _WORTH_IT = re.compile(r"[\d$€£¥%°&@+=#×÷<>]|\b(?:Mr|Mrs|Ms|Dr|St|Prof|No)\.")
 _UNSPEAKABLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 _MONEY = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny")}
-_PRICE = re.compile(r"([$€£])(\d[\d,]*)\.(\d\d)(?![\d.])(?!\s*(?:thousand|million|billion|trillion|[kKmMbB]\b))")
+_PRICE = re.compile(r"([$€£])(\d[\d,]*)\.(\d\d)(?!\d|\.\d)(?!\s*(?:thousand|million|billion|trillion|[kKmMbB]\b))")
 _PHONE = re.compile(r"(?<![\d-])(?:\+?\d{1,3}[ -])?(?:\(?\d{3}\)?[ -])?\d{3}-\d{4}(?![\d-])")
 _NAME_NUMBER = re.compile(r"(?<=[A-Za-z])-(?=\d)")
 _LETTER_AFTER = re.compile(r"(?<=\d)(?=(?!(?:st|nd|rd|th|s)\b)[A-Za-z]\b)")

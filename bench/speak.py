@@ -1,0 +1,191 @@
+"""Speech made: how soon it starts, how fast it comes, and whether a recogniser understands it.
+
+    python -m bench.speak [--quick]
+
+Through the HTTP server, one request at a time, streamed samples. First audio is the time from the request to the first
+byte of sound for a ten-word sentence; the real-time factor is the time of a whole paragraph over its length in seconds.
+For intelligibility each voice says sentences, `hear/whisper` writes them down, and jiwer counts the errors after
+Whisper's own normaliser (words in English, letters in Chinese): the recogniser's own mistakes are in the figure.
+"""
+
+import contextlib
+import http.client
+import io
+import json
+import statistics
+import time
+import urllib.request
+import uuid
+import wave
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from bench.common import Service, arguments, model_store, report, say, service
+from bench.hear import Process
+
+PCM_HZ = 24_000
+TEN_WORDS = "The keeper climbed the stairs and watched the grey sea."
+PARAGRAPH = (
+    "The keeper climbed the stairs and watched the grey sea. He had done so every evening for thirty years, and he "
+    "knew each ship by her lights. Tonight there was one he had never seen before. It was small, it was slow, and it "
+    "was coming straight for the rocks."
+)
+TEN_WORDS_ZH = "守塔的人走上楼梯，看着灰色的大海。"
+PARAGRAPH_ZH = "守塔的人走上楼梯，看着灰色的大海。三十年来，他每天晚上都这样做。今天晚上，有一条船是他从来没有见过的。"
+SENTENCES = {
+    "en": (
+        TEN_WORDS,
+        "Please call me back before the end of the week if you have any questions.",
+        "The museum is open from nine in the morning until five in the afternoon.",
+        "She bought bread, cheese and three bottles of water at the station.",
+        "Nobody knows why the old bridge was closed to traffic last winter.",
+        "Our train leaves in twenty minutes, so we should walk a little faster.",
+    ),
+    "zh": (
+        TEN_WORDS_ZH,
+        "今天天气很好，我们一起去公园散步吧。",
+        "请问从这里到火车站要走多长时间？",
+        "他每天早上六点起床，然后去跑步。",
+        "这本书我已经看了三遍，还是很喜欢。",
+        "北京的冬天很冷，但是不常下雪。",
+    ),
+}
+HINT = {"en": "", "zh": "以下是普通话的句子。"}
+
+
+class Group(NamedTuple):
+    """Voices of one card that are counted together."""
+
+    card: str
+    kind: str
+    language: str
+    voices: tuple[str, ...]
+
+
+GROUPS = (
+    Group("piper-joe", "American", "en", ("joe",)),
+    Group("kokoro-82m", "American women", "en", ("af_heart", "af_bella", "af_nova", "af_sarah")),
+    Group("kokoro-82m", "American men", "en", ("am_adam", "am_michael", "am_onyx", "am_puck")),
+    Group("kokoro-82m", "British", "en", ("bf_emma", "bf_lily", "bm_fable", "bm_george")),
+    Group("kokoro-82m", "a blend", "en", ("af_heart:0.6+zf_xiaoxiao:0.4",)),
+    Group("kokoro-82m", "Chinese women", "zh", ("zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zf_xiaoyi")),
+    Group("kokoro-82m", "Chinese men", "zh", ("zm_yunjian", "zm_yunxi", "zm_yunxia", "zm_yunyang")),
+    Group("espeak-ng", "American", "en", ("espeak-en-us", "espeak-en-us+f3")),
+    Group("espeak-ng", "Mandarin", "zh", ("espeak-cmn", "espeak-cmn+f3")),
+)
+TIMED = (
+    ("piper-joe", "joe", TEN_WORDS, PARAGRAPH, "en", 0.100, 0.15),
+    ("kokoro-82m", "af_heart", TEN_WORDS, PARAGRAPH, "en", 0.500, 0.5),
+    ("kokoro-82m", "zf_xiaoxiao", TEN_WORDS_ZH, PARAGRAPH_ZH, "zh", 0.500, 0.5),
+    ("espeak-ng", "espeak-en-us", TEN_WORDS, PARAGRAPH, "en", None, None),
+)
+
+
+class Spoken(NamedTuple):
+    """One answer: seconds to its first byte and to its last, and its samples at 24 kHz."""
+
+    first_s: float
+    total_s: float
+    samples: bytes
+
+    @property
+    def sound_s(self) -> float:
+        return len(self.samples) / 2 / PCM_HZ
+
+
+def spoken(server: Service, card: str, voice: str, text: str) -> Spoken:
+    """Say it, reading the sound as it comes. Raises RuntimeError."""
+    body = json.dumps({"model": card, "voice": voice, "input": text, "response_format": "pcm"})
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    with contextlib.closing(connection):
+        began = time.perf_counter()
+        connection.request("POST", "/v1/audio/speech", body, headers)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"{card}: {answer.status} {answer.read()[:300]!r}")
+        pieces = [answer.read1(65_536)]
+        first_s = time.perf_counter() - began
+        while piece := answer.read1(65_536):
+            pieces.append(piece)
+        return Spoken(first_s, time.perf_counter() - began, b"".join(pieces))
+
+
+def heard(server: Service, samples: bytes, language: str) -> str:
+    """What the recogniser makes of it."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(PCM_HZ)
+        file.writeframes(samples)
+    edge = uuid.uuid4().hex
+    fields = {"model": "whisper-base", "language": language, "response_format": "json", "prompt": HINT[language]}
+    parts = [
+        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+        if value
+    ]
+    head = (
+        f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
+    )
+    body = b"".join(parts) + head.encode() + out.getvalue() + f"\r\n--{edge}--\r\n".encode()
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": f"multipart/form-data; boundary={edge}"}
+    request = urllib.request.Request(f"{server.url}/v1/audio/transcriptions", body, headers)
+    with urllib.request.urlopen(request, timeout=300) as answer:
+        return str(json.load(answer)["text"])
+
+
+def times(server: Service, quick: bool) -> list[dict[str, Any]]:
+    """First audio and real-time factor of each engine."""
+    figures = []
+    for card, voice, short, long, language, first_aim_s, factor_aim in TIMED:
+        spoken(server, card, voice, short)
+        firsts = [spoken(server, card, voice, short).first_s for _ in range(5 if quick else 30)]
+        longs = [spoken(server, card, voice, long) for _ in range(2 if quick else 8)]
+        factor = statistics.median(one.total_s / one.sound_s for one in longs)
+        figure: dict[str, Any] = {
+            "figure": "speed", "card": card, "voice": voice, "language": language,
+            "first_audio_p50_s": round(statistics.median(firsts), 4),
+            "first_audio_p95_s": round(sorted(firsts)[int(0.95 * (len(firsts) - 1))], 4),
+            "real_time_factor": round(factor, 4), "paragraph_s": round(longs[0].sound_s, 2),
+        }  # fmt: skip
+        if first_aim_s is not None:
+            figure |= {"first_audio_aim_s": first_aim_s, "real_time_factor_aim": factor_aim}
+        say(f"{card} {voice}: first audio {1000 * figure['first_audio_p50_s']:.0f} ms, real-time factor {factor:.3f}")
+        figures.append(figure)
+    return figures
+
+
+def intelligibility(server: Service, scorer: Process, quick: bool) -> list[dict[str, Any]]:
+    """Errors of the round trip, per group of voices."""
+    figures = []
+    for group in GROUPS:
+        pairs = defaultdict(list)
+        for voice in group.voices[: 1 if quick else None]:
+            for text in SENTENCES[group.language][: 2 if quick else None]:
+                said = spoken(server, group.card, voice, text)
+                pairs[voice].append([text, heard(server, said.samples, group.language)])
+        scores = {voice: scorer.ask("errors", language=group.language, pairs=own) for voice, own in pairs.items()}
+        rate = sum(score["edits"] for score in scores.values()) / sum(score["length"] for score in scores.values())
+        unit = "letters" if group.language == "zh" else "words"
+        say(f"{group.card}, {group.kind}: {100 * rate:.1f} % of {unit} wrong after the round trip")
+        figures.append({
+            "figure": "round_trip", "card": group.card, "group": group.kind, "language": group.language, "of": unit,
+            "error_rate": round(rate, 4), "sentences": sum(len(own) for own in pairs.values()),
+            "voices": {voice: round(score["edits"] / score["length"], 4) for voice, score in scores.items()},
+        })  # fmt: skip
+    return figures
+
+
+def main() -> None:
+    """Measure all of it."""
+    quick = arguments(__doc__ or "").quick
+    models = "piper-joe,kokoro-82m,espeak-ng,whisper-base"
+    with contextlib.closing(Process()) as scorer, service("--models", models, store=model_store()) as server:
+        figures = times(server, quick) + intelligibility(server, scorer, quick)
+    report("speak", figures, quick, {"recogniser": "whisper-base", "rate_hz": PCM_HZ, "streams": 1})
+
+
+if __name__ == "__main__":
+    main()
