@@ -241,9 +241,10 @@ class Catalog:
 
     def _not_found(self, name: str) -> ModelNotFound:
         message = f"The model `{name}` does not exist or you do not have access to it."
-        card = self._cards.get(name)
+        word = self._shipped.get(name, name)
+        card = self._cards.get(getattr(self._settings.models, word) if word in WORDS else word)
         if card is not None and not card.hidden and not self.present(card):
-            message += f" Its files are not on this machine; the operator can fetch them: omniwatt pull {name}"
+            message += f" Its files are not on this machine; the operator can fetch them: omniwatt pull {card.name}"
         else:
             message += f" Available here: {', '.join(self._now().cards) or 'none'}."
         return ModelNotFound(message, param="model")

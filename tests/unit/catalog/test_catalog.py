@@ -86,6 +86,32 @@ def test_other_names_are_not_found(home: Path, name: str) -> None:
     assert ("omniwatt pull absent" if name == "absent" else "Available here: big, small, vectors") in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "card"), [("whisper-1", "whisper-base"), ("tts-1", "piper-joe")])
+def test_ears_and_voices_that_are_not_here_are_named(home: Path, name: str, card: str) -> None:
+    with pytest.raises(ModelNotFound, match=f"omniwatt pull {card}"):
+        opened(home).resolve(name)
+
+
+def test_ears_and_voices_stand_in_for_one_another(home: Path) -> None:
+    write_card(home, "ears", b"ears", capabilities='["hear"]', engine='"hear/whisper"')
+    write_card(home, "voice", b"voice", capabilities='["speak"]', engine='"speak/piper"')
+    catalog = opened(home)
+    assert {catalog.resolve(name).card.name for name in ("whisper-1", "gpt-4o-transcribe", "gpt-transcribe")} == {
+        "ears"
+    }
+    assert {catalog.resolve(name).card.name for name in ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")} == {"voice"}
+    assert catalog.roles() == {
+        "media": "media",
+        "default": BIG,
+        "fast": SMALL,
+        "embed": VECTORS,
+        "hear": "ears",
+        "speak": "voice",
+        "speak_hd": "voice",
+    }
+    assert opened(home, {"speak_hd": "voice", "hear": "ears"}).resolve("speak_hd").card.name == "voice"
+
+
 def test_serve_narrows_and_the_default_falls_back_to_the_first_chat_model(home: Path) -> None:
     catalog = opened(home, {"serve": ["fast"]})
     assert [card.name for card in catalog.served()] == [SMALL]
