@@ -7,8 +7,6 @@ from omniwatt.contract.event import TokenLogprob, Word
 from omniwatt.engines.hear.recogniser import Aligned
 from omniwatt.engines.hear.vocabulary import Vocabulary
 
-_BEFORE = "\"'“¿([{-"
-_AFTER = "\"'.。,，!！?？:：”)]}、"
 _SURE_ENOUGH = 1e-10
 
 
@@ -18,7 +16,7 @@ def spoken_words(
     """Words with times from the beginning of the sound; punctuation belongs to the word it touches."""
     found: list[Word] = []
     at = 0
-    for text, tokens in _attached(_words(vocabulary.pieces(ids), unspaced)):
+    for text, tokens in _words(vocabulary.pieces(ids), unspaced):
         until = at + len(tokens)
         probabilities = aligned.probabilities[at:until]
         start_s, end_s = aligned.starts_s[at], aligned.starts_s[until]
@@ -43,35 +41,16 @@ Piece = tuple[str, tuple[int, ...]]
 
 
 def _words(pieces: Sequence[Piece], unspaced: bool) -> list[Piece]:
-    """A word begins at a space; where none are written, every piece is one."""
-    if unspaced:
-        return list(pieces)
+    """A word begins at a space; where none are written, every piece is one. Marks alone belong to the word before."""
     found: list[Piece] = []
     for text, tokens in pieces:
-        if found and not text.startswith(" ") and not _mark(text):
+        begins = unspaced or text.startswith(" ")
+        if found and (not begins or _only_marks(text)):
             found[-1] = (found[-1][0] + text, found[-1][1] + tokens)
         else:
             found.append((text, tokens))
     return found
 
 
-def _mark(text: str) -> bool:
-    return bool(text.strip()) and all(letter in _BEFORE + _AFTER for letter in text.strip())
-
-
-def _attached(words: Sequence[Piece]) -> list[Piece]:
-    """Marks joined to the word before, opening ones to the word after."""
-    found: list[Piece] = []
-    opening: Piece = ("", ())
-    for text, tokens in words:
-        mark = text.strip()
-        if opening[1] or not mark:
-            found.append((opening[0] + text, opening[1] + tokens))
-            opening = ("", ())
-        elif found and not text.startswith(" ") and all(letter in _AFTER for letter in mark):
-            found[-1] = (found[-1][0] + text, found[-1][1] + tokens)
-        elif text.startswith(" ") and all(letter in _BEFORE for letter in mark):
-            opening = (text, tokens)
-        else:
-            found.append((text, tokens))
-    return [*found, opening] if opening[1] else found
+def _only_marks(text: str) -> bool:
+    return not any(map(str.isalnum, text)) and text != " "
