@@ -8,6 +8,7 @@ import pytest
 
 from omniwatt import settings, wiring
 from omniwatt.api.server import create_app
+from tests.way.test_sound import tone
 
 SECRET = "the marmalade is under the piano"
 ROUTES = [
@@ -16,7 +17,15 @@ ROUTES = [
     ("/v1/embeddings", {"input": SECRET}),
     ("/v1/responses", {"input": SECRET}),
     ("/v1/responses/input_tokens", {"input": SECRET}),
+    ("/v1/audio/speech", {"input": SECRET, "voice": "alloy"}),
 ]
+
+
+async def _transcribe(client: httpx2.AsyncClient, key: str) -> httpx2.Response:
+    form = {"model": "whisper-1", "prompt": SECRET}
+    file = {"file": ("a.wav", tone(0.2))}
+    headers = {"authorization": f"Bearer {key}"}
+    return await client.post("/v1/audio/transcriptions", data=form, files=file, headers=headers)
 
 
 @pytest.mark.parametrize("wanted", [False, True])
@@ -42,3 +51,7 @@ async def test_prompts(wanted: bool, tmp_path: Path, caplog: pytest.LogCaptureFi
                 assert bad.status_code == 400
                 assert key not in caplog.text
                 assert wanted or SECRET not in caplog.text
+            caplog.clear()
+            assert (await _transcribe(client, key)).status_code == 200
+            assert (SECRET in caplog.text) is wanted
+            assert len(caplog.text) < 10_000, "the sound itself is never logged"

@@ -56,8 +56,21 @@ def new_request(
         kept = kept | {"x_request_id": request_id}
         request_id = "req_" + secrets.token_hex(16)
     if exchange.parts.settings.log.prompts:
-        log.info("%s %s: %s", request_id, capability, msgspec.json.encode(body).decode())
+        shown = _without_bytes(msgspec.to_builtins(body, builtin_types=(bytes,)))
+        log.info("%s %s: %s", request_id, capability, msgspec.json.encode(shown).decode())
     return Request(id=request_id, capability=capability, model=model, body=body, recorded=kept)
+
+
+def _without_bytes(value: Any) -> Any:
+    """For the log: of pictures and sounds only how large they are."""
+    match value:
+        case bytes():
+            return f"<{len(value)} bytes>"
+        case dict():
+            return {key: _without_bytes(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_bytes(item) for item in value]
+    return value
 
 
 def metadata_kind() -> Kind:
