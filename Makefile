@@ -29,7 +29,7 @@ demo: .venv/setup             ## fetch the models, run a real exchange, leave th
 	@.venv/bin/omniwatt demo
 
 test: .venv/setup-dev         ## the whole test suite
-	@.venv/bin/omniwatt pull fast default embed
+	@.venv/bin/omniwatt pull fast default embed hear speak speak_hd espeak-ng
 	@$(PY) -m pytest
 
 check: .venv/setup-dev        ## format, lint, types, arrows, licences of dependencies, fast tests: under a minute
@@ -39,9 +39,9 @@ check: .venv/setup-dev        ## format, lint, types, arrows, licences of depend
 	@$(PY) -m pytest -m "not model and not default_model" tests/unit tests/way tests/contract tests/test_arrows.py tests/test_docs.py tests/test_dependencies.py
 
 bench: .venv/setup-dev        ## every benchmark, one after another; results in bench/results/
-	@for b in gateway chat mix; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
+	@for b in gateway chat mix hear speak voices realtime; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
 
-bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-mix
+bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-hear ...
 	@$(PY) -m bench.$*
 
 docs: .venv/setup-dev         ## the generated documents, and the README's measured table

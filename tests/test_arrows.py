@@ -34,7 +34,10 @@ MAY_MEET = {
 }
 """Pairs of one layer that import one another, each for a reason: three count with tokens, the demo is a command."""
 
-HEAVY = {"torch", "onnxruntime", "xllamacpp", "gguf", "PIL", "pypdfium2", "soundfile", "numpy", "ray"}
+HEAVY = {
+    "codecpod", "ctranslate2", "gguf", "numpy", "onnxruntime", "PIL", "pypdfium2", "pypinyin", "ray", "rjieba",
+    "soundfile", "soxr", "tokenizers", "torch", "wetext", "xllamacpp",
+}  # fmt: skip
 
 
 def _sources() -> list[Path]:
