@@ -166,14 +166,13 @@ def _before(words: list[str], place: int) -> str:
 
 def _reading(entry: dict[str, str | None], before: str) -> str | None:
     """The reading of a word that has several, by the word before it."""
+    order: tuple[str, ...] = ("DEFAULT",)
     if before in _PAST_AFTER:
         order = ("VBN", "VBD", "ADJ", "VERB", "DEFAULT")
     elif before in _VERB_AFTER:
         order = ("VBP", "VB", "VERB", "DEFAULT")
     elif before in _NOUN_AFTER:
         order = ("NOUN", "ADJ", "DEFAULT")
-    else:
-        order = ("DEFAULT",)
     return next((said for tag in order if (said := entry.get(tag))), entry.get("DEFAULT"))
 
 

@@ -12,7 +12,7 @@ _INNER = re.compile(r"(?<=\w)[.,:](?=\w)")
 
 async def ipa(pipe: EspeakPipe, text: str, voice: str) -> str:
     """Phonemes of `text` with its marks; letters of one sound are tied with `^`. Raises BadInput or EngineFailed."""
-    said = []
+    said: list[str] = []
     # A mark inside a word (3.14, 12:30, U.S.) is the word's, not the sentence's.
     for match in _PIECES.finditer(_INNER.sub(lambda found: _hidden(found[0]), text)):
         words, dots, mark = match.groups()
