@@ -33,6 +33,8 @@ QUIET_DB = -40.0
 REPEATED = 8
 """Styles that are rendered several times."""
 SHOWN = 25
+DIGITS_IN_ENGLISH = ("espeak-grc", "espeak-ne")
+"""Languages for which the synthesizer has no numbers, and reads them as an Englishman would."""
 
 
 def main() -> None:
@@ -50,6 +52,7 @@ def main() -> None:
         found = {style.id: measured(service, style) for style in _told(styles)}
         pairs = list(distances(styles, found, scale, limits))
         tongues = [style for style in styles if not style.neural and "+" not in style.voice]
+        tongues = [style for style in tongues if style.id not in DIGITS_IN_ENGLISH]
         counted = {style.id: figures(spoken(service, style, sentence("und"), 1.0)) for style in _told(tongues)}
     pairs += [between(one, other, counted, scale, limits) for one, other in itertools.combinations(counted, 2)]
     pairs.sort(key=lambda pair: pair[0])
