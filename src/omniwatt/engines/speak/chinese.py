@@ -3,6 +3,7 @@
 IPA after Lin, "The Sounds of Chinese" (2007); tones as arrows at the syllable's core, as Kokoro was taught them.
 """
 
+import re
 from functools import lru_cache
 
 import rjieba
@@ -20,12 +21,24 @@ FINALS = {
     "uai": "wai0", "uan": "wa0n", "uang": "wa0ŋ", "uei": "wei0", "uen": "wə0n", "ueng": "wə0ŋ", "uo": "wo0",
     "v": "y0", "ve": "ɥe0", "van": "ɥɛ0n", "vn": "y0n", "io": "jɔ0", "ê": "ɛ0", "m": "m0", "n": "n0", "ng": "ŋ0",
 }  # fmt: skip
+_ACCENT = {
+    "ꭧʰ": "tʃ", "ʨʰ": "tʃ", "ʦʰ": "ts", "pʰ": "p", "tʰ": "t", "kʰ": "k", "ꭧ": "dʒ", "ʨ": "dʒ", "ʦ": "dz", "p": "b",
+    "t": "d", "k": "ɡ", "x": "h", "ɕ": "ʃ", "ʂ": "ʃ", "ɻ": "ɹ", "ɨ": "ɚ", "ɤ": "ʌ", "ai": "aɪ", "au": "aʊ", "ei": "eɪ",
+    "ou": "oʊ", "ɥe": "jue", "ɥɛ": "juɛ", "y": "iu", "a": "ɑː", "e": "ɛ", "i": "iː", "u": "uː", "wo": "wɔː",
+    "→": "", "↗": "", "↓": "", "↘": "",
+}  # fmt: skip
+_SOUNDS = re.compile("|".join(sorted(_ACCENT, key=len, reverse=True)))
 _BUZZED = frozenset(("zh", "ch", "sh", "r", "z", "c", "s"))
 
 
 def mandarin(text: str) -> str:
     """Phonemes of a run of Han characters, a blank between words; characters without a reading are left out."""
     return " ".join(filter(None, (_said(word) for word in rjieba.cut(text))))
+
+
+def accented(text: str) -> str:
+    """A run of Han characters as a speaker of English might say it: for voices that know no other sounds; no tones."""
+    return _SOUNDS.sub(lambda sound: _ACCENT[sound[0]], mandarin(text))
 
 
 @lru_cache(maxsize=4096)

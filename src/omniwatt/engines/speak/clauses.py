@@ -11,7 +11,7 @@ FIRST_CHARS = 12
 """The first piece may end at a comma from this weight on ..."""
 FIRST_MOST = 48
 """... and is cut at a blank by this one ..."""
-EAGER_MOST = 16
+EAGER_MOST = 12
 """... or by this one, where somebody waits for the first sound."""
 COMMA_CHARS = 110
 MOST_CHARS = 220

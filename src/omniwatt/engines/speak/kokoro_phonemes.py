@@ -10,7 +10,7 @@ from omniwatt.engines.speak.chinese import mandarin
 from omniwatt.engines.speak.english import English, tokens
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe
 from omniwatt.engines.speak.ipa import ipa
-from omniwatt.engines.speak.normalise import normalised
+from omniwatt.engines.speak.scripts import spoken_runs
 
 ESPEAK_VOICES = {
     "en-us": "en-us", "en-gb": "en-gb", "es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "ja": "ja", "pt": "pt-br",
@@ -23,9 +23,6 @@ MARKS = str.maketrans(
         "【": " “", "】": "” ", "«": "“", "»": "”", "–": "—", "\n": " ", "’": "'", "‘": "'",
     }
 )  # fmt: skip
-_HAN = re.compile(r"([\u3400-\u9fff\uf900-\ufaff]+)")
-_JAPANESE = re.compile(r"[\u3041-\u30ff]")
-_HANGUL = re.compile(r"[\uac00-\ud7af]")
 _DIPHTHONGS = {
     "a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "s^s": "S", "t^s": "ʦ",
     "t^ʃ": "ʧ", "ɔ^ɪ": "Y",
@@ -50,7 +47,7 @@ class Phonemes:
     async def of(self, clause: str, language: str) -> str:
         """Phonemes of a clause in `language`; what is written in another script is read in its own."""
         said = []
-        for text, own in runs(normalised(clause, language), language):
+        for text, own in spoken_runs(clause, language):
             if own == "han":
                 said.append(mandarin(text))
             elif own in self._english:
@@ -75,26 +72,6 @@ class Phonemes:
 
     async def _by_espeak(self, text: str, voice: str) -> str:
         return _replaced(await ipa(self._pipe, text, voice), _DIPHTHONGS).translate(_PLAIN)
-
-
-def runs(text: str, language: str) -> list[tuple[str, str]]:
-    """Pieces of one script each, and the language each is read in (`han` for Mandarin written in characters)."""
-    if language == "ja":
-        return [(text, "ja")]
-    if _JAPANESE.search(text):
-        return [(text, "ja")]
-    other = "en-us" if language == "zh" else language
-    found = []
-    for piece in _HAN.split(text):
-        if not piece.strip():
-            continue
-        if _HAN.fullmatch(piece):
-            found.append((piece, "han"))
-        elif _HANGUL.search(piece):
-            found.append((piece, "ko"))
-        else:
-            found.append((piece, other))
-    return found
 
 
 def _replaced(text: str, table: dict[str, str]) -> str:

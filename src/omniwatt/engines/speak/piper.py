@@ -17,12 +17,13 @@ from omniwatt.contract.error import BadInput, EngineFailed
 from omniwatt.contract.job import EngineSpec, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import SpeakBody
+from omniwatt.engines.speak.chinese import accented
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe, unpacked
 from omniwatt.engines.speak.graph import Graph
 from omniwatt.engines.speak.ipa import ipa
-from omniwatt.engines.speak.normalise import normalised
 from omniwatt.engines.speak.onnx import Network
 from omniwatt.engines.speak.pieces import slices
+from omniwatt.engines.speak.scripts import spoken_runs
 from omniwatt.engines.speak.speaking import Rendering, Sound, Speaker, artifact
 
 START, END, PAD = "^", "$", "_"
@@ -33,6 +34,8 @@ FRAME = 256
 FIRST_FRAMES = 24
 PAD_FRAMES = 14
 """What a sample depends on to either side: with 12 the error is below 1e-6, measured."""
+GAIN = np.float32(1.3)
+"""Brings Piper's voices (about -25 dB) nearer to Kokoro's."""
 SLOWEST, FASTEST = 0.25, 4.0
 
 
@@ -103,6 +106,8 @@ class Piper(Speaker):
 
     def rendering(self, body: SpeakBody, pace: float) -> Rendering:
         """Raises BadInput for another voice than this one."""
+        if body.language and not self._config.espeak.voice.startswith(body.language[:2].lower()):
+            raise BadInput(f"This voice does not speak {body.language!r}.", param="language")
         speaker = self._speakers.get(body.voice.name)
         if speaker is None:
             raise BadInput(f"There is no voice {body.voice.name!r} here.", param="voice")
@@ -122,7 +127,7 @@ class Piper(Speaker):
         for low, start, end, high in slices(plan.shape[-1], FIRST_FRAMES, PAD_FRAMES):
             await ctx.astep("render", (end - start) * FRAME / self.rate_hz)
             (made,) = await self._decoder.run_beside(self._threads, {self._seam: plan[..., low:high], **rest}, ctx)
-            yield np.asarray(made, np.float32).reshape(-1)[(start - low) * FRAME : (end - low) * FRAME]
+            yield GAIN * np.asarray(made, np.float32).reshape(-1)[(start - low) * FRAME : (end - low) * FRAME]
 
     def _speaker_alone(self, speaker: int) -> dict[str, NDArray[Any]]:
         return {"sid": np.array([speaker], np.int64)} if "sid" in self._decoder.inputs else {}
@@ -130,13 +135,18 @@ class Piper(Speaker):
     async def _ids(self, clause: str) -> list[int]:
         """Phoneme ids of a clause, as Piper's training had them: each followed by the pad."""
         voice = self._config.espeak.voice
-        spoken = await ipa(self.pipe, normalised(clause, voice), voice)
+        spoken = " ".join([await self._read(text, own, voice) for text, own in spoken_runs(clause, voice)])
         table = self._config.phoneme_id_map
         ids = [*table[START], *table[PAD]]
         for phoneme in unicodedata.normalize("NFD", spoken.replace("^", "").replace("—", ",").replace("…", ".")):
             if phoneme in table:
                 ids += [*table[phoneme], *table[PAD]]
         return [*ids, *table[END]]
+
+    async def _read(self, text: str, script: str, voice: str) -> str:
+        if script == "han" and voice.startswith("en"):
+            return accented(text)
+        return await ipa(self.pipe, text, "cmn" if script == "han" else voice)
 
     def _feed(self, ids: list[int], speaker: int, pace: float) -> dict[str, NDArray[Any]]:
         how = self._config.inference

@@ -18,7 +18,7 @@ from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import Delivery, SpeakBody
 from omniwatt.engines.speak.clauses import EAGER_MOST, FIRST_MOST, Clauses
-from omniwatt.engines.speak.delivery import Shaper
+from omniwatt.engines.speak.delivery import Shaper, limited
 
 TOKENS_PER_S = 25
 SLOWEST, FASTEST = 0.25, 4.0
@@ -108,7 +108,7 @@ class _Answer:
         if self._streams:
             async for piece in raw:
                 if len(spoken := trim.feed(piece)):
-                    yield spoken
+                    yield limited(spoken, self._rate_hz)
             return
         whole = [trim.feed(piece) async for piece in raw]
         if whole and len(spoken := np.concatenate(whole)):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from omniwatt.engines.speak.chinese import mandarin
+from omniwatt.engines.speak.chinese import accented, mandarin
 from omniwatt.engines.speak.english import English, tokens
-from omniwatt.engines.speak.kokoro_phonemes import runs
+from omniwatt.engines.speak.scripts import runs, spoken_runs
 
 GOLD = {
     "cat": "kˈæt", "dog": "dˈɔɡ", "walk": "wˈɔk", "wait": "wˈAt", "box": "bˈɑks", "run": "ɹˈʌn", "apple": "ˈæpᵊl",
@@ -73,6 +73,11 @@ def test_mandarin(text: str, wanted: str) -> None:
     assert mandarin(text) == wanted
 
 
+def test_mandarin_in_sounds_of_english() -> None:
+    assert accented("你好") == "niːhaʊ"
+    assert not set(accented("知道去银行女儿二十四")) & set("→↗↓↘ʨꭧʦɕʂʰ")
+
+
 @pytest.mark.parametrize(
     ("text", "language", "wanted"),
     [
@@ -81,7 +86,15 @@ def test_mandarin(text: str, wanted: str) -> None:
         ("こんにちは世界", "en-us", [("こんにちは世界", "ja")]),
         ("안녕 hello", "en-us", [("안녕 hello", "ko")]),
         ("世界", "ja", [("世界", "ja")]),
+        ("12 km, 3天 5", "en-us", [("12 km, ", "en-us"), ("3天", "han"), (" 5", "en-us")]),
     ],
 )
 def test_each_script_is_read_in_its_own_language(text: str, language: str, wanted: list[tuple[str, str]]) -> None:
     assert runs(text, language) == wanted
+
+
+def test_numbers_are_said_in_the_language_around_them() -> None:
+    said = [piece for piece, _ in spoken_runs("It took 3天 and 12 km.", "en-us")]
+    said = [piece.strip() for piece in said]
+    assert said == ["It took", "三天", "and twelve kilometers."]
+    assert spoken_runs("用iPhone 15打3个", "zh")[0][0] == "用"
