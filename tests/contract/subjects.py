@@ -118,6 +118,7 @@ def sound(data: bytes) -> tuple[Chunk, ...]:
 
 
 BABBLE = sound(babble(4.0))
+EVEN = (Chunk(data=babble(1.0)), Chunk(data=babble(0.5)))
 
 WHISPER = Subject(
     "whisper",
@@ -222,7 +223,23 @@ ESPEAK = speaking(
     Task("another language", "speak", SpeakBody(Voice("en-us+m3"), "Hallo.", language="de")),
 )
 
-SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK]
+LIVE = Subject(
+    "live",
+    lambda: EngineSpec("live", "live", ("live",), slots=8),
+    good=(
+        Task("listen", "live", DataBody(options={"mode": "listen", "media_type": "audio/pcm"}), BABBLE),
+        Task("listen to a telephone", "live", DataBody(options={"mode": "listen", "media_type": "audio/pcma"}), BABBLE),
+        Task("say", "live", DataBody(options={"mode": "say", "media_type": "audio/pcmu", "from_hz": 22050}), EVEN),
+    ),
+    refused=(
+        Task("no such mode", "live", DataBody(options={"mode": "sing"}), BABBLE),
+        Task("no such form", "live", DataBody(options={"mode": "listen", "media_type": "audio/mpeg"}), BABBLE),
+        Task("half a sample", "live", DataBody(options={"mode": "say", "from_hz": 24000}), (Chunk(data=b"\1\2\3"),)),
+        Task("another capability", "chat", ChatBody(user("x"))),
+    ),
+)
+
+SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK, LIVE]
 
 
 def job(task: Task) -> Job:

@@ -26,6 +26,8 @@ OPEN_ENDINGS = frozenset(
 )
 """After one of these nobody has finished."""
 SENTENCE_ENDS = ".?!。？！…"
+QUESTION_ENDS = "?？!！"
+"""Written down after what sounds like a question or a call, never after a broken-off sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def patience_ms(text: str, eagerness: str) -> int:
     """How long to wait after these words for more of them: short after a sentence, long after half of one. Pure."""
     longest = MAX_WAIT_MS[eagerness]
     words = text.strip().rstrip(SENTENCE_ENDS + ",;:-").lower().split()
+    if words and text.rstrip()[-1:] in QUESTION_ENDS:
+        return min(longest, COMPLETE_MS * longest // MAX_WAIT_MS["medium"])
     if not words or words[-1] in OPEN_ENDINGS or text.rstrip().endswith((",", ";", ":", "-", "…", "...")):
         return longest
     if text.rstrip()[-1:] in SENTENCE_ENDS:

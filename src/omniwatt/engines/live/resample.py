@@ -1,6 +1,6 @@
 """Another sample rate, without aliasing and with little delay: a windowed sinc as one matrix product per block.
 
-Holds back 24 zero crossings, 1.5 ms at 16 kHz; libsoxr, which files are resampled with, holds back 20 to 60 ms.
+Holds back 2 ms at simple ratios and 12 at others; libsoxr, which files are resampled with, holds back 20 to 60.
 """
 
 from fractions import Fraction
