@@ -16,7 +16,7 @@ from omniwatt.contract.request import ChatBody, Format, Message, Request, Sampli
 
 OBJECT = {"type": "object"}
 NO_REASONING = "The models here answer without a separate reasoning phase."
-PARAMS = {"voice": "audio.voice", "data": "messages"}
+PARAMS = {"voice": "audio.voice", "data": "messages", "file": "messages"}
 """What the way calls a field -> what it is called here."""
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 

@@ -17,7 +17,7 @@ from omniwatt.contract.event import Event, Finished, Started
 from omniwatt.contract.request import ChatBody, Format, Message, Request, Sampling, Tool
 
 ITEMS_DEFAULT, ITEMS_MOST = 20, 100
-PARAMS = {"messages": "input", "max_tokens": "max_output_tokens", "data": "input"}
+PARAMS = {"messages": "input", "max_tokens": "max_output_tokens", "data": "input", "file": "input"}
 """What the way calls a field -> what it is called here."""
 
 
