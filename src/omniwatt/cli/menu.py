@@ -23,7 +23,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 EPILOG = """
 \b
 First steps:
-  omniwatt pull                 fetch the default models, about 1.7 GB, once
+  omniwatt pull                 fetch the default models, about 2.1 GB, once
   omniwatt serve                start the service on http://127.0.0.1:8000/v1
   omniwatt chat                 talk to it from another terminal
 \b

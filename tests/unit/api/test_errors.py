@@ -18,6 +18,7 @@ STATUS = {
     "Forbidden": 403,
     "NotFound": 404,
     "ModelNotFound": 404,
+    "VoiceNotFound": 400,
     "Conflict": 409,
     "RateLimited": 429,
     "QuotaExceeded": 429,
