@@ -43,6 +43,7 @@ ANSWERS: dict[tuple[str, str], str] = {
     ("POST", "/v1/responses/{response_id}/cancel"): "openai.types.responses:Response",
     ("POST", "/v1/audio/transcriptions"): "openai.types.audio:Transcription",
     ("POST", "/v1/audio/translations"): "openai.types.audio:Translation",
+    ("POST", "/v1/realtime/client_secrets"): "openai.types.realtime:ClientSecretCreateResponse",
     ("GET", "/v1/models/{model}"): "openai.types:Model",
     ("POST", "/v1/files"): "openai.types:FileObject",
     ("GET", "/v1/files/{file_id}"): "openai.types:FileObject",

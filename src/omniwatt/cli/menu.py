@@ -12,10 +12,11 @@ from omniwatt.cli.models import models, pull
 from omniwatt.cli.ps import ps
 from omniwatt.cli.say import say
 from omniwatt.cli.serve import serve
+from omniwatt.cli.talk import talk
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Serve": (serve, demo),
-    "Talk": (chat, say, hear),
+    "Talk": (chat, say, hear, talk),
     "Models": (pull, models),
     "Operate": (keys, ps, doctor),
 }

@@ -39,7 +39,7 @@ SUBPROTOCOL = "realtime"
 KEY_PROTOCOL = "openai-insecure-api-key."
 """How a page, which can set no headers, shows its key."""
 LAST_WORDS_S = 2.0
-POLICY_VIOLATION, TRY_AGAIN_LATER, NORMAL = 1008, 1013, 1000
+POLICY_VIOLATION, NORMAL = 1008, 1000
 
 SECRETS = Table(
     "Realtime client secrets",
@@ -120,6 +120,9 @@ def _key(socket: WebSocket) -> str | None:
 
 
 async def _deny(socket: WebSocket, error: OmniwattError) -> None:
+    if "websocket.http.response" not in socket.scope.get("extensions", {}):
+        await socket.close(POLICY_VIOLATION)
+        return
     headers = {name.decode(): value.decode() for name, value in errors.headers(error)}
     body = errors.encoded(error)
     answer = Response(body, errors.row(error).status, headers, "application/json")

@@ -2,12 +2,13 @@
 
 from omniwatt.api import fields
 from omniwatt.api.fields import Table
-from omniwatt.api.openai import chat, completions, embeddings, responses_fields, speech, transcriptions
+from omniwatt.api.openai import chat, completions, embeddings, realtime, responses_fields, speech, transcriptions
 
 TABLES: dict[str, Table] = {
     "/v1/chat/completions": chat.FIELDS,
     "/v1/completions": completions.FIELDS,
     "/v1/embeddings": embeddings.FIELDS,
+    "/v1/realtime/client_secrets": realtime.SECRETS,
     "/v1/responses": responses_fields.CREATE,
     "/v1/responses/input_tokens": responses_fields.COUNT,
     "/v1/audio/transcriptions": transcriptions.TRANSCRIBE,

@@ -38,7 +38,8 @@ def floats(samples: NDArray[np.int16]) -> Floats:
 
 def integers(samples: Floats) -> NDArray[np.int16]:
     """Rounded, and clipped rather than wrapped round."""
-    return np.clip(np.rint(samples * FULL), -FULL, FULL - 1).astype(np.int16)
+    clipped: NDArray[np.int16] = np.clip(np.rint(samples * FULL), -FULL, FULL - 1).astype(np.int16)
+    return clipped
 
 
 def pcm_samples(data: bytes) -> NDArray[np.int16]:

@@ -1,6 +1,6 @@
 """Another sample rate, without aliasing and with little delay: a windowed sinc as one matrix product per block.
 
-Holds back 2 ms at simple ratios and 12 at others; libsoxr, which files are resampled with, holds back 20 to 60.
+Holds back 2 ms at simple ratios and up to 20 at others; libsoxr, which files are resampled with, 20 to 60.
 """
 
 from fractions import Fraction
