@@ -233,4 +233,4 @@ class Transcriber:
 def stretched(samples: Floats, pace: float) -> Floats:
     """The sound `pace` times faster, its pitch with it."""
     places = np.arange(0, len(samples) - 1, pace)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(samples)), samples), dtype=np.float32)
