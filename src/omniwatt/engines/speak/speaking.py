@@ -17,7 +17,7 @@ from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Finished, Usa
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import Delivery, SpeakBody
-from omniwatt.engines.speak.clauses import EAGER_MOST, FIRST_MOST, Clauses
+from omniwatt.engines.speak.clauses import COMMA_CHARS, EAGER_MOST, FIRST_MOST, Clauses
 from omniwatt.engines.speak.delivery import Shaper, limited
 
 TOKENS_PER_S = 25
@@ -187,7 +187,9 @@ def _streams(delivery: Delivery) -> bool:
 
 
 async def _clauses(body: SpeakBody, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[str]:
-    clauses = Clauses(first_most=EAGER_MOST if body.voice.eager else FIRST_MOST)
+    # A text that is all here is not cut within a phrase: its decoder starts early anyway, and the melody suffers.
+    patient = COMMA_CHARS if body.text else FIRST_MOST
+    clauses = Clauses(first_most=EAGER_MOST if body.voice.eager else patient)
     if body.text:
         for clause in clauses.feed(body.text):
             yield clause
