@@ -15,8 +15,10 @@ START_FRAMES = 2
 """A single voiced frame is a click."""
 RELEASE = 0.15
 """How far below the threshold the probability must fall to count as silence: without it, speech flickers."""
-PAUSE_MS = 96
-"""A silence this long is worth a guess; stops between syllables are shorter."""
+PAUSE_MS = 64
+"""This long below the threshold is worth a guess: most stops between syllables are shorter."""
+SOFT_FRAMES = 3
+"""So many frames between release and threshold are soft speech; fewer are a voice that dies away."""
 COMPLETE_MS = 400
 """How long semantic detection waits after a sentence that sounds complete."""
 OPEN_ENDINGS = frozenset(
@@ -49,22 +51,26 @@ class Turns:
     paused: bool = False
     voiced_ms: int = 0
     """Where the last voiced frame ended."""
+    loud_ms: int = 0
+    """Where the last frame above the threshold ended."""
     started_ms: int = 0
     patience_ms: int | None = None
     """Semantic detection's word for this pause, once the words are known; None waits the longest."""
-    _voiced_frames: int = field(default=0)
+    _run: int = field(default=0)
+    """Frames in a row: loud ones while it is quiet, soft ones while somebody speaks."""
 
     def feed(self, speech: float) -> list[Sign]:
         """One frame on."""
         self.now_ms += FRAME_MS
-        floor = self.detection.threshold - (RELEASE if self.speaking else 0.0)
-        voiced = speech >= max(0.01, floor)
-        return self._speaking(voiced) if self.speaking else self._quiet(voiced)
+        loud = speech >= max(0.01, self.detection.threshold)
+        if not self.speaking:
+            return self._quiet(loud)
+        return self._speaking(loud, voiced=speech >= max(0.01, self.detection.threshold - RELEASE))
 
     def reset(self) -> None:
         """Forget the turn under way: the buffer was committed or cleared by hand."""
         self.speaking = self.paused = False
-        self._voiced_frames = 0
+        self._run = 0
         self.patience_ms = None
 
     def silence_limit_ms(self) -> int:
@@ -74,33 +80,38 @@ class Turns:
         longest = MAX_WAIT_MS[self.detection.eagerness]
         return longest if self.patience_ms is None else min(longest, self.patience_ms)
 
-    def _quiet(self, voiced: bool) -> list[Sign]:
-        self._voiced_frames = self._voiced_frames + 1 if voiced else 0
-        if self._voiced_frames < START_FRAMES:
+    def _quiet(self, loud: bool) -> list[Sign]:
+        self._run = self._run + 1 if loud else 0
+        if self._run < START_FRAMES:
             return []
-        self.speaking, self.paused, self.voiced_ms, self.patience_ms = True, False, self.now_ms, None
+        self.speaking, self.paused, self.patience_ms = True, False, None
+        self.voiced_ms = self.loud_ms = self.now_ms
         begun_ms = self.now_ms - START_FRAMES * FRAME_MS
         self.started_ms = max(0, begun_ms - self.detection.prefix_padding_ms)
-        self._voiced_frames = 0
+        self._run = 0
         return [Sign("started", self.started_ms)]
 
-    def _speaking(self, voiced: bool) -> list[Sign]:
+    def _speaking(self, loud: bool, *, voiced: bool) -> list[Sign]:
+        signs = []
+        self._run = self._run + 1 if voiced and not loud else 0
         if voiced:
             self.voiced_ms = self.now_ms
-            if not self.paused:
-                return []
+        if loud:
+            self.loud_ms = self.now_ms
+        if self.paused and (loud or self._run >= SOFT_FRAMES):
             self.paused, self.patience_ms = False, None
-            return [Sign("resumed", self.now_ms - FRAME_MS)]
-        signs = []
-        silent_ms = self.now_ms - self.voiced_ms
-        if not self.paused and silent_ms >= min(PAUSE_MS, self.silence_limit_ms()):
+            signs.append(Sign("resumed", self.now_ms - FRAME_MS))
+        elif not self.paused and self._run < SOFT_FRAMES and self.now_ms - self.loud_ms >= self._pause_ms():
             self.paused = True
-            signs.append(Sign("paused", self.voiced_ms))
+            signs.append(Sign("paused", self.loud_ms))
         # The voice ended somewhere in its last frame: half of one is its due.
-        if silent_ms + FRAME_MS // 2 >= self.silence_limit_ms():
+        if self.now_ms - self.voiced_ms + FRAME_MS // 2 >= self.silence_limit_ms():
             self.reset()
             signs.append(Sign("stopped", self.now_ms))
         return signs
+
+    def _pause_ms(self) -> int:
+        return min(PAUSE_MS, self.silence_limit_ms())
 
 
 def patience_ms(text: str, eagerness: str) -> int:

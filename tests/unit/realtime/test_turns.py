@@ -97,3 +97,23 @@ def test_semantic_detection_is_quick_once_a_sentence_is_complete() -> None:
 )
 def test_patience(text: str, eagerness: str, ms: int) -> None:
     assert patience_ms(text, eagerness) == ms
+
+
+def test_a_voice_that_dies_away_does_not_delay_the_guess() -> None:
+    dying = [0.45, 0.4]
+    found = run(TurnDetection(silence_duration_ms=300), [VOICE] * 5 + dying + [SILENCE] * 20)
+    assert found[1] == ("paused", 5 * FRAME_MS)
+    assert found[-1][0] == "stopped"
+    assert found[-1][1] >= 7 * FRAME_MS + 300 - FRAME_MS // 2
+
+
+def test_soft_speech_is_speech() -> None:
+    soft = [0.42] * 10
+    kinds = [kind for kind, _ in run(TurnDetection(silence_duration_ms=300), [VOICE] * 5 + soft + [SILENCE] * 20)]
+    assert kinds == ["started", "paused", "resumed", "paused", "stopped"]
+
+
+def test_what_comes_back_softly_takes_a_guess_back() -> None:
+    turns = Turns(TurnDetection(silence_duration_ms=500))
+    signs = [sign for one in [VOICE] * 5 + [SILENCE] * 4 + [0.42] * 3 for sign in turns.feed(one)]
+    assert [sign.kind for sign in signs] == ["started", "paused", "resumed"]
