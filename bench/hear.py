@@ -173,7 +173,7 @@ async def decoded(data: bytes, name: str) -> bytes:
     from omniwatt.contract.event import EMPTY, Data
     from omniwatt.contract.job import EngineSpec, Job
     from omniwatt.contract.request import MediaBody, MediaPart
-    from omniwatt.engines.media import Media
+    from omniwatt.engines.media.engine import Media
     from omniwatt.workers.host import CallContext
 
     media = Media()

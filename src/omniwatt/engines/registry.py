@@ -7,7 +7,7 @@ from omniwatt.contract.protocol import Engine
 
 ENGINES = {
     "echo": "omniwatt.engines.echo:Echo",
-    "media": "omniwatt.engines.media:Media",
+    "media": "omniwatt.engines.media.engine:Media",
     "live": "omniwatt.engines.live:Live",
     "upstream": "omniwatt.engines.upstream:Upstream",
     "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",

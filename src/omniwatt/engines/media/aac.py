@@ -1,14 +1,12 @@
 """AAC (ISO 14496-3): frames with ADTS headers, found in a file, made for a track's packets, and encoded anew."""
 
 from array import array
-from typing import Any
 
-import codecpod
 import numpy as np
 from numpy.typing import NDArray
 
 from omniwatt.contract.error import BadInput
-from omniwatt.engines.media import isobmff
+from omniwatt.engines.media import codecs, isobmff
 from omniwatt.engines.media.track import MAX_PACKETS, Check, damaged, no_decoder
 
 RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350)
@@ -90,9 +88,6 @@ def _size(data: memoryview, at: int) -> int:
     return size if size > _HEAD_BYTES and not data[at + 6] & 3 else 0
 
 
-_save: Any = codecpod.save_bytes
-
-
 class _Bits:
     """Numbers of any width, the highest bit first; zeros after the end."""
 
@@ -159,7 +154,7 @@ class AacEncoder:
         return b"".join(out)
 
     def _encoded(self, samples: NDArray[np.float32]) -> list[bytes]:
-        made = _save(samples, self._rate_hz, codecpod.Aac(self._bit_rate), channels_first=False)
+        made = codecs.mp4_of_aac(samples, self._rate_hz, self._bit_rate)
         track = isobmff.track(memoryview(made), lambda: None)
         kind, rate, channels = read_setup(track.setup)
         return [

@@ -1,15 +1,13 @@
 """Decoding sound that comes in frames: a stretch at a time, each begun a little early so that nothing is lost."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import codecpod
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from omniwatt.contract.error import BadInput
-from omniwatt.engines.media import aac, mpeg
+from omniwatt.engines.media import aac, codecs, mpeg
 from omniwatt.engines.media.track import Track
 from omniwatt.engines.media.work import Work
 
@@ -82,11 +80,8 @@ def packed(data: memoryview, places: NDArray[np.int64], head: Callable[[int], by
 
 def decode(data: bytes) -> tuple[Samples, int]:
     """Frames x channels, and their rate. Raises CodecpodError."""
-    samples, rate_hz = _load(data, channels_first=False)
+    samples, rate_hz = codecs.load(data)
     return samples.reshape(len(samples), -1), rate_hz
-
-
-_load: Any = codecpod.load
 
 
 def mp3(data: memoryview, work: Work) -> Framed:

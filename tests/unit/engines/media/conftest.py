@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 from omniwatt.contract.event import Data, Event, Fact, Finished
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import MediaBody, MediaPart
-from omniwatt.engines.media import Media, encoders
+from omniwatt.engines.media import encoders
+from omniwatt.engines.media.engine import Media
 from tests.unit.engines.media import containers
 
 FORMS = {"PNG": "L", "JPEG": "RGB", "BMP": "RGB", "TIFF": "RGB", "GIF": "P", "WEBP": "RGBA", "AVIF": "RGB"}
