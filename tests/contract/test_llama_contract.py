@@ -147,10 +147,9 @@ async def test_prefixes_are_reused_within_a_tenant_only(chat: LlamaCpp) -> None:
         finished(await events(chat, ask(question, scope, Sampling(max_tokens=1)))).usage.cached_tokens
         for scope in ("one", "one", "two", "", "")
     ]
-    public = cached[2]
+    public = len(chat._slots.public)
     assert cached[1] > public + 15, "the same tenant's second time reuses all of it"
-    assert cached[0] <= public
-    assert cached[3:] == [public, public], "nobody shares with callers without a scope"
+    assert max(cached[0], *cached[2:]) <= public, "nobody else has more than what every prompt begins with"
 
 
 async def test_a_seed_repeats_and_the_choices_differ(chat: LlamaCpp) -> None:
