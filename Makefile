@@ -38,11 +38,11 @@ check: .venv/setup-dev        ## format, lint, types, arrows, licences of depend
 	@.venv/bin/mypy
 	@$(PY) -m pytest -m "not model and not default_model" tests/unit tests/way tests/contract tests/test_arrows.py tests/test_docs.py tests/test_dependencies.py
 
-bench: .venv/setup-dev        ## every benchmark, one after another; results in bench/results/
-	@for b in gateway chat mix hear speak voices realtime; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
+bench: .venv/setup-dev        ## every benchmark; with DATA=FOLDER of recordings, hearing too; results in bench/results/
+	@for b in gateway chat mix $(if $(DATA),hear) speak voices realtime; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
 
 bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-hear ...
-	@$(PY) -m bench.$*
+	@$(PY) -m bench.$* $(if $(and $(filter hear,$*),$(DATA)),--data "$(DATA)")
 
 docs: .venv/setup-dev         ## the generated documents, and the README's measured table
 	@$(PY) -m docs.generate
