@@ -32,7 +32,7 @@ test: .venv/setup-dev         ## the whole test suite
 	@.venv/bin/omniwatt pull fast default embed hear speak speak_hd espeak-ng
 	@$(PY) -m pytest
 
-check: .venv/setup-dev        ## format, lint, types, arrows, licences of dependencies, fast tests: under a minute
+check: .venv/setup-dev        ## format, lint, types, arrows, licences of dependencies, fast tests: about two minutes
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy

@@ -374,7 +374,9 @@ async def test_damaged_containers(engine, files, draw: st.DataObject) -> None:
         with contextlib.suppress(BadInput):
             await engine.transcode(bytes(data), target, sample_rate_hz=RATE_HZ, channels=1)
     with contextlib.suppress(BadInput):
-        assert (await engine.probe(bytes(data)))["seconds"] < 1800
+        found = await engine.probe(bytes(data))
+        # What is left of a file may be a word of text: then there is no sound to have a length.
+        assert found["kind"] == "text" or found["seconds"] < 1800
 
 
 @FUZZ
