@@ -120,6 +120,45 @@ class Data(Value, frozen=True, tag="data"):
     """Tokens generated for this piece, for billing what was produced before a disconnect."""
 
 
+class Picture(Value, frozen=True, tag="picture"):
+    """The Data that follow, up to the next Picture or ChoiceEnd of this index, are this picture's bytes."""
+
+    width_px: int
+    height_px: int
+    media_type: str
+    index: int = 0
+    partial: int | None = None
+    """A sketch of what is coming, numbered from 0; None is the picture itself."""
+    revised_prompt: str = ""
+    """What was really drawn, in words."""
+    details: dict[str, Any] = {}
+    """`seed`, `style`, `quality`, `not_understood`, `enlarged`, `faster`: whatever the engine can say of it."""
+
+
+class Proof(Value, frozen=True, tag="proof"):
+    """One line (or column) of text as it stands in picture `index`, cut out to be read back."""
+
+    text: str
+    data: bytes
+    """A PNG of at most 192 KiB, the line upright."""
+    line: int
+    """Which line of the picture; a verdict names it."""
+    index: int = 0
+    exact: bool = True
+    """The glyphs are those of the text's characters, one for one, none missing."""
+    attempt: int = 1
+    last: bool = False
+    """No further proof comes in this round: the engine waits for a Verdict."""
+
+
+class Verdict(Value, frozen=True):
+    """What an engine is told of its proofs, as JSON in a Chunk whose control is `verdict`."""
+
+    accepted: bool = True
+    again: tuple[int, ...] = ()
+    """Lines to set better: more contrast, a larger size, a calmer place."""
+
+
 class Fact(Value, frozen=True, tag="fact"):
     """A structured answer: a probe's findings, a token count."""
 
@@ -149,7 +188,20 @@ class Finished(Value, frozen=True, tag="finished"):
     details: dict[str, Any] = {}
 
 
-Event = Started | TextDelta | ToolCallDelta | Segment | Vector | Data | Fact | Progress | ChoiceEnd | Finished
+Event = (
+    Started
+    | TextDelta
+    | ToolCallDelta
+    | Segment
+    | Vector
+    | Data
+    | Picture
+    | Proof
+    | Fact
+    | Progress
+    | ChoiceEnd
+    | Finished
+)
 
 
 class Chunk(Value, frozen=True):

@@ -195,15 +195,60 @@ class SpeakBody(Value, frozen=True, tag="speak"):
     """What the caller wants at the end: mp3, opus, aac, flac, wav, pcm (24 kHz), or "" for the engine's own samples."""
 
 
+class DrawBody(Value, frozen=True, tag="draw"):
+    """Words to make pictures of, or pictures to change by words.
+
+    Answered, for each picture, with Pictures (partial ones first), each followed by its Data, then a ChoiceEnd. An
+    engine that sets text sends a Picture with Proofs first and reads one Verdict from its input stream for each such
+    round; an input stream that has ended accepts everything.
+    """
+
+    prompt: str
+    task: Literal["generate", "edit", "vary"] = "generate"
+    images: tuple[MediaPart, ...] = ()
+    """What to edit (the first), and what to take up into it."""
+    mask: MediaPart | None = None
+    """Transparent where the first image may change."""
+    width_px: int = 0
+    """0 for both sides lets the engine choose what suits the scene."""
+    height_px: int = 0
+    quality: Literal["auto", "low", "medium", "high"] = "auto"
+    style: str = ""
+    """One of the engine's styles; empty takes the prompt's own."""
+    background: Literal["auto", "transparent", "opaque"] = "auto"
+    media_type: str = "image/png"
+    compression: int = 100
+    """JPEG and WebP: the quality, 0 to 100."""
+    n: int = 1
+    seed: int | None = None
+    partial_images: int = 0
+    input_fidelity: Literal["low", "high"] = "low"
+    preset: str = ""
+    """What it is for: `social`, `print-a4`, `print-a3`, `print-a2`; sets what was left open."""
+    explain: bool = False
+    """Draw nothing: answer one Fact, the scene as understood and what each style and quality would cost."""
+
+
+class SeeBody(Value, frozen=True, tag="see"):
+    """Pictures to read the text of. Answered with one Fact: `lines` of `text`, `confidence`, `box`, `image`."""
+
+    images: tuple[MediaPart, ...]
+    languages: tuple[str, ...] = ()
+    whole_line: bool = False
+    """Each picture is one line (or column) of text already: nothing needs to be found first."""
+
+
 class DataBody(Value, frozen=True, tag="data"):
-    """Everything else: a text and named options. Pictures and live sessions grow bodies of their own."""
+    """Everything else: a text and named options."""
 
     text: str = ""
     parts: tuple[MediaPart, ...] = ()
     options: dict[str, Any] = {}
 
 
-Body = ChatBody | CompleteBody | EmbedBody | CountBody | MediaBody | HearBody | SpeakBody | DataBody
+Body = (
+    ChatBody | CompleteBody | EmbedBody | CountBody | MediaBody | HearBody | SpeakBody | DrawBody | SeeBody | DataBody
+)
 
 
 class Request(Value, frozen=True):

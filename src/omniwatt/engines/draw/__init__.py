@@ -1,0 +1,1 @@
+"""Painters: the vector illustrator, neural pipelines, and what they share (lettering, encoding)."""
