@@ -11,8 +11,8 @@ import msgspec
 
 ACTIVE_CORES = 0.1
 """An engine that used less than this in its last slice is waiting for something else than the CPU."""
-
-
+NEW_LOOK_S = 0.01
+"""So long nobody is held for an engine that just got work: it may only be waiting for its input."""
 SAVED_S = 0.1
 """What an engine keeps of the time it was owed when its work ran out: as long as it may be held."""
 
@@ -30,6 +30,8 @@ class Runner(msgspec.Struct, frozen=True):
     """A cancel or an unload is on its way to it: it must run."""
     used_cores: float | None = None
     """Cores it used when it last ran; None when it has not run yet since it got work."""
+    new: bool = False
+    """It just got work, and whether it computes is still to be seen."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -44,13 +46,16 @@ def next_turn(runners: Iterable[Runner], cores: int, slice_s: float = 0.05, held
     """Pick the engines of the next slice: those that have run least first, as many as fit into the cores.
 
     Engines with 0 threads (relays, probes) and engines that do not compute always run. One that wants more threads
-    than there are cores runs alone. Nobody is held much longer than `held_limit_s`.
+    than there are cores runs alone. Nobody is held much longer than `held_limit_s`. A new one runs beside the others
+    until it has been looked at: an engine that speaks waits for a text the held one would have to write.
     """
     everyone = list(runners)
+    new = any(runner.new for runner in everyone)
+    slice_s = NEW_LOOK_S if new else slice_s
     rivals = [runner for runner in everyone if _computes(runner)]
     ids = frozenset(runner.id for runner in everyone)
     if sum(runner.threads for runner in rivals) <= cores or len(rivals) < 2:
-        return Turn(run=ids)
+        return Turn(run=ids, length_s=slice_s if new else 0.0)
     chosen: set[int] = {runner.id for runner in rivals if runner.urgent}
     free = cores - sum(min(runner.threads, cores) for runner in rivals if runner.urgent)
     turns = 1
@@ -75,4 +80,6 @@ def ran_on_return_s(ran_s: float, others_s: Iterable[float]) -> float:
 
 
 def _computes(runner: Runner) -> bool:
+    if runner.new and not runner.held_s:
+        return False
     return runner.threads > 0 and (runner.used_cores is None or runner.used_cores >= ACTIVE_CORES or runner.held_s > 0)

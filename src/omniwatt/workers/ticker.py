@@ -9,6 +9,8 @@ from omniwatt.workers.process import HostProcess
 QUIET_LOOK_S = 0.05
 SHORT_S = 0.004
 """Less than this says nothing about whether a process computes."""
+NEW_AGAIN_S = 0.25
+"""A process counts as new this often at most: many short requests in a row must not go round the turns."""
 
 
 class _Member:
@@ -23,6 +25,8 @@ class _Member:
         self.held_at_s = 0.0
         self.since_s = 0.0
         self.cpu_s = 0.0
+        self.new = False
+        self.new_at_s = -NEW_AGAIN_S
 
     def look(self, now_s: float) -> None:
         """Measure from here: the process runs."""
@@ -37,12 +41,14 @@ class _Member:
         before_s = self.cpu_s
         self.look(now_s)
         self.used_cores = (self.cpu_s - before_s) / length_s
+        self.new = False
         if contended:
             self.ran_s += length_s
 
     def runner(self, now_s: float) -> Runner:
         held_s = now_s - self.held_at_s if self.process.stopped else 0.0
-        return Runner(self.process.pid, self.threads, self.ran_s, held_s, self.process.cancelling > 0, self.used_cores)
+        urgent = self.process.cancelling > 0
+        return Runner(self.process.pid, self.threads, self.ran_s, held_s, urgent, self.used_cores, self.new)
 
 
 class Ticker:
@@ -79,7 +85,10 @@ class Ticker:
             others = [other.ran_s for other in self._members.values() if other.busy]
             member.ran_s = ran_on_return_s(member.ran_s, others)
             member.used_cores = None
-            member.look(time.monotonic())
+            now_s = time.monotonic()
+            member.new = now_s - member.new_at_s >= NEW_AGAIN_S
+            member.new_at_s = now_s if member.new else member.new_at_s
+            member.look(now_s)
         member.busy = busy
         if not busy:
             member.process.resume()

@@ -40,6 +40,9 @@ def turn(*runners: Runner, cores: int = TWO) -> tuple[set[int], set[int]]:
         ([Runner(1, 2, urgent=True), Runner(2, 2, urgent=True)], [1, 2], []),
         ([Runner(1, 1), Runner(2, 2), Runner(3, 1, ran_s=1)], [1, 3], [2]),
         ([Runner(1, 2), Runner(2, 1), Runner(3, 0), Runner(4, 2)], [1, 3], [2, 4]),
+        ([Runner(1, 2, used_cores=1.9), Runner(2, 2, new=True)], [1, 2], []),
+        ([Runner(1, 2, used_cores=1.9), Runner(2, 2, used_cores=1.9), Runner(3, 2, new=True)], [1, 3], [2]),
+        ([Runner(1, 2), Runner(2, 2, new=True, held_s=0.02, ran_s=1)], [1], [2]),
     ],
 )
 def test_whose_turn(runners: list[Runner], run: list[int], hold: list[int]) -> None:
@@ -73,6 +76,15 @@ def test_turns_are_fair_bounded_and_within_the_cores(threads: list[int], cores: 
 
 def test_no_contention_no_turns() -> None:
     assert next_turn([Runner(1, 1), Runner(2, 1)], 2) == Turn(frozenset({1, 2}))
+
+
+def test_a_new_engine_is_looked_at_soon_and_holds_nobody_meanwhile() -> None:
+    writing, speaking = Runner(1, 2, used_cores=1.9), Runner(2, 2, new=True)
+    assert next_turn([writing, speaking], 2) == Turn(frozenset({1, 2}), length_s=0.01)
+    waiting = Runner(2, 2, used_cores=0.0)
+    assert next_turn([writing, waiting], 2) == Turn(frozenset({1, 2}))
+    computing = Runner(2, 2, used_cores=1.0)
+    assert next_turn([writing, computing], 2).hold == frozenset({2})
 
 
 BURNERS = [card(name, options={"burn": 2, "token_s": 0.05}, threads=2) for name in ("a", "b")]
