@@ -1,0 +1,1 @@
+"""Seeing: what stands in a picture."""
