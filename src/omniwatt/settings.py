@@ -70,6 +70,10 @@ class Models(Slice, frozen=True):
     """The card with the fast voice: what `tts-1` means, and what spoken answers use unless they name a voice."""
     speak_hd: str = "kokoro-82m"
     """The card with the fine voices: what `tts-1-hd` and `gpt-4o-mini-tts` mean."""
+    draw: str = "illustrator"
+    """The card that draws: what the image aliases mean."""
+    see: str = "pp-ocr"
+    """The card that reads text in pictures; it reads back what was lettered into one."""
     aliases: dict[str, str] = {}
     """Name -> card; adds to and overrides the shipped ones (catalog/aliases.toml)."""
     preload: bool = True
@@ -123,6 +127,21 @@ class Audio(Slice, frozen=True):
     """The longest text that is spoken; more gets 400, as with OpenAI."""
 
 
+class Draw(Slice, frozen=True):
+    """How large pictures may be, and how long those given out as URLs are kept."""
+
+    max_side_px: int = 32768
+    """The longest side of a picture that is drawn; more gets 400."""
+    max_pixels: int = 32768 * 32768
+    """Pixels of all pictures of one request together; more gets 400."""
+    max_image_bytes: int = 50 * 1024 * 1024
+    """The largest uploaded picture; more gets 413, as with OpenAI."""
+    max_edit_bytes: int = 256 * 1024 * 1024
+    """All uploaded pictures of one request together; more gets 413."""
+    url_s: int = 3600
+    """How long a picture given out as a URL can be fetched; the URL ends with it."""
+
+
 class Realtime(Slice, frozen=True):
     """Spoken conversations over a WebSocket."""
 
@@ -151,6 +170,14 @@ class Realtime(Slice, frozen=True):
     """Items a session's conversation may have."""
     responses: int = 4
     """Responses outside the conversation that may run at once in a session."""
+    ice_servers: tuple[str, ...] = ()
+    """STUN and TURN servers of WebRTC calls, such as `stun:HOST:PORT`; without any, only direct ways are tried."""
+    turn_username: str = ""
+    """Who we are to the TURN servers."""
+    turn_credential_env: str = ""
+    """The environment variable that holds the password for them."""
+    call_lost_s: float = 15.0
+    """A WebRTC call of whose client nothing is received for so long has ended."""
 
 
 class Storage(Slice, frozen=True):
@@ -186,6 +213,7 @@ class Settings(Slice, frozen=True):
     models: Models = Models()
     admission: Admission = Admission()
     audio: Audio = Audio()
+    draw: Draw = Draw()
     realtime: Realtime = Realtime()
     storage: Storage = Storage()
     log: Log = Log()
@@ -275,6 +303,7 @@ def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
         "models": Models,
         "admission": Admission,
         "audio": Audio,
+        "draw": Draw,
         "realtime": Realtime,
         "storage": Storage,
         "log": Log,

@@ -19,6 +19,7 @@ from omniwatt.limits import Limiter
 from omniwatt.logs import RequestLog, get_logger
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.realtime.calls import Calls
 from omniwatt.realtime.secrets import ClientSecrets
 from omniwatt.realtime.sessions import Sessions
 from omniwatt.settings import Settings
@@ -57,8 +58,11 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             roles=catalog.roles,
             voices=lambda: catalog.voices,
             audio=settings.audio,
+            draw=settings.draw,
         )
         sessions = Sessions(database, settings.realtime)
+        calls = Calls()
+        stack.push_async_callback(calls.close)
         metrics.watch_sessions(sessions.counts)
         await _keep(stack, _sweep(blobs, stored))
         if settings.models.preload:
@@ -77,6 +81,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             admission=admission,
             pipeline=pipeline,
             sessions=sessions,
+            calls=calls,
             client_secrets=ClientSecrets(database, keys),
         )
 

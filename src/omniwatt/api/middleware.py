@@ -1,6 +1,8 @@
 """What every HTTP exchange passes through, outside in: Exchanges, ErrorBoundary, Guards (guards.py), Authentication."""
 
+import asyncio
 from pathlib import Path
+from typing import TypeGuard
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
@@ -12,8 +14,13 @@ from omniwatt.api.parts import Parts
 from omniwatt.auth import Keys
 from omniwatt.contract.error import BadInput, NotFound, OmniwattError, WrongMediaType
 from omniwatt.contract.job import Caller
+from omniwatt.realtime import secrets
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+SIGNED_PATHS = "/v1/images/files/"
+"""Below this a URL proves by its own signature what it may fetch."""
+SECRET_PATHS = frozenset({"/v1/realtime/calls"})
+"""Where a realtime client secret serves in place of a key; the session it opens is in `scope["state"]["session"]`."""
 
 
 class Exchanges:
@@ -89,20 +96,27 @@ class Authentication:
         self._admin_socket = str(admin_socket)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(SIGNED_PATHS):
             await self._app(scope, receive, send)
             return
         exchange: Exchange = scope["state"]["exchange"]
         if self._is_admin_socket(scope):
             caller = Caller(key_id="admin-socket", name="admin socket", project="default", admin=True)
+        elif _is_secret(key := bearer(exchange)) and scope["path"] in SECRET_PATHS:
+            redeem = exchange.parts.client_secrets.redeem
+            caller, scope["state"]["session"] = await asyncio.to_thread(redeem, key)
         else:
-            caller = self._keys.caller(bearer(exchange))
+            caller = self._keys.caller(key)
         exchange.caller = scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 
     def _is_admin_socket(self, scope: Scope) -> bool:
         server = scope.get("server")
         return server is not None and server[1] is None and server[0] == self._admin_socket
+
+
+def _is_secret(key: str | None) -> TypeGuard[str]:
+    return key is not None and key.startswith(secrets.PREFIX)
 
 
 def bearer(exchange: Exchange) -> str | None:

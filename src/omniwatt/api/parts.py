@@ -11,6 +11,7 @@ from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.realtime.calls import Calls
 from omniwatt.realtime.secrets import ClientSecrets
 from omniwatt.realtime.sessions import Sessions
 from omniwatt.settings import Settings
@@ -35,4 +36,5 @@ class Parts:
     admission: Admission
     pipeline: Pipeline
     sessions: Sessions
+    calls: Calls
     client_secrets: ClientSecrets

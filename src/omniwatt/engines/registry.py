@@ -9,12 +9,14 @@ ENGINES = {
     "echo": "omniwatt.engines.echo:Echo",
     "media": "omniwatt.engines.media.engine:Media",
     "live": "omniwatt.engines.live:Live",
+    "rtc": "omniwatt.engines.live.webrtc:WebRtc",
     "upstream": "omniwatt.engines.upstream:Upstream",
     "chat/llama_cpp": "omniwatt.engines.chat.llama_cpp:LlamaCpp",
     "speak/piper": "omniwatt.engines.speak.piper:Piper",
     "speak/espeak": "omniwatt.engines.speak.espeak:Espeak",
     "speak/kokoro": "omniwatt.engines.speak.kokoro:Kokoro",
     "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
+    "see/ocr": "omniwatt.engines.see.ocr:Ocr",
     "hear/whisper": "omniwatt.engines.hear.engine:Whisper",
 }
 

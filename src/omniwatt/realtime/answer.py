@@ -119,8 +119,7 @@ class Answer:
                 case TextDelta():
                     writing.text(event)
                 case Data():
-                    data = await self._mouth.say(event.data, event.rate_hz)
-                    writing.sound(data, event.text, self._clock())
+                    self._sound(await self._mouth.say(event.data, event.rate_hz), event.text)
                 case ToolCallDelta():
                     writing.call(event)
                 case ChoiceEnd():
@@ -132,6 +131,11 @@ class Answer:
                         writing.sound(await self._mouth.rest(), "", self._clock())
                     return event.usage
         return Usage()
+
+    def _sound(self, data: bytes, clause: str) -> None:
+        """It may have been stopped while the sound was on its way: nothing follows `response.done`."""
+        if not self.over:
+            self.writing.sound(data, clause, self._clock())
 
     def stop(self, why: Why) -> None:
         """It is not wanted any more."""

@@ -127,18 +127,20 @@ class Answers:
             raise BadInput("Cancellation failed: no active response found", code="response_cancel_not_active")
         self._stop(answer, "client_cancelled")
 
-    def interrupt(self) -> None:
+    def interrupt(self, why: Why = "turn_detected") -> None:
         """The user speaks up: the answer stops, and what was not heard of it was never said."""
+        if self._room.player is not None:
+            self._room.player.clear()
         answer, self._playing = self.current or self._playing, None
         if answer is None:
             return
         if answer is self.current:
-            self._stop(answer, "turn_detected")
+            self._stop(answer, why)
         writing = answer.writing
         entry = writing.message
         if entry is None or answer.want.modality != "audio" or entry not in self._room.conversation.entries:
             return
-        heard_ms = 0.0 if writing.first_sound_s is None else (self._clock() - writing.first_sound_s) * 1000
+        heard_ms = self._heard_ms(answer, entry)
         if heard_ms < entry.audio_ms:
             self._cut(entry, heard_ms)
 
@@ -151,8 +153,17 @@ class Answers:
             raise Conflict("The answer is still being made; cancel it first.", param="item_id")
         self._cut(entry, float(event.audio_end_ms))
 
+    def _heard_ms(self, answer: Answer, entry: Entry) -> float:
+        """A client that plays is taken to have begun with the first sound."""
+        if self._room.player is not None:
+            return self._room.player.heard_ms(entry.item.id)
+        first_s = answer.writing.first_sound_s
+        return 0.0 if first_s is None else (self._clock() - first_s) * 1000
+
     def playing_s(self) -> float:
         """How long the last answer will still be listened to."""
+        if self._room.player is not None:
+            return self._room.player.left_s()
         if self._playing is None or self._playing.writing.first_sound_s is None:
             return 0.0
         writing = self._playing.writing

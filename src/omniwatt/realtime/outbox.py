@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,6 +14,14 @@ FULL_BYTES = 1024 * 1024
 """Above this, whoever can wait does."""
 
 encode = msgspec.json.Encoder().encode
+
+
+class Says(Protocol):
+    """What a session needs of the way to its client."""
+
+    def say(self, kind: str, **fields: Any) -> None:
+        """One event; never waits."""
+        ...
 
 
 class Outbox:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from omniwatt import settings as settings_module
 from omniwatt.contract.error import OmniwattError
@@ -36,6 +36,22 @@ class Services:
     limits: settings_module.Realtime
 
 
+class Player(Protocol):
+    """Plays a session's answers itself, where the client does not: it knows what was heard."""
+
+    def heard_ms(self, item_id: str) -> float:
+        """How much of an item's sound was played."""
+        ...
+
+    def left_s(self) -> float:
+        """How long what is to be played will take."""
+        ...
+
+    def clear(self) -> None:
+        """What was not played yet never is."""
+        ...
+
+
 @dataclass(slots=True)
 class Room:
     """One session's."""
@@ -45,6 +61,7 @@ class Room:
     emit: Emit
     tally: Tally
     conversation: Conversation
+    player: Player | None = None
     id: str = field(default_factory=lambda: wire.new_id("sess"))
     conversation_id: str = field(default_factory=lambda: wire.new_id("conv"))
     _letting_go: "set[asyncio.Task[None]]" = field(default_factory=set)

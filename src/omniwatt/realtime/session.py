@@ -5,13 +5,13 @@ import time
 
 import msgspec
 
-from omniwatt.contract.error import OmniwattError
+from omniwatt.contract.error import OmniwattError, UnsupportedField
 from omniwatt.realtime import wire
 from omniwatt.realtime.answers import ended
 from omniwatt.realtime.conversation import Conversation, Entry
 from omniwatt.realtime.listening import Listening
-from omniwatt.realtime.outbox import Outbox
-from omniwatt.realtime.room import Room, Services
+from omniwatt.realtime.outbox import Says
+from omniwatt.realtime.room import Player, Room, Services
 from omniwatt.realtime.scribe import Scribe
 from omniwatt.realtime.tally import Tally
 from omniwatt.realtime.values import (
@@ -25,6 +25,7 @@ from omniwatt.realtime.values import (
     ItemRetrieve,
     ItemTruncate,
     Json,
+    PlaybackClear,
     ResponseCancel,
     ResponseCreate,
     SessionSettings,
@@ -35,10 +36,17 @@ from omniwatt.realtime.values import (
 class Session:
     """Feed it with `handle`; close it with `close`, whatever happened."""
 
-    def __init__(self, services: Services, settings: SessionSettings, outbox: Outbox, tally: Tally) -> None:
+    def __init__(
+        self,
+        services: Services,
+        settings: SessionSettings,
+        outbox: Says,
+        tally: Tally,
+        player: Player | None = None,
+    ) -> None:
         limits = services.limits
         conversation = Conversation(limits.items, limits.sound_bytes)
-        self._room = Room(services, settings, outbox.say, tally, conversation)
+        self._room = Room(services, settings, outbox.say, tally, conversation, player)
         self._scribe = Scribe(self._room)
         self._listening = Listening(self._room, self._scribe)
         self.expires_at = int(time.time() + limits.session_s)
@@ -85,6 +93,8 @@ class Session:
                 self._listening.answers.respond(event.read(self._room.settings))
             case ResponseCancel():
                 self._listening.answers.cancel(event)
+            case PlaybackClear():
+                self._silence()
             case _:
                 self._on_item(event)
 
@@ -108,6 +118,13 @@ class Session:
         room.settings = changed
         await self._listening.as_told()
         room.emit("session.updated", session=self._shown())
+
+    def _silence(self) -> None:
+        if self._room.player is None:
+            raise UnsupportedField(
+                "'output_audio_buffer.clear' is for WebRTC: over a WebSocket the client plays.", param="type"
+            )
+        self._listening.answers.interrupt("client_cancelled")
 
     def _create(self, event: ItemCreate) -> None:
         room = self._room

@@ -166,6 +166,10 @@ class ResponseCancel(Value, frozen=True):
     event_id: str | None = None
 
 
+class PlaybackClear(Value, frozen=True):
+    event_id: str | None = None
+
+
 ClientEvent = (
     Update
     | Append
@@ -177,6 +181,7 @@ ClientEvent = (
     | ItemDelete
     | ResponseCreate
     | ResponseCancel
+    | PlaybackClear
 )
 
 Json = dict[str, Any]

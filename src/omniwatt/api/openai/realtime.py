@@ -25,6 +25,7 @@ from omniwatt.api.parts import Parts
 from omniwatt.contract.error import BadInput, Forbidden, NotFound, OmniwattError, VoiceNotFound
 from omniwatt.contract.job import Caller
 from omniwatt.realtime import secrets, wire
+from omniwatt.realtime.calls import OpenCall
 from omniwatt.realtime.live import GROUP as LIVE
 from omniwatt.realtime.outbox import Outbox
 from omniwatt.realtime.room import Services
@@ -71,10 +72,15 @@ class Sockets:
         socket = WebSocket(scope, receive, send)
         try:
             caller, settings = await asyncio.to_thread(self._admit, socket)
+            call_id = parse_qs(scope["query_string"].decode("latin-1")).get("call_id", [None])[0]
+            call = None if call_id is None else self._parts.calls.find(call_id, caller)
             with self._parts.sessions.place(caller):
                 offered = scope.get("subprotocols") or []
                 await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-                await _converse(self._parts, caller, settings, socket)
+                if call is None:
+                    await _converse(self._parts, caller, settings, socket)
+                else:
+                    await _join(self._parts, call, socket)
         except OmniwattError as error:
             if socket.application_state is not WebSocketState.CONNECTED:
                 await _deny(socket, error)
@@ -97,11 +103,9 @@ class Sockets:
             settings = msgspec.structs.replace(settings, model=query.get("model", [settings.model])[0])
         if socket.scope["path"] != PATH:
             raise NotFound(f"Unknown request URL: {socket.scope['path'][:200]}.", code="unknown_url")
-        if "call_id" in query:
-            raise BadInput("There are no calls here to join.", param="call_id")
         if query.get("intent") == ["transcription"]:
             settings = msgspec.structs.replace(settings, type="transcription")
-        if settings.type == "realtime":
+        if settings.type == "realtime" and "call_id" not in query:
             self._parts.catalog.resolve(settings.model)
         return caller, settings
 
@@ -136,7 +140,7 @@ async def _converse(parts: Parts, caller: Caller, settings: SessionSettings, soc
     outbox = Outbox(partial(_send, socket), limits.stall_s)
     session = Session(services(parts, caller), settings, outbox, tally)
     writer = asyncio.create_task(outbox.run())
-    warmer = asyncio.create_task(_warm(parts, settings))
+    warmer = asyncio.create_task(warm(parts, settings))
     reader = asyncio.create_task(_read(socket, session, outbox, limits.idle_s))
     gone = asyncio.create_task(outbox.gone.wait())
     with parts.sessions.open(session.id, caller, settings.model, tally):
@@ -155,6 +159,28 @@ async def _converse(parts: Parts, caller: Caller, settings: SessionSettings, soc
                 await socket.close(NORMAL)
 
 
+async def _join(parts: Parts, call: OpenCall, socket: WebSocket) -> None:
+    """Beside a WebRTC call: all it is told but the sound, and a say in it. The call outlives it."""
+    limits = parts.settings.realtime
+    outbox = Outbox(partial(_send, socket), limits.stall_s)
+    writer = asyncio.create_task(outbox.run())
+    await call.begun.wait()
+    with call.phone.beside(outbox):
+        reader = asyncio.create_task(_read(socket, call, outbox, limits.idle_s))
+        gone = asyncio.create_task(outbox.gone.wait())
+        over = asyncio.create_task(call.over.wait())
+        try:
+            await asyncio.wait({reader, gone, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, gone, over):
+                task.cancel()
+            await outbox.flush(LAST_WORDS_S)
+            writer.cancel()
+            await asyncio.wait([reader, gone, over, writer])
+            with suppress(OSError, RuntimeError, WebSocketDisconnect):
+                await socket.close(NORMAL)
+
+
 async def _send(socket: WebSocket, text: str) -> None:
     try:
         await socket.send_text(text)
@@ -162,7 +188,7 @@ async def _send(socket: WebSocket, text: str) -> None:
         raise OSError("the client has left") from error
 
 
-async def _read(socket: WebSocket, session: Session, outbox: Outbox, idle_s: float) -> None:
+async def _read(socket: WebSocket, session: "Session | OpenCall", outbox: Outbox, idle_s: float) -> None:
     """The client's messages, one after the other; what is wrong with one is said, and the next is read."""
     await session.start()
     while True:
@@ -174,18 +200,22 @@ async def _read(socket: WebSocket, session: Session, outbox: Outbox, idle_s: flo
             return
         if message["type"] == "websocket.disconnect":
             return
-        raw = message.get("text")
-        try:
-            if raw is None:
-                raise BadInput("Messages are JSON text; no binary ones are taken.", code="invalid_json")
-            await session.handle(parse_event(raw))
-        except Exception as error:  # noqa: BLE001 - whatever one event does, the session goes on
-            fault = errors.from_exception(error, session.id)
-            session.error(fault, event_id_of(raw) if raw is not None else None)
+        await take(message.get("text"), session, session.id)
         await outbox.room()
 
 
-async def _warm(parts: Parts, settings: SessionSettings) -> None:
+async def take(raw: str | None, session: "Session | OpenCall", session_id: str) -> None:
+    """One message of a client's; what is wrong with it is said."""
+    try:
+        if raw is None:
+            raise BadInput("Messages are JSON text; no binary ones are taken.", code="invalid_json")
+        await session.handle(parse_event(raw))
+    except Exception as error:  # noqa: BLE001 - whatever one event does, the session goes on
+        fault = errors.from_exception(error, session_id)
+        session.error(fault, event_id_of(raw) if raw is not None else None)
+
+
+async def warm(parts: Parts, settings: SessionSettings) -> None:
     """Have what a turn needs in memory before somebody has spoken."""
     roles = parts.catalog.roles()
     names = [LIVE, roles.get("hear")]
@@ -210,7 +240,7 @@ def services(parts: Parts, caller: Caller) -> Services:
         call=parts.pool.call,
         window=partial(_window, parts),
         free=partial(_free, parts),
-        check_voice=partial(_check_voice, parts),
+        check_voice=partial(check_voice, parts),
         describe=_described,
         defect=lambda error: errors.from_exception(error, "realtime"),
         limits=parts.settings.realtime,
@@ -229,7 +259,7 @@ def _free(parts: Parts, model: str) -> bool:
     return not any(status.get(group, {}).get("waiting", 0) for group in groups)
 
 
-def _check_voice(parts: Parts, name: str, model: str) -> None:
+def check_voice(parts: Parts, name: str, model: str) -> None:
     voices, speaker = parts.catalog.voices, parts.catalog.roles().get("speak")
     try:
         voices.resolve(name, speaker)
@@ -252,7 +282,7 @@ async def create_secret(exchange: Exchange) -> None:
         settings = parse_session(read.values["session"], "session", settings, nested, anew=True)
     if settings.type == "realtime":
         exchange.parts.catalog.resolve(settings.model)
-        _check_voice(exchange.parts, settings.voice, settings.model)
+        check_voice(exchange.parts, settings.voice, settings.model)
     common.say_ignored(exchange, read.ignored)
     create: Callable[..., tuple[str, int]] = exchange.parts.client_secrets.create
     value, expires_at = await asyncio.to_thread(create, exchange.caller, settings, lives_s)

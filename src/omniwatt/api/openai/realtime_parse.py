@@ -23,6 +23,7 @@ from omniwatt.realtime.values import (
     ItemRetrieve,
     ItemTruncate,
     Json,
+    PlaybackClear,
     ResponseCancel,
     ResponseCreate,
     ResponseSettings,
@@ -148,12 +149,6 @@ def _by_item(make: Callable[[str, str | None], ClientEvent]) -> Callable[[Json, 
     return lambda event, event_id: make(ID.check(event.get("item_id"), "item_id"), event_id)
 
 
-def _webrtc_only(event: Json, event_id: str | None) -> ClientEvent:
-    raise UnsupportedField(
-        "'output_audio_buffer.clear' is for WebRTC: over a WebSocket the client plays.", param="type"
-    )
-
-
 READERS: dict[str, tuple[frozenset[str], Callable[[Json, str | None], ClientEvent]]] = {
     "session.update": (frozenset({"session"}), _update),
     "input_audio_buffer.append": (frozenset({"audio"}), _append),
@@ -165,7 +160,7 @@ READERS: dict[str, tuple[frozenset[str], Callable[[Json, str | None], ClientEven
     "conversation.item.delete": (frozenset({"item_id"}), _by_item(ItemDelete)),
     "response.create": (frozenset({"response"}), _create_response),
     "response.cancel": (frozenset({"response_id"}), _cancel),
-    "output_audio_buffer.clear": (frozenset(), _webrtc_only),
+    "output_audio_buffer.clear": (frozenset(), lambda _, event_id: PlaybackClear(event_id)),
 }
 """Event type -> its keys, and how it is read."""
 
