@@ -73,6 +73,11 @@ async def test_a_call_from_offer_to_hangup(way: Way) -> None:
             spoken_s = done["usage"]["output_token_details"]["audio_tokens"] / 25
             await asyncio.sleep(0.4)
             assert page.loud_s() == pytest.approx(spoken_s, abs=0.15)
+            await page.say("output_audio_buffer.clear")
+            await page.say("conversation.item.retrieve", item_id=done["output"][0]["id"])
+            item = (await page.next("conversation.item.retrieved", "conversation.item.truncated")).get("item")
+            assert item is not None, "what was heard to its end was cut"
+            assert item["content"][0]["transcript"] == written["transcript"]
             hung_up = await http.post(f"{page.location}/hangup")
             assert hung_up.status_code == 200
             again = await http.post(f"{page.location}/hangup")

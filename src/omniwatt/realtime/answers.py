@@ -18,6 +18,9 @@ from omniwatt.realtime.scribe import Scribe, written
 from omniwatt.realtime.served import Served
 from omniwatt.realtime.values import Item, ItemPart, ItemTruncate, ResponseCancel, ResponseSettings, SessionSettings
 
+UNHEARD_MS = 20
+"""So little of an answer's end is no word: what a player has not reported yet when all has been heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Guessed:
@@ -141,7 +144,7 @@ class Answers:
         if entry is None or answer.want.modality != "audio" or entry not in self._room.conversation.entries:
             return
         heard_ms = self._heard_ms(answer, entry)
-        if heard_ms < entry.audio_ms:
+        if heard_ms < entry.audio_ms - UNHEARD_MS:
             self._cut(entry, heard_ms)
 
     def truncate(self, event: ItemTruncate) -> None:

@@ -130,17 +130,19 @@ class Peer:
 
     async def follow(self, inputs: AsyncIterator[Chunk]) -> None:
         """Send and play what comes in; its end is the end of the call."""
-        voices: dict[str, Resampler] = {}
+        voices: dict[str, tuple[Resampler, str]] = {}
         async for chunk in inputs:
             match chunk.control:
                 case "tell":
                     self._tell(chunk.text)
                 case "play":
                     answer, _, item = chunk.text.partition(" ")
-                    voice = voices.setdefault(answer, Resampler(SAMPLES_HZ, RATE_HZ, 1))
+                    voice, _ = voices[answer] = voices.get(answer, (Resampler(SAMPLES_HZ, RATE_HZ, 1), item))
                     self._play(answer, item, voice.feed(floats(pcm_samples(chunk.data))[:, None]))
                 case "end":
-                    voices.pop(chunk.text, None)
+                    if chunk.text in voices:
+                        voice, item = voices.pop(chunk.text)
+                        self._play(chunk.text, item, voice.end())
                     self._playout.end(chunk.text)
                 case "clear":
                     voices.clear()
