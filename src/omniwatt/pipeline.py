@@ -16,7 +16,7 @@ from omniwatt.contract.guess import Guess
 from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Engines
 from omniwatt.contract.request import MediaBody, MediaPart, Request
-from omniwatt.flows import RECIPES
+from omniwatt.flows import recipes
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.plan import ROLES, make_plan, modalities
@@ -34,7 +34,9 @@ class Pipeline:
         engines: Engines,
         roles: Callable[[], Mapping[str, str]] = lambda: ROLES,
         voices: Callable[[], Voices] | None = None,
+        *,
         audio: settings.Audio | None = None,
+        draw: settings.Draw | None = None,
     ) -> None:
         self._resolve = resolve
         self._ledger = ledger
@@ -44,6 +46,8 @@ class Pipeline:
         self._roles = roles
         self._voices = voices
         self._audio = audio
+        self._draw = draw
+        self._recipes = recipes()
 
     async def serve(
         self, request: Request, caller: Caller, inputs: AsyncIterator[Chunk] = EMPTY, guess: Guess | None = None
@@ -59,7 +63,7 @@ class Pipeline:
             roles = self._roles()
             facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
             plan = entry.plan = make_plan(
-                request, caller, found, facts, roles, self._voices and self._voices(), self._audio
+                request, caller, found, facts, roles, self._voices and self._voices(), self._audio, self._draw
             )
             arrived_s = time.monotonic()
             with self._limiter.hold(caller, plan) as hold:
@@ -73,7 +77,7 @@ class Pipeline:
                             rate_limits=hold.rate_limits,
                             queue_s=time.monotonic() - arrived_s,
                         )
-                        steps = RECIPES[plan.recipe](plan, request, caller, place, inputs)
+                        steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
                         async with aclosing(ending_once(steps)) as events:
                             async for event in events:
                                 entry.see(event)

@@ -17,6 +17,8 @@ from omniwatt.contract.job import Caller, Demand, Plan
 from omniwatt.contract.request import (
     ChatBody,
     CompleteBody,
+    CountBody,
+    DrawBody,
     HearBody,
     MediaPart,
     Request,
@@ -39,15 +41,18 @@ def make_plan(
     roles: Mapping[str, str] = ROLES,
     voices: Voices | None = None,
     audio: settings.Audio | None = None,
+    draw: settings.Draw | None = None,
 ) -> Plan:
     """Decide how `request` will be answered by `found.card`. Raises BadInput and its kin.
 
-    `facts` are the probes of the request's media parts; `roles` names the cards that help (`media`, `hear`, `speak`).
+    `facts` are the probes of the request's media parts; `roles` names the cards that help (`media`, `hear`, `speak`,
+    `draw`, `see`).
     """
     card = found.card
     _check_capability(request, card)
     _check_modalities(request, card, roles)
     _check_sound(request, facts, audio or settings.Audio())
+    _check_pictures(request, facts, draw or settings.Draw())
     sampling = _sampling(request)
     _check_answer(sampling, card)
     prompt_tokens = tokens.estimate(request.body, facts)
@@ -67,16 +72,28 @@ def make_plan(
             return _hearing(plan, request.body, facts, roles)
         case SpeakBody():
             return _speaking(plan, request.body, found, roles, voices)
+        case DrawBody():
+            return _drawing(plan, request.body, facts, roles)
+        case ChatBody(picture=DrawBody() as picture):
+            return _illustrating(plan, picture, roles)
         case ChatBody():
             return _conversing(plan, request.body, card, facts, roles, voices)
+        case CountBody() if "audio" not in card.input_modalities:
+            return _counting(plan, facts)
     return plan
 
 
 def modalities(request: Request, card: Card, roles: Mapping[str, str]) -> tuple[str, ...]:
     """The kinds of parts `card` takes in this request: a chat model without ears hears through another card's."""
-    if isinstance(request.body, ChatBody) and "hear" in roles and "audio" not in card.input_modalities:
+    if isinstance(request.body, ChatBody | CountBody) and "hear" in roles and "audio" not in card.input_modalities:
         return (*card.input_modalities, "audio")
     return card.input_modalities
+
+
+def _counting(plan: Plan, facts: Sequence[Mapping[str, Any]]) -> Plan:
+    """Sounds that another card would hear count by their length; a conversation of text stays as it is."""
+    sound_s = sum(float(fact.get("seconds", 0.0)) for fact in facts if fact.get("kind") == "audio")
+    return msgspec.structs.replace(plan, recipe="count", sound_s=sound_s) if sound_s else plan
 
 
 def _hearing(plan: Plan, body: HearBody, facts: Sequence[Mapping[str, Any]], roles: Mapping[str, str]) -> Plan:
@@ -176,6 +193,47 @@ def _conversing(
     )
 
 
+def _drawing(plan: Plan, body: DrawBody, facts: Sequence[Mapping[str, Any]], roles: Mapping[str, str]) -> Plan:
+    """Draw, and read back what is lettered with the model that sees, where there is one."""
+    if body.explain:
+        return msgspec.structs.replace(plan, recipe="draw")
+    return msgspec.structs.replace(
+        plan,
+        recipe="draw",
+        demand=_painters(plan.model, roles),
+        helpers={"see": roles["see"]} if "see" in roles else {},
+        image_tokens=sum(map(tokens.given_tokens, facts)),
+        reserve_tokens=plan.reserve_tokens + _reserved_pictures(body),
+    )
+
+
+def _illustrating(plan: Plan, picture: DrawBody, roles: Mapping[str, str]) -> Plan:
+    """A chat whose model may call for a picture: the painter's slots are waited for when it does."""
+    if "draw" not in roles:
+        raise UnsupportedField(
+            "No model here can draw. The operator can fetch one: omniwatt pull illustrator", param="tools"
+        )
+    return msgspec.structs.replace(
+        plan,
+        recipe="illustrate",
+        helpers={role: roles[role] for role in ("draw", "see") if role in roles},
+        later=_painters(roles["draw"], roles),
+        reserve_tokens=plan.reserve_tokens + _reserved_pictures(picture),
+    )
+
+
+def _painters(painter: str, roles: Mapping[str, str]) -> tuple[Demand, ...]:
+    """One card may paint and read: it does both at once, and needs a slot for each."""
+    groups = Counter((painter, roles["see"]) if "see" in roles else (painter,))
+    return tuple(Demand(group, slots) for group, slots in groups.items())
+
+
+def _reserved_pictures(body: DrawBody) -> int:
+    size = (body.width_px, body.height_px) if body.width_px else tokens.USUAL_PX
+    partial = tokens.PARTIAL_TOKENS * body.partial_images
+    return body.n * (tokens.picture_tokens(*size, body.quality) + partial)
+
+
 def _speaker(roles: Mapping[str, str]) -> str:
     if "speak" not in roles:
         raise UnsupportedField(
@@ -200,9 +258,18 @@ def _check_modalities(request: Request, card: Card, roles: Mapping[str, str]) ->
         if part.kind not in taken:
             raise UnsupportedField(
                 f"The model `{card.name}` does not take {_plural(part)}; it takes: {', '.join(taken)}."
-                + (EARS_MISSING if part.kind == "audio" and isinstance(request.body, ChatBody) else ""),
-                param="file" if isinstance(request.body, HearBody) else "messages",
+                + (EARS_MISSING if part.kind == "audio" and isinstance(request.body, ChatBody | CountBody) else ""),
+                param=_media_param(request),
             )
+
+
+def _media_param(request: Request) -> str:
+    match request.body:
+        case HearBody():
+            return "file"
+        case DrawBody():
+            return "image"
+    return "messages"
 
 
 def _check_sound(request: Request, facts: Sequence[Mapping[str, Any]], audio: settings.Audio) -> None:
@@ -223,6 +290,45 @@ def _check_sound(request: Request, facts: Sequence[Mapping[str, Any]], audio: se
                 code="audio_too_long",
                 details={"seconds": seconds, "limit": audio.max_seconds},
             )
+
+
+def _check_pictures(request: Request, facts: Sequence[Mapping[str, Any]], limits: settings.Draw) -> None:
+    """Raises BadInput for a picture that is too large, and for what is brought to be changed and is no picture."""
+    body = request.body
+    if isinstance(body, ChatBody) and body.picture is not None:
+        body = body.picture
+    if not isinstance(body, DrawBody):
+        return
+    if max(body.width_px, body.height_px) > limits.max_side_px:
+        raise BadInput(f"The longest side is at most {limits.max_side_px} pixels here.", param="size")
+    if body.n * body.width_px * body.height_px > limits.max_pixels:
+        raise BadInput(
+            f"{body.n} of {body.width_px}x{body.height_px} are more than the {limits.max_pixels} pixels that one "
+            "request may ask for here.",
+            param="size" if body.n == 1 else "n",
+        )
+    if isinstance(request.body, DrawBody):
+        _check_given(body, facts)
+
+
+def _check_given(body: DrawBody, facts: Sequence[Mapping[str, Any]]) -> None:
+    """What was uploaded: pictures all, and the mask a PNG as large as the first of them."""
+    for fact in facts:
+        if fact.get("kind") != "image":
+            raise BadInput(
+                f"This is no picture: it is {fact.get('media_type') or 'of no known kind'}.",
+                param="image",
+                code="unsupported_media_type",
+            )
+    if body.mask is None or len(facts) < 2:
+        return
+    first, mask = facts[0], facts[-1]
+    if mask.get("media_type") != "image/png":
+        raise BadInput(f"The mask must be a PNG; it is {mask.get('media_type')}.", param="mask")
+    sizes = [(fact.get("width"), fact.get("height")) for fact in (first, mask)]
+    if sizes[0] != sizes[1]:
+        said = [f"{width}x{height}" for width, height in sizes]
+        raise BadInput(f"The mask must be as large as the image: it is {said[1]}, not {said[0]}.", param="mask")
 
 
 def _plural(part: MediaPart) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from omniwatt import settings
 from omniwatt.catalog.catalog import Catalog
@@ -21,12 +22,14 @@ from omniwatt.contract.request import (
     CountBody,
     DataBody,
     Delivery,
+    DrawBody,
     EmbedBody,
     HearBody,
     MediaBody,
     MediaPart,
     Message,
     Sampling,
+    SeeBody,
     SpeakBody,
     TextPart,
     Tool,
@@ -88,7 +91,8 @@ ECHO = Subject(
         Task("see", "see", DataBody(parts=(PART,))),
         Task("speak", "speak", SpeakBody(Voice("alloy"), "say this")),
         Task("speak streamed", "speak", SpeakBody(Voice("alloy", speed=2.0)), CHUNKS),
-        Task("draw", "draw", DataBody("a cat", options={"n": 2})),
+        Task("draw", "draw", DrawBody('a cat named "Tom"', n=2, partial_images=1)),
+        Task("proof", "see", SeeBody((MediaPart("image", data=b"no picture"),))),
         Task("live", "live", DataBody(), CHUNKS),
     ),
     refused=(
@@ -96,7 +100,7 @@ ECHO = Subject(
         Task("unknown word", "chat", ChatBody(user('echo: {"what": 1}'))),
         Task("wrong body", "chat", DataBody("text")),
         Task("no such tool", "chat", ChatBody(user("x"), tools=(Tool("a"),), tool_choice="function:b")),
-        Task("bad size", "draw", DataBody("x", options={"size": "9x"})),
+        Task("bad form", "draw", DrawBody("x", media_type="image/svg+xml")),
         Task("no dimensions", "embed", EmbedBody(("x",), dimensions=0)),
     ),
     long=Task("long", "chat", ChatBody(user('echo: {"tokens": 400, "token_s": 0.01, "first_token_s": 0.02}'))),
@@ -239,7 +243,36 @@ LIVE = Subject(
     ),
 )
 
-SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK, LIVE]
+
+def drawn(text: str, kind: str = "PNG") -> MediaPart:
+    """A picture of one line of text."""
+    picture = Image.new("RGB", (500, 80), "white")
+    ImageDraw.Draw(picture).text((20, 15), text, fill="black", font=ImageFont.load_default(40))
+    out = io.BytesIO()
+    picture.save(out, kind)
+    return MediaPart("image", out.getvalue())
+
+
+OCR = Subject(
+    "pp-ocr",
+    lambda: Catalog.open(settings.load(None, {})).spec("pp-ocr"),
+    good=(
+        Task("page", "see", SeeBody((drawn("Hello there"),))),
+        Task("lines", "see", SeeBody((drawn("One"), drawn("Two", "JPEG")), whole_line=True)),
+    ),
+    refused=(
+        Task("no picture", "see", SeeBody(())),
+        Task("no bytes", "see", SeeBody((MediaPart("image"),))),
+        Task("not a picture", "see", SeeBody((MediaPart("image", b"GIF89a nothing"),))),
+        Task("broken off", "see", SeeBody((MediaPart("image", drawn("Hello").data[:200]),), whole_line=True)),
+        Task("another capability", "chat", ChatBody(user("x"))),
+        Task("another body", "see", DataBody("x")),
+    ),
+    long=Task("long", "see", SeeBody((drawn("Hello there"),) * 200)),
+    marks=(pytest.mark.model,),
+)
+
+SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK, LIVE, OCR]
 
 
 def job(task: Task) -> Job:

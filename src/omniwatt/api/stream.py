@@ -5,7 +5,7 @@ Whatever happens, the event generator is closed before these functions return: i
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ from starlette.types import Send
 
 from omniwatt.api import errors
 from omniwatt.api.errors import Header
-from omniwatt.api.exchange import Exchange
+from omniwatt.api.exchange import JSON, Exchange
 from omniwatt.contract.error import Cancelled, EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Data, Event, Finished, Progress, Started
 from omniwatt.contract.request import Request
@@ -40,6 +40,11 @@ encode_json = msgspec.json.Encoder().encode
 
 STALL_S = PING_S * STALL_TICKS
 """A client that takes nothing for so long is given up."""
+HELD_BYTES = 8 * 1024 * 1024
+"""Of an answer that may be huge so much is held back, so that a fault before that is a plain HTTP error."""
+
+Through = Callable[[AsyncGenerator[Event]], AsyncGenerator[Event]]
+"""What the events of an answer pass through before they are encoded; closing it closes what it was given."""
 
 
 class Encoder(Protocol):
@@ -105,11 +110,15 @@ async def whole(
 
 
 async def streamed(
-    exchange: Exchange, request: Request, encoder: Encoder, inputs: AsyncIterator[Chunk] = EMPTY
+    exchange: Exchange,
+    request: Request,
+    encoder: Encoder,
+    inputs: AsyncIterator[Chunk] = EMPTY,
+    through: Through | None = None,
 ) -> None:
     """Answer `request` as server-sent events. Errors before the first real event are raised: plain HTTP errors."""
     async with exchange.client_watch() as watch:
-        async with aclosing(_serve(exchange, request, inputs)) as stream:
+        async with aclosing(_through(_serve(exchange, request, inputs), through)) as stream:
             started, first = await _first(stream)
             exchange.extra_headers += rate_limit_headers(started.rate_limits)
             await exchange.begin(SSE, SSE_HEADERS)
@@ -138,15 +147,62 @@ async def raw(exchange: Exchange, request: Request, media_type: bytes, inputs: A
         await exchange.send({"type": "http.response.body", "body": b""})
 
 
+async def buffered(
+    exchange: Exchange,
+    request: Request,
+    encoder: Encoder,
+    media_type: bytes = JSON,
+    held_bytes: int = HELD_BYTES,
+    through: Through | None = None,
+) -> None:
+    """Answer `request` with the encoder's bytes: whole and with their length, or, beyond `held_bytes`, as they come.
+
+    What is raised before anything was sent is a plain HTTP error; later the connection ends in the middle of the body.
+    """
+    held = bytearray()
+    async with exchange.client_watch() as watch:
+        async with aclosing(_through(_serve(exchange, request, EMPTY), through)) as stream:
+            finished: Finished | None = None
+            async for event in stream:
+                if isinstance(event, Started):
+                    exchange.extra_headers += rate_limit_headers(event.rate_limits)
+                    held += encoder.start(event)
+                elif isinstance(event, Finished):
+                    finished = event
+                elif not isinstance(event, Progress):
+                    held += encoder.event(event)
+                if len(held) > held_bytes:
+                    if not exchange.answering:
+                        await exchange.begin(media_type, ((b"x-accel-buffering", b"no"),))
+                        watch.start()
+                    await _send_piece(exchange, bytes(held))
+                    held.clear()
+        if finished is None:
+            raise EngineFailed("The engine stopped without an end.")
+        held += await encoder.end(finished)
+        if exchange.answering:
+            await exchange.send({"type": "http.response.body", "body": bytes(held)})
+    if not exchange.answering:
+        await exchange.reply(bytes(held), media_type=media_type)
+
+
+def _through(events: AsyncGenerator[Event], through: "Through | None") -> AsyncGenerator[Event]:
+    return through(events) if through is not None else events
+
+
 async def _send_data(exchange: Exchange, event: Event) -> bool:
     """Send what an event brings; True for the end. Raises Cancelled when the client does not take it."""
     if isinstance(event, Data) and event.data:
-        try:
-            async with asyncio.timeout(STALL_S):
-                await exchange.send({"type": "http.response.body", "body": event.data, "more_body": True})
-        except TimeoutError:
-            raise Cancelled("The client stopped reading the answer.") from None
+        await _send_piece(exchange, event.data)
     return isinstance(event, Finished)
+
+
+async def _send_piece(exchange: Exchange, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALL_S):
+            await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        raise Cancelled("The client stopped reading the answer.") from None
 
 
 async def _body(

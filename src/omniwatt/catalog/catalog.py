@@ -24,9 +24,9 @@ from omniwatt.settings import Settings
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 _ECHO = "echo"
-WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd")
+WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd", "draw", "see")
 """What an alias may stand for besides a card: the operator's choice of each (settings.Models)."""
-_READ_BLOBS = frozenset({"media", UPSTREAM})
+_READ_BLOBS = frozenset({"media", UPSTREAM, "draw/illustrator"})
 """Engines that open what callers stored; the others get text."""
 
 
@@ -214,6 +214,8 @@ class Catalog:
             "hear": hear,
             "speak": speak,
             "speak_hd": speak_hd,
+            "draw": _first(served, "draw", models.draw),
+            "see": _first(served, "see", models.see),
         }
 
     def _word(self, name: str) -> str:

@@ -47,9 +47,13 @@ class Plan(Value, frozen=True):
     upstream_model: str = ""
     """The name to relay, when it differs from the card's."""
     helpers: dict[str, str] = {}
-    """Role -> the other cards the recipe uses: `media`, `hear`, `speak`."""
+    """Role -> the other cards the recipe uses: `media`, `hear`, `speak`, `see`, `draw`."""
     sound_s: float = 0.0
     """Seconds of sound the request brings, by its probe; 0 where it streams in."""
+    image_tokens: int = 0
+    """Tokens of the pictures the request brings, by their probes."""
+    later: tuple[Demand, ...] = ()
+    """What a step that is only found on the way needs: exchanged for what is held by then."""
     speech: SpeakBody | None = None
     """How a speaking step speaks: the engine's own voice, its style's delivery, the language, the form asked for."""
 

@@ -20,6 +20,8 @@ from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Place
 from omniwatt.contract.request import Body, Capability, ChatBody, HearBody, MediaPart, Message, Part, Request, TextPart
 from omniwatt.flows import sound
+from omniwatt.flows.remembered import Remembered
+from omniwatt.flows.remembered import Said as Heard
 
 NOTHING_SAID = "(silence)"
 """Stands for a sound without speech: before an empty message models make up a question."""
@@ -28,10 +30,18 @@ AHEAD = 4
 
 
 async def run(
-    plan: Plan, request: Request, caller: Caller, place: Place, inputs: AsyncIterator[Chunk]
+    plan: Plan,
+    request: Request,
+    caller: Caller,
+    place: Place,
+    inputs: AsyncIterator[Chunk],
+    remembered: Remembered | None = None,
 ) -> AsyncGenerator[Event]:
-    """The chat's own events, with Data of the spoken answer between them; its ChoiceEnd comes after the last sound."""
-    turn = _Turn(plan, request, caller, place)
+    """The chat's own events, with Data of the spoken answer between them; its ChoiceEnd comes after the last sound.
+
+    A sound that is `remembered` is not heard again: its tokens are counted as cached ones.
+    """
+    turn = _Turn(plan, request, caller, place, remembered)
     async with aclosing(turn.hear()) as progress:
         async for heard in progress:
             yield heard
@@ -50,17 +60,21 @@ async def run(
 class _Turn:
     """One request: the conversation as far as it is text, and what has been used of each engine."""
 
-    def __init__(self, plan: Plan, request: Request, caller: Caller, place: Place) -> None:
+    def __init__(
+        self, plan: Plan, request: Request, caller: Caller, place: Place, remembered: Remembered | None
+    ) -> None:
         if not isinstance(request.body, ChatBody):
             raise EngineFailed("Only a conversation can be conversed.")
         self._plan = plan
         self._request = request
         self._caller = caller
         self._place = place
+        self._remembered = remembered
         self._body = request.body
         self._messages = request.body.messages
         self._said = Said()
         self._heard_tokens = 0
+        self._recalled_tokens = 0
         self._heard_s = 0.0
         self._spoken_tokens = 0
         self._choice_ends: list[ChoiceEnd] = []
@@ -78,12 +92,33 @@ class _Turn:
                     content.append(part)
                     continue
                 pieces: list[str] = []
-                async with aclosing(self._transcribe(part, pieces)) as progress:
+                async with aclosing(self._said_in(part, pieces)) as progress:
                     async for event in progress:
                         yield event
                 content.append(Transcript("".join(pieces).strip() or NOTHING_SAID))
             messages.append(msgspec.structs.replace(message, content=apart(content)))
         self._messages = tuple(messages)
+
+    async def _said_in(self, part: MediaPart, pieces: list[str]) -> AsyncGenerator[Progress]:
+        memory, group, project = self._remembered, self._plan.helpers["hear"], self._caller.project
+        known = memory.recall(project, group, part) if memory else None
+        if known is not None:
+            self._recall(known)
+            pieces.append(known.text)
+            yield Progress(self._heard_s, 0.0, "s")
+            return
+        before_s, before_tokens = self._heard_s, self._heard_tokens
+        async with aclosing(self._transcribe(part, pieces)) as progress:
+            async for event in progress:
+                yield event
+        if memory is not None:
+            said = Heard("".join(pieces), self._heard_tokens - before_tokens, self._heard_s - before_s)
+            memory.keep(project, group, part, said)
+
+    def _recall(self, known: Heard) -> None:
+        self._heard_tokens += known.tokens
+        self._recalled_tokens += known.tokens
+        self._heard_s += known.seconds
 
     async def _transcribe(self, part: MediaPart, pieces: list[str]) -> AsyncGenerator[Progress]:
         group = self._plan.helpers["hear"]
@@ -142,6 +177,7 @@ class _Turn:
         usage = msgspec.structs.replace(
             chat,
             prompt_tokens=chat.prompt_tokens + self._heard_tokens,
+            cached_tokens=chat.cached_tokens + self._recalled_tokens,
             audio_tokens=chat.audio_tokens + self._heard_tokens,
             audio_s=chat.audio_s + self._heard_s,
             completion_tokens=chat.completion_tokens + self._spoken_tokens,

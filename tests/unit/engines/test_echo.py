@@ -24,6 +24,7 @@ from omniwatt.contract.event import (
     Event,
     Fact,
     Finished,
+    Proof,
     Segment,
     TextDelta,
     ToolCallDelta,
@@ -36,19 +37,20 @@ from omniwatt.contract.request import (
     ChatBody,
     CompleteBody,
     CountBody,
-    DataBody,
+    DrawBody,
     EmbedBody,
     Format,
     HearBody,
     MediaPart,
     Message,
     Sampling,
+    SeeBody,
     SpeakBody,
     TextPart,
     Tool,
     Voice,
 )
-from omniwatt.engines.echo import Echo
+from omniwatt.engines.echo import Echo, media
 from omniwatt.engines.echo.instance import minimal
 from omniwatt.engines.echo.tokens import split
 from omniwatt.workers.host import CallContext
@@ -294,10 +296,43 @@ async def test_hearing_keeps_up_with_sound_that_still_comes() -> None:
 
 
 async def test_pictures_are_pngs() -> None:
-    drawn = await run(DataBody("a cat", options={"size": "31x17", "n": 2}), "draw")
-    pictures = [Image.open(io.BytesIO(event.data)) for event in drawn if isinstance(event, Data)]
-    assert [picture.size for picture in pictures] == [(31, 17)] * 2
+    drawn = await run(DrawBody("a cat", width_px=48, height_px=32, n=2), "draw")
+    files = [b"".join(e.data for e in drawn if isinstance(e, Data) and e.index == index) for index in (0, 1)]
+    pictures = [Image.open(io.BytesIO(file)) for file in files]
+    assert [picture.size for picture in pictures] == [(48, 32)] * 2
     assert pictures[0].getpixel((3, 3)) != pictures[1].getpixel((3, 3))
+
+
+async def test_what_is_lettered_wrong_is_lettered_again() -> None:
+    verdicts = [Chunk(text='{"accepted": false, "again": [1]}', control="verdict"), Chunk(text="{}", control="verdict")]
+    drawn = await run(DrawBody('a "first" and a 「second」 sign'), "draw", inputs=verdicts)
+    proofs = [event for event in drawn if isinstance(event, Proof)]
+    assert [(proof.text, proof.attempt, proof.last) for proof in proofs] == [
+        ("first", 1, False),
+        ("second", 1, True),
+        ("second", 2, True),
+    ]
+    parts = tuple(MediaPart("image", data=proof.data) for proof in proofs)
+    read = await run(SeeBody(parts, whole_line=True), "see")
+    (fact,) = [event for event in read if isinstance(event, Fact)]
+    assert [(line["image"], line["text"]) for line in fact.values["lines"]] == [
+        (0, "first"),
+        (1, "second"),
+        (2, "second"),
+    ]
+
+
+async def test_misread_letters_wrong_so_many_times() -> None:
+    drawn = await run(DrawBody('echo: {"text": "abc", "misread": 1}'), "draw")
+    (proof,) = [event for event in drawn if isinstance(event, Proof)]
+    assert media.said(proof.data) == "abc?"
+
+
+@pytest.mark.parametrize(("form", "name"), [("image/jpeg", "JPEG"), ("image/webp", "WEBP"), ("image/tiff", "TIFF")])
+async def test_pictures_in_other_forms(form: str, name: str) -> None:
+    drawn = await run(DrawBody("a cat", media_type=form), "draw")
+    picture = Image.open(io.BytesIO(b"".join(event.data for event in drawn if isinstance(event, Data))))
+    assert (picture.format, picture.size) == (name, (64, 64))
 
 
 async def test_the_card_s_options_are_everybody_s_script() -> None:

@@ -2,7 +2,16 @@
 
 from omniwatt.api import fields
 from omniwatt.api.fields import Table
-from omniwatt.api.openai import chat, completions, embeddings, realtime, responses_fields, speech, transcriptions
+from omniwatt.api.openai import (
+    chat,
+    completions,
+    embeddings,
+    images_fields,
+    realtime,
+    responses_fields,
+    speech,
+    transcriptions,
+)
 
 TABLES: dict[str, Table] = {
     "/v1/chat/completions": chat.FIELDS,
@@ -14,9 +23,13 @@ TABLES: dict[str, Table] = {
     "/v1/audio/transcriptions": transcriptions.TRANSCRIBE,
     "/v1/audio/translations": transcriptions.TRANSLATE,
     "/v1/audio/speech": speech.FIELDS,
+    "/v1/images/generations": images_fields.GENERATE,
+    "/v1/images/edits": images_fields.EDIT,
+    "/v1/images/variations": images_fields.VARY,
+    "/v1/images/estimate": images_fields.ESTIMATE,
 }
 
-FORMS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
+FORMS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/images/variations"})
 """Those that read a multipart form instead."""
 
 

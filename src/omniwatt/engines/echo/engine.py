@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from omniwatt.contract.error import BadInput, ContextTooLong, EngineFailed, UnsupportedField
-from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, Progress, TextDelta, Usage, Vector
+from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, TextDelta, Usage, Vector
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import (
@@ -16,16 +16,16 @@ from omniwatt.contract.request import (
     CompleteBody,
     CountBody,
     DataBody,
+    DrawBody,
     EmbedBody,
     HearBody,
     MediaBody,
     MediaPart,
+    SeeBody,
     SpeakBody,
 )
-from omniwatt.engines.echo import media, script, sound, tokens
+from omniwatt.engines.echo import media, picture, script, sound, tokens
 from omniwatt.engines.echo.write import Writer, complete, last_words
-
-PICTURE_LIMIT = 2048
 
 
 class Echo:
@@ -80,7 +80,17 @@ class Echo:
                 return self._hear(body, inputs, ctx)
             case SpeakBody():
                 return self._speak(body, inputs, ctx)
-        return self._of_data(job.capability, body, inputs, ctx)
+        return self._of_pictures(job.capability, body, inputs, ctx)
+
+    def _of_pictures(
+        self, capability: str, body: DrawBody | SeeBody | DataBody, inputs: AsyncIterator[Chunk], ctx: Context
+    ) -> AsyncGenerator[Event]:
+        match body:
+            case DrawBody():
+                return self._draw(body, inputs, ctx)
+            case SeeBody():
+                return picture.read(body, ctx)
+        return self._of_data(capability, body, inputs, ctx)
 
     def _of_media(
         self, capability: str, body: MediaBody, inputs: AsyncIterator[Chunk], ctx: Context
@@ -95,8 +105,6 @@ class Echo:
         match capability:
             case "see":
                 return self._describe(body, inputs, ctx)
-            case "draw":
-                return self._draw(body, ctx)
             case "live":
                 return self._live(inputs, ctx)
         raise UnsupportedField(f"Echo cannot {capability} a text with options.")
@@ -183,15 +191,10 @@ class Echo:
         words = Writer(self._model, body.text, 0, script.Pace(plan, ctx)).text()
         return sound.speak(body, script.Pace(plan, ctx), sound.clauses(body, words, inputs), ctx)
 
-    async def _draw(self, body: DataBody, ctx: Context) -> AsyncGenerator[Event]:
-        width, height = _size(str(body.options.get("size", "64x64")))
-        steps = 4
-        for index in range(int(body.options.get("n", 1))):
-            for step in range(steps):
-                await ctx.astep("diffusion", 1)
-                yield Progress(step + 1, steps, "steps")
-            yield Data(media.png(f"{body.text}{index or ''}", width, height), "image/png", index)
-        yield Finished(Usage(prompt_tokens=len(tokens.split(body.text)), image_tokens=tokens.MEDIA_TOKENS), self._model)
+    def _draw(self, body: DrawBody, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
+        """The prompt may begin with a script; its `tokens` are then the tiles, and its `text` is lettered."""
+        plan, _ = script.read(self._options, _scripted(body.prompt))
+        return picture.draw(body, script.Pace(plan, ctx), inputs, ctx)
 
     async def _live(self, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Every chunk comes back as it arrives; the control word `end` ends it."""
@@ -226,10 +229,3 @@ def _scripted(text: str) -> str:
 
 def _of_numbers(numbers: tuple[int, ...]) -> str:
     return "".join(f" {number}" for number in numbers)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit() and 1 <= int(width) <= PICTURE_LIMIT >= int(height) >= 1):
-        raise BadInput(f"size must be WIDTHxHEIGHT, each 1 to {PICTURE_LIMIT}.", param="size")
-    return int(width), int(height)

@@ -61,6 +61,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Threads that compute without pause while a token takes its time."""
     burn_barrier: bool = False
     """The threads work in lock-step and spin while they wait, as native engines do."""
+    misread: int = 0
+    """Letter the text of a picture wrong this many times."""
     dimensions: int = 32
     load_s: float = 0.0
     load_fault: Literal["", "fail", "raise", "kill"] = ""

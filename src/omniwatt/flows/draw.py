@@ -1,0 +1,249 @@
+"""Draw: the painter paints; what it letters is read back by the model that sees, and set again until it is right.
+
+    draw      Picture, Proof ... Proof ──┐        Picture, Data ... ChoiceEnd
+      └ see     reads the proofs         └ Verdict ─> (lettered again, at most ROUNDS times)
+
+Without a model that sees everything is accepted, and `text_verification` says `verified: false`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from omniwatt import tokens
+from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.event import (
+    EMPTY,
+    Chunk,
+    Data,
+    Event,
+    Fact,
+    Finished,
+    Picture,
+    Progress,
+    Proof,
+    Usage,
+    Verdict,
+)
+from omniwatt.contract.job import Caller, Job, Plan
+from omniwatt.contract.protocol import Place
+from omniwatt.contract.request import DrawBody, MediaPart, Request, SeeBody
+from omniwatt.flows.reading import error_rate
+
+ROUNDS = 3
+"""How often a line is lettered at most."""
+SEEN_BYTES = 6 * 1024 * 1024
+"""Proofs shown to the reader at once; more of them are read in several calls."""
+PROOF = "image/png"
+TILES = "tiles"
+
+
+async def run(
+    plan: Plan, request: Request, caller: Caller, place: Place, inputs: AsyncIterator[Chunk]
+) -> AsyncGenerator[Event]:
+    """The painter's events without its proofs; each picture carries `text_verification` and its tokens."""
+    if not isinstance(request.body, DrawBody):
+        raise EngineFailed("Only a request for a picture can be drawn.")
+    async with aclosing(drawn(plan, request, caller, place, plan.model, request.body)) as events:
+        async for event in events:
+            yield event
+
+
+async def drawn(
+    plan: Plan, request: Request, caller: Caller, place: Place, group: str, body: DrawBody
+) -> AsyncGenerator[Event]:
+    """The pictures of `body` by the painter `group`, ending in Finished with their usage."""
+    job = Job(
+        id=request.id,
+        capability="draw",
+        model=plan.upstream_model or group,
+        body=body,
+        cache_scope=caller.project,
+        deadline_s=plan.deadline_s,
+        recorded=request.recorded,
+    )
+    reader = Reader(plan, request.id, place)
+    bill = Bill(body, plan.image_tokens)
+    inputs = reader.verdicts if reader.group else EMPTY
+    async with aclosing(place.call(group, job, inputs)) as events:
+        async for event in events:
+            match event:
+                case Proof():
+                    await reader.take(event)
+                case Picture():
+                    details = event.details | {"tokens": bill.picture(event)} | reader.details(event.index)
+                    yield msgspec.structs.replace(event, details=details)
+                case Data():
+                    yield msgspec.structs.replace(event, tokens=bill.new_tokens())
+                case Progress():
+                    bill.progress(event)
+                    yield event
+                case Finished():
+                    reader.verdicts.end()
+                    yield msgspec.structs.replace(event, usage=bill.usage(event.usage))
+                case _:
+                    yield event
+
+
+class Verdicts(AsyncIterator[Chunk]):
+    """What the painter is told of its proofs."""
+
+    def __init__(self) -> None:
+        self._said: asyncio.Queue[Chunk | None] = asyncio.Queue()
+
+    def say(self, verdict: Verdict) -> None:
+        """Answer one round of proofs."""
+        self._said.put_nowait(Chunk(text=msgspec.json.encode(verdict).decode(), control="verdict"))
+
+    def end(self) -> None:
+        """There will be no more proofs."""
+        self._said.put_nowait(None)
+
+    async def __anext__(self) -> Chunk:
+        chunk = await self._said.get()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+
+class Reader:
+    """Reads proofs back, and remembers what was requested and what was recognised, line by line."""
+
+    def __init__(self, plan: Plan, request_id: str, place: Place) -> None:
+        self.group = plan.helpers.get("see", "")
+        self.verdicts = Verdicts()
+        self._plan = plan
+        self._request_id = request_id
+        self._place = place
+        self._round: list[Proof] = []
+        self._lines: dict[int, dict[int, dict[str, Any]]] = {}
+
+    async def take(self, proof: Proof) -> None:
+        """Keep a proof; the last of a round is answered with a verdict on them all."""
+        self._round.append(proof)
+        if not proof.last:
+            return
+        proofs, self._round = self._round, []
+        read = await self._read(proofs) if self.group else None
+        texts: Sequence[str | None] = read or [None] * len(proofs)
+        again = [one.line for one, text in zip(proofs, texts, strict=True) if self._note(one, text)]
+        if self.group:
+            self.verdicts.say(Verdict(accepted=not again, again=tuple(again)))
+
+    def details(self, index: int) -> dict[str, Any]:
+        """`text_verification` of picture `index`, where there is text in it."""
+        lines = self._lines.get(index)
+        return {"text_verification": [lines[line] for line in sorted(lines)]} if lines else {}
+
+    def _note(self, proof: Proof, text: str | None) -> bool:
+        """Enter one line; True when it is to be lettered again."""
+        entry: dict[str, Any] = {"requested": proof.text, "recognised": text, "cer": None}
+        entry |= {"attempts": proof.attempt, "exact": proof.exact, "verified": False}
+        wrong = False
+        if text is not None:
+            rate = error_rate(proof.text, text)
+            wrong = rate > 0
+            entry |= {"cer": round(rate, 4), "verified": not wrong}
+        self._lines.setdefault(proof.index, {})[proof.line] = entry
+        return wrong and proof.attempt < ROUNDS
+
+    async def _read(self, proofs: Sequence[Proof]) -> list[str] | None:
+        """The text of each proof; None where the reader failed: the picture is still worth having."""
+        found: list[str] = []
+        try:
+            for batch in batches(proofs, SEEN_BYTES):
+                found += await self._see(batch)
+        except EngineFailed:
+            return None
+        return found
+
+    async def _see(self, proofs: Sequence[Proof]) -> list[str]:
+        parts = tuple(MediaPart("image", data=proof.data, media_type=PROOF) for proof in proofs)
+        job = Job(
+            id=self._request_id,
+            capability="see",
+            model=self.group,
+            body=SeeBody(images=parts, whole_line=True),
+            deadline_s=self._plan.deadline_s,
+        )
+        texts = [""] * len(proofs)
+        async with aclosing(self._place.call(self.group, job, EMPTY)) as events:
+            async for event in events:
+                if isinstance(event, Fact):
+                    for line in event.values.get("lines", ()):
+                        texts[int(line.get("image", 0))] += str(line.get("text", ""))
+        return texts
+
+
+def batches(proofs: Sequence[Proof], limit_bytes: int) -> list[list[Proof]]:
+    """The proofs in their order, in groups of at most `limit_bytes` of pictures (one at least)."""
+    found: list[list[Proof]] = []
+    held = 0
+    for proof in proofs:
+        if not found or held + len(proof.data) > limit_bytes:
+            found.append([])
+            held = 0
+        found[-1].append(proof)
+        held += len(proof.data)
+    return found
+
+
+class Bill:
+    """Tokens of the pictures as they come: the size and quality really drawn, and what of it is painted so far."""
+
+    def __init__(self, body: DrawBody, image_tokens: int) -> None:
+        self._prompt = tokens.estimate_text(body.prompt)
+        self._image_tokens = image_tokens
+        self._quality = body.quality
+        self._free = body.explain
+        self._partial = 0
+        self._pictures: dict[int, int] = {}
+        self._index = 0
+        self._told = 0
+        self._done = 0.0
+
+    def picture(self, event: Picture) -> dict[str, int]:
+        """What this picture costs: tokens of the words and pictures it was made from, and its own."""
+        if event.partial is not None:
+            self._partial += tokens.PARTIAL_TOKENS
+            own = tokens.PARTIAL_TOKENS
+        else:
+            quality = str(event.details.get("quality") or self._quality)
+            own = tokens.picture_tokens(event.width_px, event.height_px, quality)
+            self._pictures[event.index] = own
+            self._index, self._done = event.index, 0.0
+        first = event.index == 0
+        return {
+            "text": self._prompt if first else 0,
+            "image": self._image_tokens if first else 0,
+            "output": own,
+        }
+
+    def progress(self, event: Progress) -> None:
+        """How much of the picture in hand is painted."""
+        if event.unit == TILES and event.total:
+            self._done = min(1.0, event.done / event.total)
+
+    def new_tokens(self) -> int:
+        """Tokens painted since this was last asked: what is billed where the caller leaves."""
+        before = sum(count for index, count in self._pictures.items() if index != self._index)
+        painted = self._partial + before + int(self._pictures.get(self._index, 0) * self._done)
+        new, self._told = max(0, painted - self._told), max(self._told, painted)
+        return new
+
+    def usage(self, own: Usage) -> Usage:
+        """The whole; a painter that counts for itself (a relayed one) is believed, and an estimate is free."""
+        if own.total_tokens or self._free:
+            return own
+        made = self._partial + sum(self._pictures.values())
+        return Usage(
+            prompt_tokens=self._prompt + self._image_tokens,
+            image_tokens=self._image_tokens,
+            completion_tokens=made,
+            image_output_tokens=made,
+            energy=own.energy,
+            compute=own.compute,
+        )
