@@ -24,6 +24,7 @@ from omniwatt.contract.event import (
 from omniwatt.contract.job import Caller, Demand, Job, Plan
 from omniwatt.contract.request import ChatBody, MediaPart, Message, Part, Request, SpeakBody, TextPart, Voice
 from omniwatt.flows import converse
+from omniwatt.flows.remembered import Remembered
 
 CALLER = Caller(key_id="k", name="test", project="p")
 SPEECH = SpeakBody(voice=Voice("joe", speed=1.5), audio_format="mp3")
@@ -195,6 +196,31 @@ async def test_progress_of_hearing_counts_all_sounds() -> None:
     heard = [event.done for event in events if isinstance(event, Progress)]
     assert heard == [1.0, 2.0, 3.0, 3.0, 4.0, 5.0, 6.0, 6.0]
     assert events[-1].usage.audio_tokens == 150  # type: ignore[union-attr]
+
+
+async def test_a_sound_sent_again_is_not_heard_again() -> None:
+    memory = Remembered()
+    other = MediaPart(kind="audio", data=b"RIFF2", media_type="audio/wav")
+    for sounds, heard in (((SOUND,), ["ears"]), ((SOUND, other), ["ears"]), ((SOUND, other), [])):
+        stage = Stage(heard=(" Hello.",))
+        async with aclosing(converse.run(plan(), request(*sounds), CALLER, stage, EMPTY, memory)) as events:
+            seen = [event async for event in events]
+        assert [group for group, _ in stage.jobs if group == "ears"] == heard
+        said = job(stage, "writer").body.messages[0].text  # type: ignore[union-attr]
+        assert said == "\n".join(["Hello."] * len(sounds))
+        usage = seen[-1].usage  # type: ignore[union-attr]
+        assert (usage.audio_tokens, usage.audio_s) == (75 * len(sounds), 3.0 * len(sounds))
+        assert usage.cached_tokens == 3 + 75 * (len(sounds) - len(heard))
+
+
+async def test_a_sound_half_heard_is_not_remembered() -> None:
+    memory = Remembered()
+    stage = Stage()
+    stage.fail["ears", 2] = EngineDied("gone")
+    with pytest.raises(EngineDied):
+        async with aclosing(converse.run(plan(), request(), CALLER, stage, EMPTY, memory)) as events:
+            assert [event async for event in events]
+    assert memory.recall("p", "ears", SOUND) is None
 
 
 async def test_several_sounds_in_several_messages() -> None:
