@@ -114,7 +114,24 @@ def test_responses_take_sound_too(client: OpenAI) -> None:
     assert answer.usage.input_tokens_details.to_dict()["audio_tokens"] == 50
     later = client.responses.create(model="gpt-4o", input="And?", previous_response_id=answer.id)
     assert later.output_text == "And?"
-    assert later.usage.input_tokens_details.to_dict()["audio_tokens"] == 50, "the sound is still in the conversation"
+    details = later.usage.input_tokens_details.to_dict()
+    assert details["audio_tokens"] == 50, "the sound is still in the conversation"
+    assert details["cached_tokens"] >= 50, "and was not heard again"
+
+
+def test_a_sound_counts_by_its_length_before_it_is_sent(client: OpenAI) -> None:
+    typed = {"type": "input_text", "text": "What was that?"}
+    counted = [
+        client.responses.input_tokens.count(model="gpt-4o", input=[{"role": "user", "content": [*sound, typed]}])  # type: ignore[list-item]
+        for sound in ([], [heard(tone(2.0))], [heard(tone(2.0)), heard(tone(1.5))])
+    ]
+    assert [one.input_tokens - counted[0].input_tokens for one in counted] == [0, 50, 88]
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.input_tokens.count(
+            model="gpt-4o",
+            input=[{"role": "user", "content": [heard(b"no sound at all"), typed]}],  # type: ignore[list-item]
+        )
+    assert caught.value.param == "input"
 
 
 def test_an_uploaded_recording_is_heard(client: OpenAI) -> None:

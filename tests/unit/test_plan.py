@@ -205,12 +205,6 @@ def test_refusals_of_sound(
     assert caught.value.param == param
 
 
-def test_only_chat_hears_through_another_card() -> None:
-    counting = asked("count", CountBody((Message("user", (SOUND,)),)))
-    with pytest.raises(UnsupportedField, match="does not take audio"):
-        make_plan(counting, CALLER, Resolution(card=CHAT, asked="m", alias=False), [], ROLES)
-
-
 def test_a_relayed_name_is_kept() -> None:
     found = Resolution(card=EYES, asked="gpt-9", alias=False, upstream_model="gpt-9-2030")
     assert make_plan(asked("chat", chat()), CALLER, found).upstream_model == "gpt-9-2030"

@@ -10,7 +10,18 @@ from omniwatt.catalog.catalog import Resolution
 from omniwatt.catalog.voices import Voices, deliveries
 from omniwatt.contract.error import BadInput, OmniwattError, TooLarge, UnsupportedField, VoiceNotFound
 from omniwatt.contract.job import Caller, Demand, Plan
-from omniwatt.contract.request import Capability, HearBody, MediaPart, Request, SpeakBody, Voice
+from omniwatt.contract.request import (
+    Capability,
+    CountBody,
+    HearBody,
+    MediaPart,
+    Message,
+    Part,
+    Request,
+    SpeakBody,
+    TextPart,
+    Voice,
+)
 from omniwatt.plan import UNSAID_ANSWER_TOKENS, make_plan
 from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S, estimate, media_parts
 
@@ -47,6 +58,25 @@ def test_sound_that_streams_in_needs_no_decoder() -> None:
     plan = planned(HearBody(), EARS)
     assert (plan.recipe, plan.helpers, plan.demand) == ("hear", {}, (Demand("ears"),))
     assert plan.reserve_tokens == UNSAID_ANSWER_TOKENS
+
+
+def counted(*parts: Part, card: Card, roles: Any) -> Plan:
+    body = CountBody(messages=(Message("user", parts),))
+    request = Request(id="r", capability="count", model="m", body=body)
+    facts = [{"kind": "audio", "seconds": 60.0} for _ in media_parts(body)]
+    return make_plan(request, CALLER, Resolution(card=card, asked="m", alias=False), facts, roles)
+
+
+def test_sounds_count_by_their_length_where_another_card_would_hear_them() -> None:
+    roles = {"media": "media", "hear": "ears"}
+    deaf = Card(name="deaf", engine="echo", capabilities=("chat",))
+    plan = counted(TextPart("hi"), FILE, FILE, card=deaf, roles=roles)
+    assert (plan.recipe, plan.sound_s, plan.demand, plan.helpers) == ("count", 120.0, (Demand("deaf"),), {})
+    assert counted(TextPart("hi"), card=deaf, roles=roles).recipe == "direct"
+    hearing = Card(name="all", engine="echo", capabilities=("chat",), input_modalities=("text", "audio"))
+    assert counted(FILE, card=hearing, roles=roles).recipe == "direct", "it counts its own way"
+    with pytest.raises(UnsupportedField, match="omniwatt pull"):
+        counted(FILE, card=deaf, roles={"media": "media"})
 
 
 def test_a_text_to_say() -> None:

@@ -1,4 +1,7 @@
-"""POST /v1/responses/input_tokens: how many tokens an input is for its model, chat template included. Exact."""
+"""POST /v1/responses/input_tokens: how many tokens an input is for its model, chat template included.
+
+Exact for text. A sound counts 25 tokens a second; what is said in it is only known, and counted, once it is heard.
+"""
 
 from starlette.routing import Route
 
