@@ -160,6 +160,8 @@ class HearBody(Value, frozen=True, tag="hear"):
     """Take the time for beams and rescoring."""
     chunking: dict[str, Any] = {}
     """`threshold`, `prefix_padding_ms`, `silence_duration_ms` of the voice activity that cuts the sound."""
+    partials: bool = False
+    """While it is spoken, say as Facts `heard` what seems to have been said so far; each may take back the last."""
 
 
 class Delivery(Value, frozen=True):

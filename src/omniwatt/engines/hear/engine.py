@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -11,14 +12,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from omniwatt.contract.error import BadInput, Cancelled, EngineFailed, UnsupportedField
-from omniwatt.contract.event import ChoiceEnd, Chunk, Event, Finished, Progress, TextDelta, Usage
+from omniwatt.contract.event import ChoiceEnd, Chunk, Event, Fact, Finished, Progress, TextDelta, Usage
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import HearBody
 from omniwatt.engines.hear import activity
-from omniwatt.engines.hear.cutting import rules_of
+from omniwatt.engines.hear.cutting import Span, rules_of
 from omniwatt.engines.hear.guard import Limits
 from omniwatt.engines.hear.listener import Listener
+from omniwatt.engines.hear.mel import RATE_HZ
 from omniwatt.engines.hear.recogniser import Recogniser
 from omniwatt.engines.hear.transcriber import UNSPACED, Fit, Heard, Transcriber, Wish
 from omniwatt.engines.hear.vocabulary import Vocabulary
@@ -28,7 +30,9 @@ TOKENS_PER_S = 25
 LONG_S = 30.0
 """Sound longer than this is reported on with Progress."""
 PATIENCE_S = 0.02
-"""Input that takes longer than this comes in real time: what is there is then worked on meanwhile."""
+"""Input that takes longer than this is waited for: what is there is worked on meanwhile."""
+LIVE_SHARE = 0.5
+"""Sound that takes this share of its own length to come is being spoken now."""
 
 _T = TypeVar("_T")
 
@@ -92,7 +96,7 @@ class Whisper:
         if self._activity is None:
             raise EngineFailed("The engine was not loaded.")
         listener = Listener(self._activity, rules_of(self._cutting, body.chunking))
-        call = Call(self, self._transcriber(body, ctx), listener)
+        call = Call(self, self._transcriber(body, ctx), listener, partials=body.partials)
         if body.language:
             call.transcriber.language = self._model.vocabulary.language(body.language)
             call.transcriber.language_probability = 1.0
@@ -137,9 +141,13 @@ class Whisper:
 class Call:
     """One call: reads its input and writes it down, the two by turns, so that neither runs ahead of the other."""
 
-    def __init__(self, engine: Whisper, transcriber: Transcriber, listener: Listener) -> None:
-        self._engine, self.transcriber, self._listener = engine, transcriber, listener
+    def __init__(self, engine: Whisper, transcriber: Transcriber, listener: Listener, *, partials: bool) -> None:
+        self._engine, self.transcriber, self._listener, self._partials = engine, transcriber, listener, partials
         self._next: asyncio.Future[Chunk] | None = None
+        self._guessing: asyncio.Future[str] | None = None
+        self._guess_of: Span | None = None
+        self._asked_s = 0.0
+        self._live = False
         self._batch = 1
         self._segments = 0
         self._tokens = 0
@@ -149,7 +157,13 @@ class Call:
         """Text and segments in order, Progress between them."""
         while True:
             live = await self._listen(inputs)
-            windows = self._listener.take(self._batch, flush=live)
+            if self._guessing is not None:
+                text = await self._guessed()
+                if self._partials and text and not self._listener.ended:
+                    yield Fact({"heard": text})
+                if live is None:
+                    continue
+            windows = self._listener.take(self._batch, flush=bool(live))
             if windows:
                 for heard in await self._engine.beside(self.transcriber.write, windows):
                     for event in self._told(heard):
@@ -163,11 +177,15 @@ class Call:
                 return
 
     async def leave(self) -> None:
-        """Stop reading."""
+        """Stop reading, and what was begun."""
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait([self._next])
             self._next = None
+        if self._guessing is not None:
+            self.transcriber.overtaken = True
+            await asyncio.wait([self._guessing])
+            self._guessing.exception()
 
     def usage(self) -> Usage:
         """25 tokens for each second heard, and the tokens written."""
@@ -183,28 +201,47 @@ class Call:
             "duration_s": self._listener.heard_s,
         }
 
-    async def _listen(self, inputs: AsyncIterator[Chunk]) -> bool:
-        """Read until there is a batch, the end, or nothing to do but wait; True when the input comes in real time."""
+    async def _listen(self, inputs: AsyncIterator[Chunk]) -> bool | None:
+        """Read until there is a batch, the end, or nothing to do but wait; True when the input comes in real time, None
+        when only a guess is ready."""
         while not self._listener.ended and self._listener.waiting <= self._batch:
             if self._next is None:
-                self._next = asyncio.ensure_future(anext(inputs))
+                self._next, self._asked_s = asyncio.ensure_future(anext(inputs)), time.monotonic()
             if not self._next.done():
-                guess = self._listener.guess()
-                patience_s = PATIENCE_S if guess is not None or self._listener.waiting else None
-                done, _ = await asyncio.wait([self._next], timeout=patience_s)
-                if not done and self._listener.waiting:
+                self._guess()
+                patience_s = PATIENCE_S if self._listener.waiting else None
+                waits = {self._next} if self._guessing is None else {self._next, self._guessing}
+                await asyncio.wait(waits, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if self._guessing is not None and self._guessing.done():
+                    return None
+                if not self._next.done():
                     return True
-                if not done and guess is not None:
-                    await self._engine.beside(self.transcriber.guess, guess)
-                    await asyncio.wait([self._next])
             read, self._next = self._next, None
             try:
                 chunk = read.result()
             except StopAsyncIteration:
                 await self._engine.beside(self._listener.end)
             else:
+                self._live = time.monotonic() - self._asked_s >= LIVE_SHARE * len(chunk.data) / 2 / RATE_HZ
                 await self._engine.beside(self._listener.feed, chunk.data)
+                if self._guess_of is not None and self._listener.said() != self._guess_of:
+                    self.transcriber.overtaken = True
         return False
+
+    def _guess(self) -> None:
+        """Begin to find out what was said, should that be all, while more is listened to."""
+        said = self._listener.said() if self._live and self._guessing is None else None
+        if said is None or said == self._guess_of:
+            return
+        window = self._listener.guess()
+        if window is not None:
+            self._guess_of, self.transcriber.overtaken = said, False
+            self._guessing = asyncio.ensure_future(self._engine.beside(self.transcriber.guess, window))
+
+    async def _guessed(self) -> str:
+        """The transcriber does one thing at a time. Raises what the guess failed with."""
+        guessing, self._guessing = self._guessing, None
+        return await guessing if guessing is not None else ""
 
     def _told(self, heard: Heard) -> list[Event]:
         found: list[Event] = []

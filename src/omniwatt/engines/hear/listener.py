@@ -5,10 +5,15 @@ import numpy as np
 
 from omniwatt.engines.hear.activity import Activity, Model
 from omniwatt.engines.hear.cutting import Cutter, Rules, Span, joinable, joined, padded
+from omniwatt.engines.hear.loudness import Loudness
 from omniwatt.engines.hear.mel import RATE_HZ, Floats, samples_of
 
-GUESS_QUIET_S = 0.1
-"""After so much silence it is worth finding out what was said, should this be the end."""
+GUESS_QUIET_S = 0.05
+"""After so much quiet it is worth finding out what was said, should this be the end."""
+GUESS_SPOKEN_S = 0.25
+"""Less than this is hardly a word."""
+LATE_S = 0.25
+"""So much later than the ear hears a voice end voice activity may say so."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -28,6 +33,7 @@ class Listener:
 
     def __init__(self, model: Model, rules: Rules) -> None:
         self._activity, self._cutter, self._rules = Activity(model), Cutter(rules), rules
+        self._loudness = Loudness()
         self._samples: Floats = np.zeros(0, np.float32)
         self._base = 0
         self._odd = b""
@@ -56,6 +62,7 @@ class Listener:
         self._odd = data[len(data) & ~1 :]
         samples = samples_of(data[: len(data) & ~1])
         self._samples = np.concatenate([self._samples, samples])
+        self._loudness.feed(samples)
         self._spans += self._cutter.feed(self._activity.feed(samples).tolist())
         if not self._spans:
             self._forget(self.heard if self._cutter.open is None else self._cutter.open.start)
@@ -79,13 +86,27 @@ class Listener:
             self._forget(nearest if self._cutter.open is None else min(nearest, self._cutter.open.start))
         return found
 
-    def guess(self) -> Window | None:
-        """The window there would be if nothing more were said; None while somebody speaks or nothing is open."""
+    def said(self) -> Span | None:
+        """The key of the window that would be if nothing more were said; None while somebody speaks."""
         span = self._cutter.open
-        if span is None or self._cutter.quiet < GUESS_QUIET_S * RATE_HZ:
+        if span is None:
             return None
-        group = joined([*self._spans, span], self._rules)[-1]
-        return self._cut(group, self.heard)
+        until = self._voiced_until(span)
+        if self.heard - until < GUESS_QUIET_S * RATE_HZ or until - span.start < GUESS_SPOKEN_S * RATE_HZ:
+            return None
+        return Span(joined([*self._spans, span], self._rules)[-1].start, until)
+
+    def guess(self) -> Window | None:
+        """That window; None where `said` is."""
+        span = self._cutter.open
+        if span is None or self.said() is None:
+            return None
+        return self._cut(joined([*self._spans, span], self._rules)[-1], self.heard)
+
+    def _voiced_until(self, span: Span) -> int:
+        """Where the voice in `span` ends, as near as can be told: loudness knows it first, where it is quiet enough."""
+        loud = self._loudness.last
+        return loud if 0 <= span.end - loud <= LATE_S * RATE_HZ else span.end
 
     def _may_grow(self, group: Span) -> bool:
         next_start = self.heard if self._cutter.open is None else self._cutter.open.start
@@ -101,7 +122,8 @@ class Listener:
 
     def _cut(self, group: Span, after: int) -> Window:
         span = padded(group, max(self._taken, self._base), min(after, self.heard), self._rules)
-        return Window(span.start, self._samples[span.start - self._base : span.end - self._base].copy(), group)
+        samples = self._samples[span.start - self._base : span.end - self._base].copy()
+        return Window(span.start, samples, Span(group.start, self._voiced_until(group)))
 
     def _forget(self, needed: int) -> None:
         """Drop what lies before `needed` and its padding."""

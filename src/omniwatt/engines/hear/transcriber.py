@@ -63,6 +63,10 @@ class Heard(msgspec.Struct, frozen=True):
     language: str
 
 
+class Overtaken(Exception):
+    """A guess has become useless: more was said meanwhile."""
+
+
 class Transcriber:
     """One call's decoding; blocks, and is used from one thread at a time."""
 
@@ -72,27 +76,52 @@ class Transcriber:
         self._recogniser, self._fit, self._limits, self._wish, self._step = recogniser, fit, limits, wish, step
         self.language = ""
         self.language_probability = 0.0
-        self._guessed: dict[Any, Heard] = {}
+        self.overtaken = False
+        """Set from any thread: the guess under way stops before its next step."""
+        self._guessing = False
+        self._guessed: dict[Any, tuple[Heard, float]] = {}
 
     def write(self, windows: Sequence[Window]) -> list[Heard]:
         """All windows, in one batch but for those already guessed."""
-        found = {window.key: self._guessed.get(window.key) for window in windows}
-        fresh = [window for window in windows if found[window.key] is None]
-        self._guessed = {}
+        guessed, self._guessed = self._guessed, {}
+        found = {}
+        for window in windows:
+            if window.key in guessed:
+                found[window.key], probability = guessed[window.key]
+                if probability > self.language_probability:
+                    self.language, self.language_probability = found[window.key].language, probability
+        fresh = [window for window in windows if window.key not in found]
         if fresh:
             found |= {window.key: heard for window, heard in zip(fresh, self._write(fresh), strict=True)}
-        return [heard for window in windows if (heard := found[window.key]) is not None]
+        return [found[window.key] for window in windows]
 
-    def guess(self, window: Window) -> None:
-        """Find out what is said in a window that may turn out to be whole, and keep it."""
-        if window.key not in self._guessed:
-            self._guessed = {window.key: self._write([window])[0]}
+    def guess(self, window: Window) -> str:
+        """What is said in a window that may turn out to be whole, and is kept if so; "" when `overtaken` early."""
+        if window.key in self._guessed:
+            return ""
+        language, probability = self.language, self.language_probability
+        self._guessing = True
+        try:
+            heard = self._write([window])[0]
+            self._guessed = {window.key: (heard, self.language_probability)}
+            return "".join(segment.text for segment in heard.segments).strip()
+        except Overtaken:
+            return ""
+        finally:
+            self._guessing = False
+            # A word or two may sound like another language: only what counts settles it.
+            self.language, self.language_probability = language, probability
+
+    def _check(self) -> None:
+        if self._guessing and self.overtaken:
+            raise Overtaken
 
     def _write(self, windows: Sequence[Window]) -> list[Heard]:
         seconds = [window.seconds for window in windows]
         frames = self._fit.frames(max(seconds))
         encoded = self._encode(windows, frames)
         self._find_language(encoded, windows, frames)
+        self._check()
         way = Way(
             language=self.language,
             task=self._wish.task,
@@ -119,6 +148,7 @@ class Transcriber:
         return better(first, second)
 
     def _encode(self, windows: Sequence[Window], frames: int) -> Any:
+        self._check()
         self._step("encode", len(windows) * frames / FRAMES_PER_S)
         return self._recogniser.encode([window.samples for window in windows], frames)
 
