@@ -106,6 +106,8 @@ class ChatBody(Value, frozen=True, tag="chat"):
     """Speak the answer, too."""
     audio_format: str = ""
     """The form the spoken answer is wanted in: wav, mp3, aac, flac, opus or pcm16."""
+    picture: "DrawBody | None" = None
+    """The model may answer with a picture, of which this says all but the prompt."""
 
 
 class CompleteBody(Value, frozen=True, tag="complete"):
