@@ -75,7 +75,7 @@ def make_plan(
         case DrawBody():
             return _drawing(plan, request.body, facts, roles)
         case ChatBody(picture=DrawBody() as picture):
-            return _illustrating(plan, picture, roles)
+            return _illustrating(plan, picture, card, roles)
         case ChatBody():
             return _conversing(plan, request.body, card, facts, roles, voices)
         case CountBody() if "audio" not in card.input_modalities:
@@ -84,7 +84,12 @@ def make_plan(
 
 
 def modalities(request: Request, card: Card, roles: Mapping[str, str]) -> tuple[str, ...]:
-    """The kinds of parts `card` takes in this request: a chat model without ears hears through another card's."""
+    """The kinds of parts `card` takes in this request: a chat model without ears hears through another card's.
+
+    A picture that a painter is to change need not be seen by the model that calls the painter.
+    """
+    if isinstance(request.body, ChatBody) and request.body.picture is not None:
+        return (*card.input_modalities, "image")
     if isinstance(request.body, ChatBody | CountBody) and "hear" in roles and "audio" not in card.input_modalities:
         return (*card.input_modalities, "audio")
     return card.input_modalities
@@ -207,7 +212,7 @@ def _drawing(plan: Plan, body: DrawBody, facts: Sequence[Mapping[str, Any]], rol
     )
 
 
-def _illustrating(plan: Plan, picture: DrawBody, roles: Mapping[str, str]) -> Plan:
+def _illustrating(plan: Plan, picture: DrawBody, card: Card, roles: Mapping[str, str]) -> Plan:
     """A chat whose model may call for a picture: the painter's slots are waited for when it does."""
     if "draw" not in roles:
         raise UnsupportedField(
@@ -217,6 +222,7 @@ def _illustrating(plan: Plan, picture: DrawBody, roles: Mapping[str, str]) -> Pl
         plan,
         recipe="illustrate",
         helpers={role: roles[role] for role in ("draw", "see") if role in roles},
+        blind="image" not in card.input_modalities,
         later=_painters(roles["draw"], roles),
         reserve_tokens=plan.reserve_tokens + _reserved_pictures(picture),
     )

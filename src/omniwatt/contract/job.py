@@ -52,6 +52,8 @@ class Plan(Value, frozen=True):
     """Seconds of sound the request brings, by its probe; 0 where it streams in."""
     image_tokens: int = 0
     """Tokens of the pictures the request brings, by their probes."""
+    blind: bool = False
+    """The model that chats takes no pictures: they are only named to it."""
     later: tuple[Demand, ...] = ()
     """What a step that is only found on the way needs: exchanged for what is held by then."""
     speech: SpeakBody | None = None

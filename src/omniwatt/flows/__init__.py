@@ -7,7 +7,7 @@ from omniwatt.contract.event import Chunk, Event
 from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.protocol import Place
 from omniwatt.contract.request import Request
-from omniwatt.flows import converse, count, direct, draw, hear, speak
+from omniwatt.flows import converse, count, direct, draw, hear, illustrate, speak
 from omniwatt.flows.remembered import Remembered
 
 Recipe = Callable[[Plan, Request, Caller, Place, AsyncIterator[Chunk]], AsyncGenerator[Event]]
@@ -19,6 +19,7 @@ RECIPES: dict[str, Recipe] = {
     "converse": converse.run,
     "count": count.run,
     "draw": draw.run,
+    "illustrate": illustrate.run,
 }
 
 

@@ -59,7 +59,7 @@ async def drawn(
     job = Job(
         id=request.id,
         capability="draw",
-        model=plan.upstream_model or group,
+        model=(plan.upstream_model if group == plan.model else "") or group,
         body=body,
         cache_scope=caller.project,
         deadline_s=plan.deadline_s,

@@ -9,10 +9,10 @@ from starlette.routing import Route
 from omniwatt.api import stream
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, integer, one_of, text
-from omniwatt.api.openai import common, files, messages, schemas, spoken, tools
+from omniwatt.api.openai import common, files, images_tool, messages, schemas, spoken, tools
 from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
-from omniwatt.contract.error import BadInput
-from omniwatt.contract.request import ChatBody, Format, Message, Request, Sampling
+from omniwatt.contract.error import BadInput, UnsupportedField
+from omniwatt.contract.request import ChatBody, DrawBody, Format, Message, Request, Sampling
 
 OBJECT = {"type": "object"}
 NO_REASONING = "The models here answer without a separate reasoning phase."
@@ -44,7 +44,12 @@ FIELDS = Table(
         *common.SAMPLING,
         Field("logprobs", "honoured", boolean()),
         Field("top_logprobs", "honoured", integer(0, 20), "Needs `logprobs: true`."),
-        Field("tools", "honoured", anything(schemas.TOOLS, "function tools, up to 128"), "Custom tools are refused."),
+        Field(
+            "tools",
+            "honoured",
+            anything(schemas.TOOLS, "function tools, up to 128"),
+            "And one of type `image_generation`. Custom tools are refused.",
+        ),
         Field(
             "tool_choice",
             "honoured",
@@ -68,7 +73,8 @@ FIELDS = Table(
             "modalities",
             "honoured",
             spoken.modalities_kind(),
-            "With `audio` the answer is spoken; its text is then `audio.transcript`.",
+            "With `audio` the answer is spoken; its text is then `audio.transcript`. With `image` the model may draw: "
+            "pictures come as `images` of the message.",
         ),
         Field("reasoning_effort", "neutral", text(), NO_REASONING, neutral=("none",)),
         Field("verbosity", "neutral", text(), "Ask for it in words.", neutral=("medium",)),
@@ -107,6 +113,7 @@ async def create(exchange: Exchange) -> None:
         logprobs=body.sampling.logprobs is not None,
         functions="functions" in values,
         spoken=spoken.new(body.audio_format, exchange.parts.stored.allowed) if body.voice else None,
+        illustrated=body.picture is not None,
     )
     with common.naming(PARAMS):
         await _answer(exchange, request, answer, body, options if values.get("stream") else None)
@@ -130,7 +137,8 @@ async def _answer(
 def parse(read: Read, *, warn: bool = False) -> ChatBody:
     """The body of a chat from the values of FIELDS. Raises BadInput; adds to `read.ignored` when `warn`."""
     values, nested = read.values, Nested(read.ignored, warn=warn)
-    known, choice, found = _tools(values, nested)
+    picture = _picture(values, nested)
+    known, choice, found = _tools(values, nested, drawing=picture is not None)
     voice, audio_format = spoken.parse_audio(values, nested)
     return ChatBody(
         messages=_messages(values, nested),
@@ -143,14 +151,32 @@ def parse(read: Read, *, warn: bool = False) -> ChatBody:
         else Format(),
         voice=voice,
         audio_format=audio_format,
+        picture=picture,
     )
+
+
+def _picture(values: dict[str, Any], nested: Nested) -> DrawBody | None:
+    """What pictures the answer may have: by the image tool, or, as they come, by `modalities`. Raises BadInput."""
+    picture = images_tool.split(values, nested)
+    if picture is None and "image" in values.get("modalities", ()):
+        picture = DrawBody(prompt="", task="edit")
+    if picture is None:
+        return None
+    for name, wrong in (
+        ("audio", "audio" in values),
+        ("n", values.get("n", 1) > 1),
+        ("functions", "functions" in values),
+    ):
+        if wrong:
+            raise UnsupportedField(f"An answer with pictures cannot have '{name}', too.", param=name)
+    return picture
 
 
 def _messages(values: dict[str, Any], nested: Nested) -> tuple[Message, ...]:
     return messages.parse_messages(values["messages"], "messages", nested)
 
 
-def _tools(values: dict[str, Any], nested: Nested) -> tuple[bool, str, tuple[Any, ...]]:
+def _tools(values: dict[str, Any], nested: Nested, *, drawing: bool = False) -> tuple[bool, str, tuple[Any, ...]]:
     """Whether the deprecated form was used, the choice, and the tools it leaves."""
     if "functions" in values or "function_call" in values:
         if "tools" in values or "tool_choice" in values:
@@ -158,6 +184,9 @@ def _tools(values: dict[str, Any], nested: Nested) -> tuple[bool, str, tuple[Any
         found = tools.parse_functions(values.get("functions", []), "functions", nested)
         return True, *tools.parse_function_call(values.get("function_call"), "function_call", found, nested)
     found = tools.parse_tools(values.get("tools", []), "tools", nested)
+    forced = images_tool.choice(values.get("tool_choice"), bool(found)) if drawing else None
+    if forced is not None:
+        return False, forced, found
     return False, *tools.parse_tool_choice(values.get("tool_choice"), "tool_choice", found, nested)
 
 

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from omniwatt.api.openai import common, spoken
+from omniwatt.api.openai.images_answers import Gatherer, Made, facts
 from omniwatt.api.openai.spoken import Spoken
 from omniwatt.api.stream import DONE, encode_json, sse
-from omniwatt.contract.event import ChoiceEnd, Data, Event, Finished, Started, TextDelta, ToolCallDelta
+from omniwatt.contract.event import ChoiceEnd, Data, Event, Finished, Picture, Started, TextDelta, ToolCallDelta
 
-SHOWN = (TextDelta, ToolCallDelta, ChoiceEnd, Data)
+SHOWN = (TextDelta, ToolCallDelta, ChoiceEnd, Data, Picture)
 PAD_TO_CHARS = 32
 """With obfuscation every delta is padded to a multiple of this, so that its size says little about the token."""
 
@@ -23,12 +24,14 @@ class ChatAnswer(NamedTuple):
     functions: bool
     spoken: Spoken | None = None
     """Set when the answer is to be heard, too: its text is then the transcript of the sound."""
+    illustrated: bool = False
+    """It may hold a picture; sound it holds none then."""
 
 
 class _Choice:
     """One choice while its pieces come in."""
 
-    __slots__ = ("calls", "logprobs", "reason", "said", "sound")
+    __slots__ = ("calls", "gatherer", "images", "logprobs", "reason", "said", "sound")
 
     def __init__(self) -> None:
         self.said: dict[str, list[str]] = {}
@@ -36,8 +39,12 @@ class _Choice:
         self.calls: dict[int, dict[str, Any]] = {}
         self.reason = "stop"
         self.sound: list[bytes] = []
+        self.gatherer = Gatherer()
+        self.images: list[dict[str, Any]] = []
 
-    def see(self, event: Event) -> None:
+    def see(self, event: Event, *, illustrated: bool = False) -> None:
+        if illustrated and (made := self.gatherer.feed(event)) and made.picture.partial is None:
+            self.images.append(image(made, len(self.images)))
         if type(event) is TextDelta:
             self.said.setdefault(event.kind, []).append(event.text)
             if event.logprobs:
@@ -45,7 +52,7 @@ class _Choice:
         elif type(event) is ToolCallDelta:
             call = self.calls.setdefault(event.call, {"id": event.id, "name": event.name, "arguments": []})
             call["arguments"].append(event.arguments)
-        elif type(event) is Data:
+        elif type(event) is Data and not illustrated:
             self.sound.append(event.data)
         elif type(event) is ChoiceEnd:
             self.reason = event.reason
@@ -63,6 +70,8 @@ class _Choice:
             message["audio"] = spoken.whole(answer.spoken, self.sound, said["answer"])
         if "reasoning" in said:
             message["reasoning_content"] = said["reasoning"]
+        if self.images:
+            message["images"] = self.images
         if self.calls:
             message |= _calls(list(self.calls.values()), answer)
         return {
@@ -71,6 +80,12 @@ class _Choice:
             "logprobs": {"content": self.logprobs, "refusal": None} if answer.logprobs else None,
             "finish_reason": _reason(self.reason, answer),
         }
+
+
+def image(made: Made, index: int) -> dict[str, Any]:
+    """One of `message.images`, in the shape OpenRouter and LiteLLM have for it."""
+    url = f"data:{made.picture.media_type};base64,{made.text}"
+    return {"type": "image_url", "index": index, "image_url": {"url": url}} | facts(made.picture)
 
 
 _DELTA_KEY = {"answer": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
@@ -100,7 +115,7 @@ def completion(answer: ChatAnswer, started: Started, events: list[Event], finish
             choice = choices.get(event.index)
             if choice is None:
                 choice = choices[event.index] = _Choice()
-            choice.see(event)
+            choice.see(event, illustrated=answer.illustrated)
     model = finished.model or started.model
     return {
         "id": answer.id,
@@ -129,6 +144,8 @@ class ChatChunks:
         self._keep = keep
         self._said: list[str] = []
         self._sound = spoken.Pieces()
+        self._gatherer = Gatherer()
+        self._images = 0
         self._n = choices
         self._usage = options.get("include_usage", False)
         self._pad = options.get("include_obfuscation", False)
@@ -157,6 +174,12 @@ class ChatChunks:
 
     def event(self, event: Event) -> bytes:
         """A delta, or a choice's end."""
+        if self._answer.illustrated and (made := self._gatherer.feed(event)) and made.picture.partial is None:
+            self._images += 1
+            return self._chunk(0, {"images": [image(made, self._images - 1)]}) + self._delta_of(event)
+        return self._delta_of(event)
+
+    def _delta_of(self, event: Event) -> bytes:
         if type(event) is TextDelta:
             if self._plain and event.kind == "answer":
                 if not event.text:

@@ -261,7 +261,8 @@ def usage(used: Usage) -> dict[str, Any]:
             "audio_tokens": used.audio_output_tokens,
             "accepted_prediction_tokens": used.accepted_prediction_tokens,
             "rejected_prediction_tokens": used.rejected_prediction_tokens,
-        },
+        }
+        | ({"image_tokens": used.image_output_tokens} if used.image_output_tokens else {}),
     }
     return found | extras(used)
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 
 from omniwatt.api.exchange import Exchange
 from omniwatt.api.openai import common
@@ -82,6 +82,40 @@ def counted(text: int, image: int, made: int) -> dict[str, Any]:
         "input_tokens_details": {"text_tokens": text, "image_tokens": image},
         "output_tokens_details": {"text_tokens": 0, "image_tokens": made},
     }
+
+
+class Made(NamedTuple):
+    """A picture that is whole: what it is, and its bytes in base64."""
+
+    picture: Picture
+    text: str
+
+
+class Gatherer:
+    """Pictures gathered from the events of an answer that holds other things, too."""
+
+    def __init__(self) -> None:
+        self._picture: Picture | None = None
+        self._packer = Base64()
+        self._pieces: list[bytes] = []
+
+    def feed(self, event: Event) -> Made | None:
+        """The picture that this event ends, if it ends one: the next picture, or the choice's end, does."""
+        match event:
+            case Data():
+                self._pieces.append(self._packer.feed(event.data))
+            case Picture() | ChoiceEnd():
+                made = self._flushed()
+                self._picture = event if isinstance(event, Picture) else None
+                return made
+        return None
+
+    def _flushed(self) -> Made | None:
+        if self._picture is None or not self._pieces:
+            return None
+        text = b"".join((*self._pieces, self._packer.end())).decode()
+        self._pieces = []
+        return Made(self._picture, text)
 
 
 class Whole:

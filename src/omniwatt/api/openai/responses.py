@@ -7,7 +7,7 @@ from starlette.routing import Route
 from omniwatt.api import stream
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Nested, Read
-from omniwatt.api.openai import common, pages
+from omniwatt.api.openai import common, images_tool, pages
 from omniwatt.api.openai.files import resolve_files
 from omniwatt.api.openai.responses_events import Writer
 from omniwatt.api.openai.responses_fields import CREATE, LOGPROBS, parse_choice, parse_text, parse_tools
@@ -29,11 +29,14 @@ async def create(exchange: Exchange) -> None:
         raise BadInput("'stream_options' is only allowed when 'stream' is true.", param="stream_options")
     keep = _keep(exchange, values.get("store"))
     asked, messages = await conversation(exchange, values, nested)
+    image_tool = next((tool for tool in values.get("tools", []) if _is_image(tool)), None)
     tools, body = _body(values, messages, nested)
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "chat", values["model"], body, read.recorded)
     pad = bool(values.get("stream_options", {}).get("include_obfuscation"))
     writer = Writer(_response(read, tools, body), logprobs=body.sampling.logprobs is not None, pad=pad)
+    if image_tool is not None:
+        writer.response["tools"].append(image_tool)
     answer = _Answer(exchange, writer, asked if keep else None)
     try:
         await _run(exchange, request, answer, streamed=bool(values.get("stream")))
@@ -59,7 +62,8 @@ async def conversation(
         if item["type"] == "item_reference":
             asked[index] = await stored.item(caller, item["id"])
     earlier = [] if previous is None else await stored.history(caller, previous)
-    messages = to_messages(values.get("instructions"), earlier + asked)
+    drawing = any(map(_is_image, values.get("tools", [])))
+    messages = to_messages(values.get("instructions"), earlier + asked, pictures=drawing)
     if not messages:
         raise BadInput("The input holds nothing to answer.", param="input")
     return asked, await resolve_files(exchange.parts, caller, messages)
@@ -130,8 +134,13 @@ def _keep(exchange: Exchange, store: bool | None) -> bool:
 
 def _body(values: dict[str, Any], messages: tuple[Message, ...], nested: Nested) -> tuple[tuple[Tool, ...], ChatBody]:
     """All tools that were given, and the chat that answers: with those of them that may be called."""
+    picture = images_tool.split(values, nested)
     tools = parse_tools(values.get("tools", []), "tools", nested)
-    choice, callable_tools = parse_choice(values.get("tool_choice"), "tool_choice", tools, nested)
+    forced = images_tool.choice(values.get("tool_choice"), bool(tools)) if picture is not None else None
+    if forced is not None:
+        choice, callable_tools = forced, tools
+    else:
+        choice, callable_tools = parse_choice(values.get("tool_choice"), "tool_choice", tools, nested)
     logprobs = values.get("top_logprobs", 0 if LOGPROBS in values.get("include", ()) else None)
     return tools, ChatBody(
         messages=messages,
@@ -145,7 +154,12 @@ def _body(values: dict[str, Any], messages: tuple[Message, ...], nested: Nested)
         tool_choice=choice,
         parallel_tool_calls=values.get("parallel_tool_calls", True),
         format=parse_text(values["text"], "text", nested) if "text" in values else Format(),
+        picture=picture,
     )
+
+
+def _is_image(tool: Any) -> bool:
+    return isinstance(tool, dict) and tool.get("type") == images_tool.KIND
 
 
 def _response(read: Read, tools: tuple[Tool, ...], body: ChatBody) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import secrets
 from typing import Any
 
 from omniwatt.api.openai import common
+from omniwatt.api.openai.images_answers import Gatherer, Made, facts, look
 from omniwatt.api.openai.responses_parse import Item, new_id
-from omniwatt.contract.event import ChoiceEnd, Event, TextDelta, TokenLogprob, ToolCallDelta, Usage
+from omniwatt.contract.event import ChoiceEnd, Data, Event, Picture, TextDelta, TokenLogprob, ToolCallDelta, Usage
+from omniwatt.contract.request import DrawBody
 
 PAD_TO_CHARS = 32
 """With obfuscation every delta is padded to a multiple of this, so that its size says little about the token."""
@@ -52,6 +54,9 @@ class Writer:
         self._reason = "stop"
         self._cut: Item | None = None
         self._reasoning_tokens = 0
+        self._gatherer = Gatherer()
+        self._image: dict[str, Any] | None = None
+        """Where the picture in hand stands: `item_id` and `output_index`."""
 
     def begin(self, model: str, tier: str) -> list[dict[str, Any]]:
         """The way is free."""
@@ -65,9 +70,42 @@ class Writer:
                 return self._text(event)
             case ToolCallDelta():
                 return self._call(event)
+            case Picture() | Data():
+                return self._picture(event)
             case ChoiceEnd():
                 self._reason = event.reason
+                return self._picture(event)
         return []
+
+    def _picture(self, event: Event) -> list[dict[str, Any]]:
+        """A picture begins, a sketch or the picture itself is whole."""
+        made = self._gatherer.feed(event)
+        said: list[dict[str, Any]] = []
+        if isinstance(event, Picture) and self._image is None:
+            said += self._close_message()
+            item = {"id": new_id("ig"), "type": "image_generation_call", "status": "in_progress", "result": None}
+            said.append(self._add(item))
+            self._image = {"item_id": item["id"], "output_index": len(self._output) - 1}
+            said += [self._of_image("in_progress"), self._of_image("generating")]
+        if made is not None and self._image is not None:
+            said += self._sketched(made) if made.picture.partial is not None else self._made(made)
+        return said
+
+    def _of_image(self, what: str, **more: Any) -> dict[str, Any]:
+        return self._say({"type": f"response.image_generation_call.{what}", **(self._image or {}), **more})
+
+    def _sketched(self, made: Made) -> list[dict[str, Any]]:
+        index = made.picture.partial
+        return [self._of_image("partial_image", partial_image_index=index, partial_image_b64=made.text)]
+
+    def _made(self, made: Made) -> list[dict[str, Any]]:
+        place = self._image or {}
+        item = self._output[place["output_index"]]
+        shown = look(DrawBody(""), made.picture) | facts(made.picture)
+        item |= {"status": "generating", "action": shown.pop("task", "generate"), "result": made.text} | shown
+        done = self._of_image("completed")
+        self._image = None
+        return [done, self._item_event("done", place["output_index"])]
 
     def close(self, usage: Usage, model: str) -> list[dict[str, Any]]:
         """The good end: closes what is open, and completes the response but for the last event."""
@@ -219,11 +257,12 @@ def _new_item(kind: str) -> Item:
 def usage_body(used: Usage, reasoning_tokens: int) -> dict[str, Any]:
     """`usage` as the Responses API has it; audio tokens, energy and compute only where there is a figure."""
     heard = {"audio_tokens": used.audio_tokens} if used.audio_tokens else {}
+    drawn = {"image_tokens": used.image_output_tokens} if used.image_output_tokens else {}
     found: dict[str, Any] = {
         "input_tokens": used.prompt_tokens,
         "input_tokens_details": {"cached_tokens": used.cached_tokens, "cache_write_tokens": 0} | heard,
         "output_tokens": used.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
+        "output_tokens_details": {"reasoning_tokens": reasoning_tokens} | drawn,
         "total_tokens": used.total_tokens,
     }
     return found | common.extras(used)

@@ -97,7 +97,12 @@ INSTRUCTIONS = Field("instructions", "honoured", text(), "The system message; no
 PREVIOUS = Field(
     "previous_response_id", "honoured", text(128, 1), "The conversation is rebuilt from what was stored of it."
 )
-TOOLS = Field("tools", "honoured", anything({"type": "array"}, "list of functions"), "Functions; no hosted tools.")
+TOOLS = Field(
+    "tools",
+    "honoured",
+    anything({"type": "array"}, "list of functions"),
+    "Functions, and image_generation; no other hosted tools.",
+)
 TOOL_CHOICE = Field("tool_choice", "honoured", anything({}, "none / auto / required, a function, or allowed tools"))
 TEXT = Field("text", "honoured", anything(OBJECT, "`format`, `verbosity`"), "`verbosity` is only taken as `medium`.")
 PARALLEL = Field("parallel_tool_calls", "honoured", boolean())

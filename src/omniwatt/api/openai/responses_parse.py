@@ -17,6 +17,26 @@ KEYS: dict[str, frozenset[str]] = {
     "function_call": frozenset({"type", "id", "call_id", "name", "arguments", "status", "caller"}),
     "function_call_output": frozenset({"type", "id", "call_id", "output", "status", "caller", "name"}),
     "reasoning": frozenset({"type", "id", "summary", "content", "encrypted_content", "status"}),
+    "image_generation_call": frozenset(
+        {
+            "type",
+            "id",
+            "status",
+            "result",
+            "revised_prompt",
+            "action",
+            "size",
+            "quality",
+            "background",
+            "output_format",
+            "seed",
+            "style",
+            "text_verification",
+            "not_understood",
+            "enlarged",
+            "notes",
+        }
+    ),
     "item_reference": frozenset({"type", "id"}),
 }
 PART_KEYS: dict[str, frozenset[str]] = {
@@ -117,6 +137,14 @@ def _reasoning(item: Item, param: str, nested: Nested) -> Item:
     return _whole("reasoning", "rs", item, {"summary": item.get("summary", [])})
 
 
+def _image_call(item: Item, param: str, nested: Nested) -> Item:
+    result = item.get("result")
+    if result is not None:
+        decode_base64(text().check(result, f"{param}.result"), f"{param}.result")
+    prompt = text().check(item.get("revised_prompt", ""), f"{param}.revised_prompt")
+    return _whole("image_generation_call", "ig", item, {"result": result, "revised_prompt": prompt})
+
+
 def _reference(item: Item, param: str, nested: Nested) -> Item:
     return {"type": "item_reference", "id": text(256, 1).check(item.get("id"), f"{param}.id")}
 
@@ -126,6 +154,7 @@ PARSERS = {
     "function_call": _function_call,
     "function_call_output": _function_output,
     "reasoning": _reasoning,
+    "image_generation_call": _image_call,
     "item_reference": _reference,
 }
 
@@ -191,8 +220,10 @@ def _file(part: Item, param: str) -> MediaPart:
     return MediaPart(kind=file_kind(media_type), data=data, media_type=media_type, name=name, detail=detail)
 
 
-def to_messages(instructions: str | None, items: list[Item]) -> tuple[Message, ...]:
+def to_messages(instructions: str | None, items: list[Item], *, pictures: bool = False) -> tuple[Message, ...]:
     """The conversation as chat messages: a call belongs to the assistant's text before it; reasoning is not shown.
+
+    A picture that was drawn is said in words; with `pictures` it stands beside them, to be changed.
 
     Raises BadInput for an output without its call and a call without its output.
     """
@@ -202,6 +233,8 @@ def to_messages(instructions: str | None, items: list[Item]) -> tuple[Message, .
         match item["type"]:
             case "message":
                 turns.append(_Turn(item["role"], _parts(item["content"])))
+            case "image_generation_call":
+                turns.append(_Turn("assistant", _drawn(item, pictures=pictures)))
             case "function_call":
                 if not turns or turns[-1].role != "assistant":
                     turns.append(_Turn("assistant"))
@@ -211,6 +244,14 @@ def to_messages(instructions: str | None, items: list[Item]) -> tuple[Message, .
                 content = (TextPart(output),) if isinstance(output, str) else _parts(output)
                 turns.append(_Turn("tool", content, item["call_id"]))
     return tuple(Message(turn.role, turn.content, "", tuple(turn.calls), turn.call_id) for turn in turns)
+
+
+def _drawn(item: Item, *, pictures: bool) -> tuple[Part, ...]:
+    words = TextPart(f"(I drew a picture: {item.get('revised_prompt') or 'as asked'})")
+    if not pictures or not item.get("result"):
+        return (words,)
+    media_type = f"image/{item.get('output_format', 'png')}"
+    return MediaPart(kind="image", data=decode_base64(item["result"], "input"), media_type=media_type), words
 
 
 class _Turn:

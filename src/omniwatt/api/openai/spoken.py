@@ -59,8 +59,8 @@ def new(audio_format: str, kept: bool) -> Spoken:
 
 
 def modalities_kind() -> Kind:
-    """A list of `text` and `audio`; sound comes with its text always."""
-    word = one_of("text", "audio")
+    """A list of `text`, `audio` and `image`; sound comes with its text always, and pictures may come with it."""
+    word = one_of("text", "audio", "image")
 
     def check(value: Any, param: str) -> tuple[str, ...]:
         if not isinstance(value, list):
@@ -69,8 +69,8 @@ def modalities_kind() -> Kind:
             raise BadInput(f"Invalid '{param}': the array must not be empty.", param=param, code="empty_array")
         return tuple(dict.fromkeys(word.check(item, f"{param}[{index}]") for index, item in enumerate(value)))
 
-    schema = {"type": "array", "items": {"enum": ["text", "audio"]}, "minItems": 1}
-    return Kind(check, schema, '`["text"]` or `["text", "audio"]`')
+    schema = {"type": "array", "items": {"enum": ["text", "audio", "image"]}, "minItems": 1}
+    return Kind(check, schema, '`["text"]`, `["text", "audio"]` or `["text", "image"]`')
 
 
 def parse_audio(values: dict[str, Any], nested: Nested) -> tuple[Voice | None, str]:
