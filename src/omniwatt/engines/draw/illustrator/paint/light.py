@@ -40,7 +40,7 @@ class Light(Value, frozen=True):
 
     def haze_at(self, depth: float) -> float:
         """Share of the haze's colour over something at this depth (0 far, 1 near)."""
-        return self.haze_far * (1.0 - min(max(depth, 0.0), 1.0)) ** 1.5
+        return self.haze_far * math.pow(1.0 - min(max(depth, 0.0), 1.0), 1.5)
 
     def side(self, x: float) -> float:
         """-1 where the light comes from the left of this place, 1 from the right, in between above it."""
