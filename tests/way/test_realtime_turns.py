@@ -60,6 +60,23 @@ async def test_a_spoken_turn_is_found_guessed_and_answered_once(way: Way) -> Non
         assert (session["turns"], session["guesses_right"], session["turns_missed"]) == (1, 1, 0)
 
 
+async def test_words_are_told_while_they_are_spoken_and_never_taken_back(way: Way) -> None:
+    async with way as parts, talking(parts, key_of(parts)) as talk:
+        await told(talk, vad())
+        await talk.sound(silence(0.5))
+        await in_real_time(talk, speech(2.4) + silence(0.7))
+        completed = await talk.next("conversation.item.input_audio_transcription.completed")
+        kinds = talk.kinds()
+        deltas = talk.of("conversation.item.input_audio_transcription.delta")
+        told_at, stopped_at = (
+            kinds.index(kind)
+            for kind in ("conversation.item.input_audio_transcription.delta", "input_audio_buffer.speech_stopped")
+        )
+        assert told_at < stopped_at
+        assert "".join(event["delta"] for event in deltas) == completed["transcript"]
+        assert {event["item_id"] for event in deltas} == {completed["item_id"]}
+
+
 async def test_who_goes_on_is_heard_whole_and_the_guess_costs_nothing(way: Way) -> None:
     async with way as parts:
         async with talking(parts, key_of(parts)) as talk:

@@ -8,7 +8,7 @@ from typing import Any
 from omniwatt.contract.error import BadInput, Conflict, OmniwattError
 from omniwatt.contract.event import EMPTY, Finished
 from omniwatt.contract.guess import Guess
-from omniwatt.contract.request import Message
+from omniwatt.contract.request import Message, TextPart
 from omniwatt.realtime import conversation as talk
 from omniwatt.realtime import wire
 from omniwatt.realtime.answer import Answer, Wanted, Why, wanted
@@ -99,9 +99,9 @@ class Answers:
         room.tally.guesses += 1
         return Guessed(served, room.conversation.version, room.settings)
 
-    def warm(self) -> "asyncio.Task[None] | None":
-        """While the user still speaks: have the model read all that comes before what they say. None where nothing is
-        known to be read, or others wait."""
+    def warm(self, said: str = "") -> "asyncio.Task[None] | None":
+        """While the user still speaks: have the model read all that comes before, and what they have `said` so far.
+        None where it is not known what is to be read, or others wait."""
         room = self._room
         entries = room.conversation.entries
         if self.current is not None or self._crowded() or not all(map(_is_written, entries)):
@@ -112,7 +112,8 @@ class Answers:
         except OmniwattError:
             return None
         guess = Guess()
-        request = want.warming(wire.new_id("req"), (*messages, Message("user")))
+        user = Message("user", (TextPart(said),) if said else ())
+        request = want.warming(wire.new_id("req"), (*messages, user))
         served = Served(room.services.serve(request, EMPTY, guess), guess, self._crowded)
         return asyncio.create_task(_drained(served))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omniwatt.contract.error import EngineFailed
-from omniwatt.contract.event import Chunk, Event, Finished, TextDelta, TokenLogprob, Usage
+from omniwatt.contract.event import Chunk, Event, Fact, Finished, TextDelta, TokenLogprob, Usage
 from omniwatt.contract.guess import Guess
 from omniwatt.contract.request import HearBody, Request
 from omniwatt.realtime.live import CHUNK_BYTES, Feed
@@ -31,17 +31,27 @@ class Heard:
 class Hearing:
     """Guessed at first: `confirm` says that the stretch was a turn, or a part of one, that counts."""
 
-    def __init__(self, serve: Serve, request_id: str, wanted: Transcription | None, logprobs: bool) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        request_id: str,
+        wanted: Transcription | None,
+        logprobs: bool,
+        on_partial: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_partial` is told all that seems to have been said so far, now and then."""
         asked = wanted or Transcription()
         body = HearBody(
             language=asked.language or "",
             prompt=asked.prompt or "",
             keywords=asked.keywords,
             logprobs=logprobs,
+            partials=on_partial is not None,
         )
         guess = Guess()
         request = Request(request_id, "hear", asked.model or MODEL, body, tier="flex")
         self._feed = Feed()
+        self._on_partial = on_partial
         self._served = Served(serve(request, self._feed, guess), guess)
         self.ended = False
         self.heard = asyncio.create_task(self._gather())
@@ -74,6 +84,8 @@ class Hearing:
             if isinstance(event, TextDelta):
                 pieces.append(event.text)
                 logprobs += event.logprobs
+            elif isinstance(event, Fact) and self._on_partial is not None and not self.ended:
+                self._on_partial(str(event.values.get("heard", "")))
             elif isinstance(event, Finished):
                 return Heard("".join(pieces).strip(), event.usage, tuple(logprobs))
         raise EngineFailed("The speech was not written down to its end.")

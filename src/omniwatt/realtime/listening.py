@@ -9,6 +9,7 @@ from omniwatt.realtime.answers import Answers, Guessed, ended
 from omniwatt.realtime.conversation import Entry
 from omniwatt.realtime.hearing import Hearing
 from omniwatt.realtime.live import Ear
+from omniwatt.realtime.partials import Partials
 from omniwatt.realtime.room import Room
 from omniwatt.realtime.scribe import Scribe
 from omniwatt.realtime.served import Served
@@ -19,6 +20,8 @@ from omniwatt.realtime.values import Item, ItemPart, ResponseSettings
 MARGIN_MS = 1000
 """Sound kept before speech begins, beyond the prefix asked for."""
 LEAST_COMMIT_MS = 100
+WARM_WORDS = 8
+"""After so many more words that are sure, the model reads them while the user goes on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +31,9 @@ class Turn:
     item_id: str
     start_ms: int
     hearing: Hearing
+    partials: Partials
+    warmed: int = 0
+    """Words of it that the model has read."""
     warming: "asyncio.Task[None] | None" = None
     guessing: "asyncio.Task[None] | None" = None
     guessed: Guessed | None = None
@@ -88,8 +94,9 @@ class Listening:
                 code="input_audio_buffer_commit_empty",
             )
         item_id = self._turn.item_id if self._turn is not None else wire.new_id("item")
+        partials = self._turn.partials if self._turn is not None else Partials()
         self._drop_turn()
-        self._take(item_id, start_ms, end_ms, self._hear(start_ms))
+        self._take(item_id, start_ms, end_ms, self._hear(start_ms), partials)
         self._sound.forget(end_ms)
 
     async def clear(self) -> None:
@@ -149,7 +156,7 @@ class Listening:
         detection = self._room.settings.turn_detection
         if detection is not None and detection.interrupt_response:
             self.answers.interrupt()
-        self._turn = Turn(item_id, start_ms, self._hear(start_ms))
+        self._turn = Turn(item_id, start_ms, self._hear(start_ms), Partials())
         if self._guesses:
             self._turn.warming = self.answers.warm()
         self._room.tally.turns += 1
@@ -164,7 +171,7 @@ class Listening:
         self._room.emit("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=turn.item_id)
         self._turn = None
         guessed = self._right(turn)
-        self._take(turn.item_id, turn.start_ms, end_ms, turn.hearing)
+        self._take(turn.item_id, turn.start_ms, end_ms, turn.hearing, turn.partials)
         now = self._room.settings
         if now.type == "realtime" and now.turn_detection is not None and now.turn_detection.create_response:
             try:
@@ -172,6 +179,17 @@ class Listening:
             except OmniwattError as error:
                 self._room.error(error)
         self._sound.forget(end_ms)
+
+    def _on_partial(self, text: str) -> None:
+        """Some of what is being said is known already: the client may read it, and the model reads ahead."""
+        turn = self._turn
+        if turn is None:
+            return
+        self._scribe.tell_partly(turn.item_id, turn.partials.hear(text))
+        idle = turn.warming is None or turn.warming.done()
+        if self._guesses and idle and turn.partials.words >= turn.warmed + WARM_WORDS:
+            turn.warmed = turn.partials.words
+            turn.warming = self.answers.warm(turn.partials.text)
 
     async def _guess(self, turn: Turn) -> None:
         """At a pause: see what was said, and have it answered as if it were all."""
@@ -234,9 +252,9 @@ class Listening:
     # --- items
 
     def _hear(self, start_ms: int) -> Hearing:
-        return self._scribe.hear(self._sound.samples(start_ms, self._sound.end_ms))
+        return self._scribe.hear(self._sound.samples(start_ms, self._sound.end_ms), self._on_partial)
 
-    def _take(self, item_id: str, start_ms: int, end_ms: int, hearing: Hearing) -> None:
+    def _take(self, item_id: str, start_ms: int, end_ms: int, hearing: Hearing, partials: Partials) -> None:
         """What was said becomes an item."""
         hearing.end()
         hearing.confirm()
@@ -249,7 +267,7 @@ class Listening:
         room.emit("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
         room.emit("conversation.item.added", previous_item_id=before, item=wire.item(entry.item))
         room.emit("conversation.item.done", previous_item_id=before, item=wire.item(entry.item))
-        entry.transcript = asyncio.create_task(self._scribe.write_down(entry, hearing))
+        entry.transcript = asyncio.create_task(self._scribe.write_down(entry, hearing, partials))
 
     def _uncommitted(self) -> tuple[int, int]:
         """Where the sound begins and ends that is in no item yet."""
@@ -283,7 +301,7 @@ class Listening:
             "input_audio_buffer.timeout_triggered", audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=item_id
         )
         try:
-            self._take(item_id, start_ms, end_ms, self._hear(start_ms))
+            self._take(item_id, start_ms, end_ms, self._hear(start_ms), Partials())
             self.answers.respond(ResponseSettings())
         except OmniwattError as error:
             self._room.error(error)

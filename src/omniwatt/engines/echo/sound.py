@@ -4,7 +4,19 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 
-from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Finished, Progress, Segment, TextDelta, Usage, Word
+from omniwatt.contract.event import (
+    ChoiceEnd,
+    Chunk,
+    Data,
+    Event,
+    Fact,
+    Finished,
+    Progress,
+    Segment,
+    TextDelta,
+    Usage,
+    Word,
+)
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import HearBody, SpeakBody
 from omniwatt.engines.echo import media, script, tokens
@@ -19,6 +31,7 @@ TOKENS_PER_S = 25
 async def hear(body: HearBody, pace: script.Pace, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
     """A segment `second N` for each second with sound in it, as soon as it is complete; silence gives no text."""
     heard_bytes = written = count = 0
+    so_far = ""
     async with aclosing(_seconds(inputs)) as seconds:
         async for second in seconds:
             start_s = heard_bytes / SECOND_BYTES
@@ -34,6 +47,9 @@ async def hear(body: HearBody, pace: script.Pace, inputs: AsyncIterator[Chunk], 
                     said = (tokens.logprob(token, place, 0),) if body.logprobs else ()
                     yield TextDelta(token, tokens=1, logprobs=said)
                 yield segment
+                so_far = f"{so_far} {segment.text}".strip()
+                if body.partials:
+                    yield Fact({"heard": so_far})
             yield Progress(end_s, 0.0, "s")
     yield ChoiceEnd("stop")
     seconds_s = heard_bytes / SECOND_BYTES
