@@ -6,6 +6,7 @@ from omniwatt import __version__
 from omniwatt.cli.chat import chat
 from omniwatt.cli.demo import demo
 from omniwatt.cli.doctor import doctor
+from omniwatt.cli.draw import draw
 from omniwatt.cli.hear import hear
 from omniwatt.cli.keys import keys
 from omniwatt.cli.models import models, pull
@@ -17,6 +18,7 @@ from omniwatt.cli.talk import talk
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Serve": (serve, demo),
     "Talk": (chat, say, hear, talk),
+    "Draw": (draw,),
     "Models": (pull, models),
     "Operate": (keys, ps, doctor),
 }
