@@ -11,14 +11,12 @@ import contextlib
 import ctypes
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from pathlib import Path
 
 import msgspec
 import uvloop
@@ -29,6 +27,7 @@ from omniwatt.contract.job import EngineSpec, Loaded
 from omniwatt.contract.protocol import Engine
 from omniwatt.engines import registry
 from omniwatt.workers.call import Call
+from omniwatt.workers.tree import Tree
 from omniwatt.workers.verbs import HostStats, Load, Report, Run, Stats, decode_chunk, decode_verb, encode
 from omniwatt.workers.wire import over_socket
 
@@ -98,6 +97,7 @@ class Host:
         self._name = "engine"
         self._lock = threading.Lock()
         self._steps: dict[str, float] = {}
+        self._tree = Tree(os.getpid())
 
     async def serve(self, call: Call) -> None:
         """One call of the gateway."""
@@ -171,11 +171,8 @@ class Host:
             self._steps[kind] = self._steps.get(kind, 0.0) + units
 
     def _stats(self) -> HostStats:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        rss_bytes = pages * resource.getpagesize()
         with self._lock:
-            return HostStats(rss_bytes, used.ru_utime + used.ru_stime, dict(self._steps))
+            return HostStats(self._tree.memory_bytes(), self._tree.cpu_s(), dict(self._steps))
 
 
 @contextlib.asynccontextmanager

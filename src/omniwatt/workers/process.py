@@ -21,6 +21,7 @@ from omniwatt.contract.error import Cancelled, EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.workers.call import Call
+from omniwatt.workers.tree import Tree
 from omniwatt.workers.verbs import (
     HostStats,
     Load,
@@ -47,6 +48,7 @@ class HostProcess:
     def __init__(self, name: str, child: subprocess.Popen[bytes], connection: Connection) -> None:
         self.name = name
         self.pid = child.pid
+        self._tree = Tree(child.pid)
         self.in_flight = 0
         self.steps: dict[str, float] = {}
         self.stopped = False
@@ -161,18 +163,12 @@ class HostProcess:
         return self._connection.heard_at_s
 
     def cpu_s(self) -> float:
-        """CPU seconds the process has used, all threads; 0.0 once it is gone."""
-        try:
-            return time.clock_gettime(~self.pid << 3 | 2)  # the kernel's clock id of another process
-        except OSError:
-            return 0.0
+        """CPU seconds the process and its helpers have used, all threads, ended helpers too; 0.0 once it is gone."""
+        return 0.0 if self._reaped else self._tree.cpu_s()
 
     def memory_bytes(self) -> int:
-        """Resident bytes; 0 once it is gone."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
-        except (OSError, IndexError):
-            return 0
+        """Resident bytes, the helpers' own included; 0 once it is gone."""
+        return 0 if self._reaped else self._tree.memory_bytes()
 
     @property
     def held_s(self) -> float:
@@ -192,7 +188,7 @@ class HostProcess:
     # --- control
 
     def pause(self) -> None:
-        """Hold all its threads, until `resume`."""
+        """Hold all its threads and helpers, until `resume`."""
         if not self.stopped and not self.gone.done():
             self.stopped = True
             self._stopped_at_s = time.monotonic()
@@ -206,7 +202,7 @@ class HostProcess:
             self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it now; calls in it end with EngineDied."""
+        """End it and its helpers now; calls in it end with EngineDied."""
         self.resume()
         self._signal(signal.SIGKILL)
 
@@ -224,9 +220,15 @@ class HostProcess:
         self.resume()
         self._signal(signal.SIGCONT)
 
+    @property
+    def _reaped(self) -> bool:
+        return self._child.returncode is not None
+
     def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            self._child.send_signal(number)
+        """To the host and all it started: they are one process group, whose number is its own until it is reaped."""
+        if not self._reaped:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
 
     def _enter(self, call: Call) -> None:
         self.in_flight += 1
@@ -262,18 +264,17 @@ class HostProcess:
     async def _reap(self) -> None:
         await asyncio.shield(self._connection.closed)
         grace_s = STOP_GRACE_S if self._stopping else 0.3
-        try:
-            code = await asyncio.to_thread(self._child.wait, grace_s)
-        except subprocess.TimeoutExpired:
+        exited = asyncio.ensure_future(asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT))
+        if not (await asyncio.wait([exited], timeout=grace_s))[0]:
             self._signal(signal.SIGKILL)
-            code = await asyncio.to_thread(self._child.wait)
+            await exited
+        # What it started has nobody left to work for, stopped or not.
+        self._signal(signal.SIGKILL)
+        code = self._child.wait()
         if self._log is not None:
             await asyncio.wait([self._log], timeout=LOG_WAIT_S)
         if not self.gone.done():
             self.gone.set_result(f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}")
-
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def _nothing() -> None:
@@ -290,7 +291,8 @@ def _spawn(name: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:
         cwd=folder,
         env=settings.child_environ(),
         pass_fds=(fd,),
-        # Ctrl-C in the operator's terminal is for the gateway alone: it drains first.
+        # Ctrl-C in the operator's terminal is for the gateway alone: it drains first. And what the host starts is
+        # in its group: held, continued and ended with it.
         start_new_session=True,
     )
 

@@ -34,7 +34,7 @@ class Report(Value, frozen=True):
 
 
 class HostStats(Value, frozen=True):
-    """What a host process has used since it started."""
+    """What a host process and its helpers have used since it started."""
 
     rss_bytes: int
     cpu_s: float

@@ -1,15 +1,17 @@
 """Untrusted sound is decoded in helper processes: damaged files kill decoders, and then only one request is hurt.
 
-    python -m omniwatt.engines.media.apart
+    python -m omniwatt.engines.media.apart PARENT_PID
 
 reads one task after the other from its input and answers each with messages, the last of them `fact`, `end` or
-`error`; all msgpack, each behind its length. It ends when its input does.
+`error`; all msgpack, each behind its length. It ends when its input does, and dies with its parent whatever it is at.
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from omniwatt.engines.media.work import Limits, Output, Work
 _LENGTH = struct.Struct("<I")
 _POLL_S = 0.02
 _MEMORY_BYTES = 4 << 30
+_PR_SET_PDEATHSIG = 1
 _DIED = "The sound is damaged: its decoder could not go on."
 
 
@@ -108,10 +111,14 @@ class Helpers:
 
     def _taken(self) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                helper = self._idle.pop()
+                if helper.poll() is None:
+                    return helper
+                # It died at rest: that is no fault of the next sound.
+                _end(helper)
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__],
+            [sys.executable, "-P", "-m", __name__, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=settings.child_environ(),
@@ -200,8 +207,17 @@ def _answer(task: Task, out: IO[bytes]) -> Message:
     return Message(kind="end")
 
 
+def _die_with_parent(parent_pid: int) -> None:
+    """Also when it is stopped, or deep in a decoder. The thread that started it lives as long as the engine."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        # The parent went away before the line above could take effect.
+        os._exit(1)
+
+
 def main() -> None:
     """Answer tasks until there are no more."""
+    _die_with_parent(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = os.fdopen(os.dup(1), "wb")

@@ -132,7 +132,7 @@ class EspeakPipe:
                 *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env={"LC_ALL": "C.UTF-8"}
             )
             try:
-                _, rate = await self._frame(process)
+                _, rate = await self._frame(process, max(PATIENCE_S, self._patience_s))
                 self.rate_hz = int(json.loads(rate))
             except (TimeoutError, EOFError, ValueError) as error:
                 await self._end()
@@ -148,10 +148,10 @@ class EspeakPipe:
                 raise BadInput(f"espeak-ng: {data.decode(errors='replace')}", param="voice")
             yield data
 
-    async def _frame(self, process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    async def _frame(self, process: asyncio.subprocess.Process, patience_s: float | None = None) -> tuple[bytes, bytes]:
         if process.stdout is None:
             raise EOFError
-        async with asyncio.timeout(self._patience_s):
+        async with asyncio.timeout(patience_s or self._patience_s):
             head = await process.stdout.readexactly(5)
             size = struct.unpack("<I", head[1:])[0]
             if size > MAX_FRAME_BYTES:
