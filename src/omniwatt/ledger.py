@@ -195,8 +195,7 @@ class Entry:
         tier = self.plan.tier if self.plan else _kept(request.tier)
         details = self.details
         if self._guess is not None:
-            used = {"prompt_tokens": self.used.prompt_tokens, "completion_tokens": self.used.completion_tokens}
-            details = details | {"guess": {"confirmed": self._guess.confirmed} | used}
+            details = details | {"guess": {"confirmed": self._guess.confirmed} | self._spent()}
             tier = caller.tier if self._guess.confirmed else tier
         return Record(
             id=request.id,
@@ -227,6 +226,17 @@ class Entry:
             gaps=tuple(self._gaps or ()),
             gaps_s=self._gaps_s,
         )
+
+    def _spent(self) -> dict[str, Any]:
+        """What a guess took, wanted or not; `seconds` from its grant to the last that came of it."""
+        used = self.used
+        return {
+            "prompt_tokens": used.prompt_tokens,
+            "cached_tokens": used.cached_tokens,
+            "completion_tokens": used.completion_tokens,
+            "audio_tokens": used.audio_tokens,
+            "seconds": round(max(0.0, self._last - self._granted), 4) if self._granted else 0.0,
+        }
 
     def state(self, error: BaseException | None) -> State:
         """Which end an exception (or none) makes of what was seen."""

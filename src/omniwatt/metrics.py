@@ -220,6 +220,11 @@ def _sessions(counts: Mapping[str, int]) -> Iterable[Metric]:
     for outcome in GUESSES:
         guesses.add_metric([outcome], counts.get(outcome, 0))
     yield guesses
+    yield CounterMetricFamily(
+        "omniwatt_realtime_discarded_tokens",
+        "Tokens read and written ahead for nothing.",
+        value=counts.get("discarded_tokens", 0),
+    )
 
 
 def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:

@@ -204,6 +204,7 @@ async def test_two_answers_at_once_are_refused_and_one_can_be_cancelled(way: Way
             assert done["status"] == "cancelled"
             assert done["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
             assert done["output"][0]["status"] == "incomplete"
+            assert 0 < done["usage"]["output_tokens"] < 400
             await talk.say("response.cancel")
             assert (await talk.next("error"))["error"]["code"] == "response_cancel_not_active"
         assert [row["state"] for row in rows(parts)] == ["cancelled"]
@@ -217,6 +218,7 @@ async def test_a_limit_makes_an_answer_incomplete(way: Way) -> None:
         done = (await talk.next("response.done"))["response"]
         assert done["status"] == "incomplete"
         assert done["status_details"]["reason"] == "max_output_tokens"
+        assert done["usage"]["output_tokens"] == 2
 
 
 async def test_items_are_put_in_their_place_and_taken_out(way: Way) -> None:
@@ -289,11 +291,12 @@ async def test_a_client_that_vanishes_leaves_nothing(way: Way) -> None:
 async def test_a_killed_engine_ends_the_turn_and_not_the_session(way: Way) -> None:
     async with way as parts, talking(parts, key_of(parts)) as talk:
         await told(talk, TEXT)
-        await say_text(talk, 'echo: {"tokens": 9, "kill_at": 3}')
+        await say_text(talk, 'echo: {"tokens": 9, "kill_at": 3, "token_s": 0.02}')
         await talk.say("response.create")
         done = (await talk.next("response.done"))["response"]
         assert done["status"] == "failed"
         assert done["status_details"]["error"]["code"] == "engine_died"
+        assert 0 < done["usage"]["output_tokens"] <= 9
         await say_text(talk, "again")
         await talk.say("response.create", response={"input": []})
         await talk.next("response.done")

@@ -93,6 +93,7 @@ async def test_who_goes_on_is_heard_whole_and_the_guess_costs_nothing(way: Way) 
         assert sum(row["prompt_tokens"] + row["completion_tokens"] for row in thrown) == 0
         assert all(row["tier"] == "flex" and row["code"] is None for row in thrown)
         assert sum(row["state"] == "done" for row in rows(parts)) == 2
+        assert parts.sessions.counts()["discarded_tokens"] > 0
         (session,) = parts.database.read("SELECT * FROM sessions")
         assert session["guesses_wrong"] >= 1
 

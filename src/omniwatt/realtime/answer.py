@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from omniwatt.contract.error import OmniwattError
+from omniwatt.contract.error import EngineFailed, OmniwattError
 from omniwatt.contract.event import ChoiceEnd, Data, Finished, Started, TextDelta, ToolCallDelta, Usage
 from omniwatt.contract.request import ChatBody, Message, Request, Sampling, Tool, Voice
 from omniwatt.realtime import wire
@@ -95,22 +95,26 @@ class Answer:
         self.writing = Writing(
             self.id, emit, add, spoken=want.modality == "audio", sound_format=want.sound_format, keep_sound=bool(add)
         )
+        self._served: Served | None = None
         self.over = self.stopped = False
         emit("response.created", response=self._shown("in_progress"))
 
     async def run(self, served: Served) -> None:
         """Write everything out; `served` is closed whatever happens."""
+        self._served = served
         try:
-            usage = await self._events(served)
-            if not self.over:
-                self._finish(usage)
+            if not await self._events(served):
+                self.fail(EngineFailed("The answer broke off."))
+            elif not self.over:
+                self._finish()
         except OmniwattError as error:
             self.fail(error)
         finally:
             await self._mouth.close()
             await served.close()
 
-    async def _events(self, served: Served) -> Usage:
+    async def _events(self, served: Served) -> bool:
+        """Write out what comes; True when that was all."""
         writing = self.writing
         async for event in served:
             if self.over:
@@ -129,8 +133,8 @@ class Answer:
                 case Finished():
                     if writing.first_sound_s is not None:
                         writing.sound(await self._mouth.rest(), "", self._clock())
-                    return event.usage
-        return Usage()
+                    return True
+        return False
 
     def _sound(self, data: bytes, clause: str) -> None:
         """It may have been stopped while the sound was on its way: nothing follows `response.done`."""
@@ -150,16 +154,17 @@ class Answer:
             fault = {"type": said["type"], "code": said["code"], "message": said["message"]}
             self._end("failed", {"type": "failed", "error": fault})
 
-    def _finish(self, usage: Usage) -> None:
+    def _finish(self) -> None:
         if self.writing.cut_short:
-            self._end("incomplete", {"type": "incomplete", "reason": "max_output_tokens"}, usage)
+            self._end("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
         else:
-            self._end("completed", None, usage)
+            self._end("completed", None)
 
-    def _end(self, status: str, details: Json | None, usage: Usage | None = None) -> None:
+    def _end(self, status: str, details: Json | None) -> None:
         self.over = True
         self.writing.end(complete=status == "completed")
-        self._emit("response.done", response=self._shown(status, details, usage))
+        spent = self._served.spent if self._served is not None else Usage()
+        self._emit("response.done", response=self._shown(status, details, spent))
 
     def _shown(self, status: str, details: Json | None = None, usage: Usage | None = None) -> Json:
         want = self.want

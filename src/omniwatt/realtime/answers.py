@@ -115,7 +115,13 @@ class Answers:
         user = Message("user", (TextPart(said),) if said else ())
         request = want.warming(wire.new_id("req"), (*messages, user))
         served = Served(room.services.serve(request, EMPTY, guess), guess, self._crowded)
-        return asyncio.create_task(_drained(served))
+        return asyncio.create_task(self._drained(served))
+
+    async def discard(self, served: Served) -> None:
+        """Something made ahead is not wanted."""
+        await served.close()
+        if not served.confirmed:
+            self._room.tally.discard(served.spent)
 
     def right(self, guessed: Guessed) -> bool:
         """Whether nothing has changed since."""
@@ -243,23 +249,22 @@ class Answers:
         if task is not None:
             self._room.later(ended(task))
 
+    async def _drained(self, served: Served) -> None:
+        """Let it do its work, and nothing come of it."""
+        try:
+            async for event in served:
+                if isinstance(event, Finished):
+                    return
+        except OmniwattError:
+            # It was only a help: the request that counts will say what is wrong.
+            return
+        finally:
+            await self.discard(served)
+
     def _cut(self, entry: Entry, heard_ms: float) -> None:
         self._room.conversation.truncate(entry, heard_ms)
         item_id = entry.item.id
         self._room.emit("conversation.item.truncated", item_id=item_id, content_index=0, audio_end_ms=int(heard_ms))
-
-
-async def _drained(served: Served) -> None:
-    """Let it do its work, and nothing come of it."""
-    try:
-        async for event in served:
-            if isinstance(event, Finished):
-                return
-    except OmniwattError:
-        # It was only a help: the request that counts will say what is wrong.
-        return
-    finally:
-        await served.close()
 
 
 def _is_written(entry: Entry) -> bool:

@@ -231,7 +231,7 @@ class Listening:
             return guessed.served
         self._room.tally.missed += 1
         if guessed is not None:
-            self._room.later(guessed.served.close())
+            self._room.later(self.answers.discard(guessed.served))
         return None
 
     def _drop_turn(self) -> None:
@@ -245,9 +245,16 @@ class Listening:
     def _forget(self, turn: Turn) -> None:
         if turn.guessing is not None:
             turn.guessing.cancel()
-        self._room.later(_let_go(turn.guessing, turn.guessed, turn.hearing))
+        self._room.later(self._let_go(turn.guessing, turn.guessed, turn.hearing))
         self._room.later(self._cool(turn))
         turn.guessing = turn.guessed = None
+
+    async def _let_go(self, guessing: "asyncio.Task[None] | None", guessed: Guessed | None, hearing: Hearing) -> None:
+        if guessing is not None:
+            await ended(guessing)
+        if guessed is not None:
+            await self.answers.discard(guessed.served)
+        await hearing.close()
 
     # --- items
 
@@ -305,11 +312,3 @@ class Listening:
             self.answers.respond(ResponseSettings())
         except OmniwattError as error:
             self._room.error(error)
-
-
-async def _let_go(guessing: "asyncio.Task[None] | None", guessed: Guessed | None, hearing: Hearing) -> None:
-    if guessing is not None:
-        await ended(guessing)
-    if guessed is not None:
-        await guessed.served.close()
-    await hearing.close()

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
-from omniwatt.contract.event import Event, Finished
+import msgspec
+
+from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage
 from omniwatt.contract.guess import Guess
 
 AHEAD = 64
@@ -25,6 +27,8 @@ class Served(AsyncIterator[Event]):
     ) -> None:
         """`crowded` says that others wait for the same engine: a guess gives way to them."""
         self.guess = guess
+        self.spent = Usage()
+        """What it has taken so far, as the ledger counts it."""
         self._crowded = crowded
         self._queue: asyncio.Queue[Event | BaseException | None] = asyncio.Queue(AHEAD)
         self._known = asyncio.Event()
@@ -37,6 +41,11 @@ class Served(AsyncIterator[Event]):
     def over(self) -> bool:
         """True once it came to nothing: it failed, or gave way."""
         return self._over
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether what comes of it counts."""
+        return self.guess is None or self.guess.confirmed
 
     def confirm(self) -> None:
         """The guess came true: what was done ahead counts."""
@@ -64,6 +73,7 @@ class Served(AsyncIterator[Event]):
         try:
             async with aclosing(events):
                 async for event in events:
+                    self.spent = counted(self.spent, event)
                     if not self._known.is_set() and self._crowded():
                         self._over = True
                         break
@@ -73,3 +83,21 @@ class Served(AsyncIterator[Event]):
         except Exception as error:  # noqa: BLE001 - raised again where the events are taken
             end, self._over = error, True
         await self._queue.put(end)
+
+
+def counted(spent: Usage, event: Event) -> Usage:
+    """What has been taken once `event` came: exact at the end, before it what was read and made. Pure."""
+    match event:
+        case Finished():
+            return event.usage
+        case TextDelta() | ToolCallDelta() if event.tokens:
+            return msgspec.structs.replace(spent, completion_tokens=spent.completion_tokens + event.tokens)
+        case Data() if event.tokens:
+            return msgspec.structs.replace(
+                spent,
+                completion_tokens=spent.completion_tokens + event.tokens,
+                audio_output_tokens=spent.audio_output_tokens + event.tokens,
+            )
+        case Progress(unit="tokens"):
+            return msgspec.structs.replace(spent, prompt_tokens=max(spent.prompt_tokens, int(event.done)))
+    return spent

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from omniwatt.contract.error import EngineFailed
-from omniwatt.contract.event import Event, Finished, TextDelta, Usage
+from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, Usage
 from omniwatt.contract.guess import Guess
-from omniwatt.realtime.served import Served
+from omniwatt.realtime.served import Served, counted
 
 
 async def answer(log: list[str], words: int = 3, fault: Exception | None = None) -> AsyncGenerator[Event]:
@@ -58,6 +58,17 @@ async def test_a_guess_gives_way_to_those_who_wait() -> None:
     assert [event async for event in served] == []
     assert served.over
     assert log == ["closed"]
+
+
+def test_what_is_spent_is_counted_as_it_comes_and_exact_at_the_end() -> None:
+    spent = Usage()
+    for event in (Progress(30, 60, "tokens"), Progress(2, 0, "s"), TextDelta("a", tokens=2), TextDelta("b")):
+        spent = counted(spent, event)
+    assert spent == Usage(prompt_tokens=30, completion_tokens=2)
+    spent = counted(spent, Data(b"..", "audio/pcm", tokens=5))
+    assert spent == Usage(prompt_tokens=30, completion_tokens=7, audio_output_tokens=5)
+    exact = Usage(prompt_tokens=60, completion_tokens=9)
+    assert counted(spent, Finished(exact)) == exact
 
 
 async def test_nobody_runs_far_ahead() -> None:
