@@ -19,7 +19,7 @@ def upstream_card(channels: Mapping[str, Channel]) -> Card:
     return Card(
         name=UPSTREAM,
         engine=UPSTREAM,
-        capabilities=("chat", "complete", "embed", "count"),
+        capabilities=("chat", "complete", "embed", "count", "draw"),
         hidden=True,
         description="Relays to other OpenAI-compatible services",
         input_modalities=("text", "image", "audio", "file"),

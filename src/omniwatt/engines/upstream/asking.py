@@ -113,7 +113,16 @@ def amend(asked: Json, refusal: Refusal) -> Json | None:
         return rest | {"max_completion_tokens": asked["max_tokens"]}
     if field == "max_completion_tokens":
         return rest | {"max_tokens": asked[field]}
-    return rest if field in {*RECORDED, "stream_options", "encoding_format"} else None
+    return (
+        rest
+        if field in {*RECORDED, "stream_options", "encoding_format", "response_format"} and _idle(asked, field)
+        else None
+    )
+
+
+def _idle(asked: Json, field: str) -> bool:
+    """The form of a picture may be left unsaid, that of a text may not."""
+    return field != "response_format" or asked[field] == "b64_json"
 
 
 def field_of(refusal: Refusal) -> str:

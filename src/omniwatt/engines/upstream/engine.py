@@ -14,9 +14,9 @@ from omniwatt.contract.error import EngineFailed, UnsupportedField, UpstreamFail
 from omniwatt.contract.event import Chunk, Event, Fact, Finished, TextDelta, Usage
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
-from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, EmbedBody, MediaPart
+from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, DrawBody, EmbedBody, MediaPart
 from omniwatt.engines.source import part_bytes
-from omniwatt.engines.upstream import asking
+from omniwatt.engines.upstream import asking, drawing
 from omniwatt.engines.upstream.answers import Answer, ChatChunk, TextChunk, public_name, usage_of, vectors
 from omniwatt.engines.upstream.asking import Json
 from omniwatt.engines.upstream.channels import channels_from
@@ -26,10 +26,11 @@ from omniwatt.engines.upstream.relay import Call, Relay, Reply
 USAGE_WAIT_S = 5.0
 """How long to wait for the usage of an answer that is otherwise complete."""
 MAX_MEDIA_BYTES = 64 * 1024 * 1024
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
 
 class Upstream:
-    """Relays chat, completion, embedding and token counting. Options: `channels` and, for blobs, `blobs_dir`."""
+    """Relays chat, completion, embedding, counting and drawing. Options: `channels` and, for blobs, `blobs_dir`."""
 
     def __init__(self, rng: random.Random | None = None) -> None:
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
@@ -88,6 +89,8 @@ class _Way:
                 return self._embed(body)
             case CountBody():
                 return self._count(body)
+            case DrawBody():
+                return self._draw(body)
             case _:
                 raise UnsupportedField(f"A relay cannot do `{self._job.capability}`.", param="model")
 
@@ -150,6 +153,19 @@ class _Way:
             raise UnsupportedField("The provider of this model does not count tokens.", param="model")
         yield Fact({"tokens": tokens})
         yield Finished(Usage(), reply.model, {"channel": reply.channel.name})
+
+    async def _draw(self, body: DrawBody) -> AsyncGenerator[Event, None]:
+        asked = drawing.asked(body)
+        files = await asyncio.to_thread(drawing.files, body, self._fetch) if body.images else ()
+        call = Call(self._job.model, drawing.ROUTES[body.task], asked, files=files, event_bytes=MAX_PICTURE_BYTES)
+        pictures = drawing.Pictures(body)
+        reply = await self._open(call)
+        async with aclosing(reply):
+            while (piece := await reply.event(reply.channel.timeout_s)) is not None:
+                for event in pictures.events(piece):
+                    yield event
+        pictures.close()
+        yield Finished(pictures.usage, reply.model, {"channel": reply.channel.name})
 
     async def _ask(self, route: str, asked: Json) -> tuple[Reply, Json]:
         reply = await self._open(Call(self._job.model, route, asked, optional=True))

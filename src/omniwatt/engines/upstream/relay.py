@@ -22,6 +22,7 @@ from omniwatt.contract.error import (
 from omniwatt.contract.protocol import Context
 from omniwatt.engines.upstream.asking import Json, amend, field_of
 from omniwatt.engines.upstream.channels import WELL, Channel, Health, choose, name_sent, soonest_s
+from omniwatt.engines.upstream.drawing import Files
 from omniwatt.engines.upstream.faults import (
     Fault,
     Refusal,
@@ -32,7 +33,7 @@ from omniwatt.engines.upstream.faults import (
     scrub,
 )
 from omniwatt.engines.upstream.patience import Patience
-from omniwatt.engines.upstream.sse import Events
+from omniwatt.engines.upstream.sse import MAX_EVENT_BYTES, Events
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -51,12 +52,18 @@ class Call(msgspec.Struct, frozen=True):
     route: str
     asked: Json
     optional: bool = False
+    files: Files = ()
+    """With files the fields go as a multipart form."""
+    event_bytes: int = MAX_EVENT_BYTES
+    """The largest event of a streamed answer that is taken."""
 
 
 class Reply:
     """A provider's answer being read; closing it closes the connection unless all of it was read."""
 
-    def __init__(self, channel: Channel, response: httpx2.Response, patience: Patience) -> None:
+    def __init__(
+        self, channel: Channel, response: httpx2.Response, patience: Patience, event_bytes: int = MAX_EVENT_BYTES
+    ) -> None:
         self.channel = channel
         self.model = ""
         self.done = False
@@ -64,7 +71,7 @@ class Reply:
         self._response = response
         self._patience = patience
         self._chunks = response.aiter_bytes()
-        self._events = Events()
+        self._events = Events(event_bytes)
         self._ready: list[bytes] = []
         self._ended = False
 
@@ -237,15 +244,16 @@ class Relay:
         request = self._client.build_request(
             "POST",
             f"{channel.root}{call.route}" if at_root else f"{channel.base}/{call.route}",
-            content=msgspec.json.encode(asked),
-            headers={"content-type": "application/json"} | _authorization(channel),
+            **_content(asked, call.files),
+            headers=_headers(channel, json=not call.files),
             timeout=httpx2.Timeout(channel.timeout_s, connect=channel.connect_timeout_s),
         )
         async with contextlib.AsyncExitStack() as unless_good:
             try:
                 sending = self._client.send(request, stream=True)
                 response = await patience.wait(sending, channel.timeout_s, "begin to answer")
-                reply = await unless_good.enter_async_context(aclosing(Reply(channel, response, patience)))
+                reply = Reply(channel, response, patience, call.event_bytes)
+                await unless_good.enter_async_context(aclosing(reply))
                 await _begin(reply, response, call)
             except (httpx2.HTTPError, UpstreamFailed) as error:
                 raise _fault_of(error, patience) from None
@@ -308,8 +316,19 @@ def _fault_of(error: httpx2.HTTPError | UpstreamFailed, patience: Patience) -> F
     return Fault(error, retry=in_time, elsewhere=in_time, blameless=not in_time)
 
 
-def _authorization(channel: Channel) -> dict[str, str]:
-    return {"authorization": f"Bearer {channel.api_key}"} if channel.api_key else {}
+def _headers(channel: Channel, *, json: bool) -> dict[str, str]:
+    kind = {"content-type": "application/json"} if json else {}
+    return kind | ({"authorization": f"Bearer {channel.api_key}"} if channel.api_key else {})
+
+
+def _content(asked: Json, files: Files) -> dict[str, Any]:
+    """What the client library takes: JSON, or the fields of a form and its files."""
+    if not files:
+        return {"content": msgspec.json.encode(asked)}
+    fields = {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode() for name, value in asked.items()
+    }
+    return {"data": fields, "files": list(files)}
 
 
 def _error_in(data: bytes) -> Any:

@@ -93,6 +93,8 @@ class Provider:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
+        if headers.get("content-type", "").startswith("multipart/form-data"):
+            return Asked(head[0].split()[1], headers, {"form": body.decode("latin-1")})
         return Asked(head[0].split()[1], headers, json.loads(body) if body else {})
 
 
