@@ -215,7 +215,7 @@ class Stage:
         paint.setStrokeJoin(skia.Paint.kRound_Join)
         self.canvas.drawPath(path, paint)
 
-    def over(self, source: str, cover: Any, children: Mapping[str, Any], blend: Any = None, **uniforms: Any) -> None:
+    def over(self, source: str, cover: Any, children: Mapping[str, Any], /, blend: Any = None, **uniforms: Any) -> None:
         """A procedure over a rectangle."""
         paint = skia.Paint(Shader=shader(source, children, uniforms), Dither=True)
         if blend is not None:

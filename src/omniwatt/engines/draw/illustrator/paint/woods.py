@@ -82,10 +82,10 @@ def firs(
     ]
     stage.shaded(path, along(0, foot - tall, 0, foot + tall * 0.1, stops))
     if snow or stage.season == "winter" or stage.has("snow"):
-        _capped(stage, path, foot, tall)
+        capped(stage, path, foot, tall)
 
 
-def _capped(stage: Stage, path: skia.Path, foot: float, tall: float) -> None:
+def capped(stage: Stage, path: skia.Path, foot: float, tall: float) -> None:
     """Snow on the upper side of the boughs: the same trees, shifted, cut out of themselves."""
     stage.canvas.save()
     stage.canvas.clipPath(path, doAntiAlias=True)
