@@ -19,6 +19,7 @@ from omniwatt.contract.request import SpeakBody
 from omniwatt.engines.speak.english import English
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe, unpacked
 from omniwatt.engines.speak.graph import Graph
+from omniwatt.engines.speak.japanese import PARTS, Japanese
 from omniwatt.engines.speak.kokoro_phonemes import Phonemes
 from omniwatt.engines.speak.onnx import Network
 from omniwatt.engines.speak.pieces import Joiner, Slice, slices
@@ -62,7 +63,7 @@ Styles = NDArray[np.float32]
 
 class Kokoro(Speaker):
     """Kokoro's voices and blends of them. Artifacts: `model`, `voice:NAME` (float32, 510 x 256), the dictionaries
-    `us_gold us_silver gb_gold gb_silver`, and `espeak` (the wheel)."""
+    `us_gold us_silver gb_gold gb_silver`, `espeak` (the wheel), and the files `ja:NAME` of a Japanese dictionary."""
 
     rate_hz = RATE_HZ
     _planner: Network
@@ -89,7 +90,7 @@ class Kokoro(Speaker):
         self.pipe = EspeakPipe(await asyncio.to_thread(unpacked, artifact(spec, "espeak")))
         await self.pipe.start()
         progress(0.2)
-        self._phonemes = Phonemes(self.pipe, await asyncio.to_thread(_dictionaries, spec))
+        self._phonemes = Phonemes(self.pipe, await asyncio.to_thread(_dictionaries, spec), _japanese(spec))
         progress(0.4)
         await asyncio.to_thread(self._open, artifact(spec, "model"), max(1, spec.threads))
         progress(0.9)
@@ -227,6 +228,13 @@ def _dictionaries(spec: EngineSpec) -> dict[str, English]:
         }
     except (OSError, ValueError) as error:
         raise EngineFailed(f"{spec.name}: a dictionary cannot be read: {error}") from error
+
+
+def _japanese(spec: EngineSpec) -> Callable[[], Japanese] | None:
+    """What opens the dictionary; None where the card has none."""
+    if f"ja:{PARTS[0]}" not in spec.artifacts:
+        return None
+    return lambda: Japanese({name: artifact(spec, f"ja:{name}") for name in PARTS})
 
 
 def _ids(letters: str) -> list[int]:

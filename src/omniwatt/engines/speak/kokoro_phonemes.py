@@ -5,11 +5,14 @@ Capitals are the English diphthongs (A is the vowel of `day`, I of `eye`, O of `
 """
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 from omniwatt.engines.speak.chinese import mandarin
 from omniwatt.engines.speak.english import English, tokens
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe
 from omniwatt.engines.speak.ipa import ipa
+from omniwatt.engines.speak.japanese import Japanese
 from omniwatt.engines.speak.scripts import spoken_runs
 
 ESPEAK_VOICES = {
@@ -38,11 +41,18 @@ _SYLLABIC = re.compile(r"(\S)\u0329")
 
 
 class Phonemes:
-    """All languages of Kokoro. `english` holds the accents that have a dictionary: `en-us`, `en-gb`."""
+    """All languages of Kokoro. `english` holds the accents that have a dictionary: `en-us`, `en-gb`.
 
-    def __init__(self, pipe: EspeakPipe, english: dict[str, English]) -> None:
+    `japanese` opens the Japanese dictionary; it is asked once, when the first Japanese is to be read. Without one
+    espeak-ng reads the kana, and spells the rest.
+    """
+
+    def __init__(
+        self, pipe: EspeakPipe, english: dict[str, English], japanese: Callable[[], Japanese] | None = None
+    ) -> None:
         self._pipe = pipe
         self._english = english
+        self._japanese = cache(japanese) if japanese else None
 
     async def of(self, clause: str, language: str) -> str:
         """Phonemes of a clause in `language`; what is written in another script is read in its own."""
@@ -50,6 +60,8 @@ class Phonemes:
         for text, own in spoken_runs(clause, language):
             if own == "han":
                 said.append(mandarin(text))
+            elif own == "ja" and self._japanese is not None:
+                said.append(self._japanese().read(text))
             elif own in self._english:
                 said.append(await self._in_english(text.translate(MARKS), own))
             else:

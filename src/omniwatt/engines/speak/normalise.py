@@ -1,6 +1,6 @@
-"""Numbers, dates, times, money and units as they are said, in English and Chinese: wetext's grammars (Apache-2.0).
+"""Numbers, dates, times, money and units as they are said: wetext's grammars (Apache-2.0).
 
-Other languages are left alone: espeak-ng reads their numbers itself.
+English, Chinese and Japanese; other languages are left alone: espeak-ng reads their numbers itself.
 """
 
 import re
@@ -26,7 +26,10 @@ _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 def normalised(text: str, language: str) -> str:
     """`text` as it is said in `language` (ISO 639-1, or longer); with Han characters it is Chinese, unless Japanese."""
     text = spoken_characters(text)
-    if _HAN.search(text) and not _KANA.search(text) and not language.startswith("ja"):
+    if language.startswith("ja"):
+        text = unicodedata.normalize("NFKC", text)
+        return _by_grammar(text, "ja").replace("%", "パーセント")
+    if _HAN.search(text) and not _KANA.search(text):
         return _by_grammar(_NAME_NUMBER.sub(" ", text), "zh")
     return _by_grammar(_english(text), "en") if language.startswith("en") else text
 
