@@ -2,37 +2,36 @@
 
 The clock of a turn starts when the turn could first have been known to be over: at `speech_stopped`, or at the last
 voiced sample + the silence asked for + 50 ms, whichever is earlier. It ends at the first `response.output_audio.delta`.
+
+Parts: plain questions at each silence; questions after a sentence and a pause a little shorter than the silence, at
+which an answer is made ahead for nothing; and plain questions to a server that does not guess.
 """
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import json
+import re
 import sqlite3
 import statistics
+import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from bench.common import RESULTS, Service, model_store, report, say, service
+from bench.realtime_client import Client, Clip, Turn, recorded, spoken, with_pause
 
-from bench.common import Service, model_store, report, say, service
-
-RATE_HZ = 24_000
-PIECE_S = 0.02
-MARGIN_S = 0.05
-"""What an endpoint may take beyond the silence."""
-QUIET = 0.03
-"""A stretch of 10 ms below this share of the loudest is not voiced."""
 SILENCES_MS = (300, 500)
 TURNS = 30
-PATIENCE_S = 30.0
+FEW = 10
+"""Turns of the parts that tell what a guess is worth."""
+SHORTER_MS = 80
+"""So much shorter than the silence that ends a turn a pause within one is."""
 VOICES = ("alloy", "nova", "onyx", "joe")
+LEADS = ("I have a question for you.", "Let me think about this.", "There is one more thing.")
 QUESTIONS = (
     "What is the capital of France?",
     "How many days are there in a week?",
@@ -51,152 +50,34 @@ QUESTIONS = (
     "Where do penguins live?",
 )
 
-Samples = NDArray[np.int16]
 
+@dataclass(frozen=True)
+class Part:
+    """One stretch of the measurement, and the name its figures bear."""
 
-@dataclass
-class Turn:
-    """One question. Times are the client's own (monotonic seconds)."""
-
+    name: str
     silence_ms: int
-    voiced_until_s: float = 0.0
-    stopped_s: float = 0.0
-    first_sound_s: float = 0.0
-    before_sound: list[str] = field(default_factory=list)
-    transcript: str = ""
-    heard: str = ""
-    guessed: bool = False
-
-    @property
-    def wait_s(self) -> float:
-        """From the moment the turn could be over to the first sound."""
-        return self.first_sound_s - min(self.stopped_s, self.voiced_until_s + self.silence_ms / 1000 + MARGIN_S)
-
-    @property
-    def since_voice_s(self) -> float:
-        """From the last voiced sample: what a person would feel."""
-        return self.first_sound_s - self.voiced_until_s
-
-    @property
-    def honest(self) -> bool:
-        """What was being said when the sound began stands at the head of what was said in the end."""
-        begun = "".join(self.before_sound)
-        return bool(begun.strip()) and self.transcript.startswith(begun)
+    few: bool = False
+    pause: bool = False
+    guesses: bool = True
 
 
-def last_voiced(samples: Samples) -> int:
-    """The end of the last stretch of 10 ms that is not quiet."""
-    step = RATE_HZ // 100
-    frames = samples[: len(samples) // step * step].reshape(-1, step).astype(np.float64)
-    loudness = np.sqrt((frames**2).mean(axis=1))
-    return int(np.nonzero(loudness > QUIET * loudness.max())[0][-1] + 1) * step
+PARTS = {
+    "300": Part("silence 300 ms", 300),
+    "500": Part("silence 500 ms", 500),
+    "300-pause": Part("silence 300 ms, a pause within", 300, few=True, pause=True),
+    "500-pause": Part("silence 500 ms, a pause within", 500, few=True, pause=True),
+    "300-unguessed": Part("silence 300 ms, nothing guessed", 300, few=True, guesses=False),
+}
 
 
-def spoken(server: Service, text: str, voice: str) -> Samples:
-    """A question in one of our own voices."""
-    body = {"model": "tts-1", "voice": voice, "input": text, "response_format": "pcm"}
-    request = urllib.request.Request(
-        server.url + "/v1/audio/speech",
-        json.dumps(body).encode(),
-        {"authorization": f"Bearer {server.key}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return np.frombuffer(answer.read(), "<i2")
-
-
-def recorded(folder: Path) -> Iterator[Samples]:
-    """Every recording in a folder, at the rate sessions take."""
-    import soundfile
-    import soxr
-
-    for path in sorted(folder.iterdir()):
-        with contextlib.suppress(soundfile.SoundFileError):
-            data, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-            yield (soxr.resample(data.mean(axis=1), rate_hz, RATE_HZ) * 32767).astype(np.int16)
-
-
-class Client:
-    """Speaks without pause, as a microphone does, and notes when what came."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._queue: list[tuple[Samples, Turn]] = []
-        self._turn: Turn | None = None
-        self._done = asyncio.Event()
-
-    async def run(self, clips: list[Samples], silence_ms: int) -> list[Turn]:
-        """One turn for each clip."""
-        speaker = asyncio.create_task(self._speak())
-        listener = asyncio.create_task(self._listen())
-        turns = []
-        try:
-            for clip in clips:
-                turn = Turn(silence_ms)
-                self._done.clear()
-                self._turn = turn
-                self._queue.append((clip, turn))
-                async with asyncio.timeout(PATIENCE_S + len(clip) / RATE_HZ):
-                    await self._done.wait()
-                turns.append(turn)
-        finally:
-            for task in (speaker, listener):
-                task.cancel()
-            await asyncio.wait([speaker, listener])
-        return turns
-
-    async def _speak(self) -> None:
-        piece = int(RATE_HZ * PIECE_S)
-        start_s, count = time.monotonic(), 0
-        clip, place, turn = np.zeros(0, np.int16), 0, None
-        while True:
-            if place >= len(clip) and self._queue:
-                clip, turn = self._queue.pop(0)
-                place, last = 0, last_voiced(clip)
-            data = clip[place : place + piece]
-            count += 1
-            # A microphone gives a piece when it has been spoken, not before.
-            await asyncio.sleep(max(0.0, start_s + count * PIECE_S - time.monotonic()))
-            if turn is not None and place < last <= place + piece:
-                turn.voiced_until_s = time.monotonic()
-            place += piece
-            samples = np.concatenate([data, np.zeros(piece - len(data), np.int16)])
-            audio = base64.b64encode(samples.astype("<i2").tobytes()).decode()
-            await self._connection.input_audio_buffer.append(audio=audio)
-
-    async def _listen(self) -> None:
-        sound_bytes = 0
-        async for event in self._connection:
-            now_s, turn = time.monotonic(), self._turn
-            if event.type == "error":
-                raise RuntimeError(event.error.message)
-            if turn is None:
-                continue
-            match event.type:
-                case "input_audio_buffer.speech_stopped":
-                    turn.stopped_s = now_s
-                case "conversation.item.input_audio_transcription.completed":
-                    turn.heard = event.transcript
-                case "response.output_audio_transcript.delta" if not turn.first_sound_s:
-                    turn.before_sound.append(event.delta)
-                case "response.output_audio.delta":
-                    turn.first_sound_s = turn.first_sound_s or now_s
-                    sound_bytes += len(base64.b64decode(event.delta))
-                case "response.output_audio_transcript.done":
-                    turn.transcript = event.transcript
-                case "response.done" if turn.first_sound_s:
-                    # The answer is listened to before the next question, as people do.
-                    played_s = turn.first_sound_s + sound_bytes / RATE_HZ / 2
-                    asyncio.get_running_loop().call_later(max(0.0, played_s - now_s) + 0.3, self._done.set)
-                    sound_bytes = 0
-
-
-async def talk(server: Service, clips: list[Samples], silence_ms: int) -> list[Turn]:
+async def talk(server: Service, clips: list[Clip], silence_ms: int) -> list[Turn]:
     """A session of its own for these clips."""
     from openai import AsyncOpenAI
 
     detection = {"type": "server_vad", "silence_duration_ms": silence_ms}
     audio = {"input": {"turn_detection": detection, "transcription": {"model": "whisper-1"}}}
-    session: Any = {"type": "realtime", "audio": audio, "max_output_tokens": 40}
+    session: Any = {"type": "realtime", "audio": audio, "max_output_tokens": 24}
     async with (
         AsyncOpenAI(base_url=server.url + "/v1", api_key=server.key) as client,
         client.realtime.connect(model="gpt-realtime") as connection,
@@ -207,20 +88,33 @@ async def talk(server: Service, clips: list[Samples], silence_ms: int) -> list[T
         return await Client(connection).run(clips, silence_ms)
 
 
-def guesses(server: Service) -> list[bool]:
-    """For each answered turn so far, in order: was its answer guessed?"""
+def asked(server: Service, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of the server's database, once what is queued has been written."""
     time.sleep(1.5)
-    sql = "SELECT details FROM ledger WHERE capability = 'chat' AND state = 'done' ORDER BY number"
     with contextlib.closing(sqlite3.connect(f"file:{server.home / 'omniwatt.db'}?mode=ro", uri=True)) as database:
-        return ["guess" in json.loads(row[0] or "{}") for row in database.execute(sql)]
+        return database.execute(sql).fetchall()
 
 
-def discarded(server: Service) -> tuple[int, int, int]:
-    """Requests thrown away, with the tokens they read and wrote."""
-    sql = "SELECT details FROM ledger WHERE state = 'discarded'"
-    with contextlib.closing(sqlite3.connect(f"file:{server.home / 'omniwatt.db'}?mode=ro", uri=True)) as database:
-        found = [json.loads(row[0])["guess"] for row in database.execute(sql)]
-    return len(found), sum(one["prompt_tokens"] for one in found), sum(one["completion_tokens"] for one in found)
+def costs(server: Service, name: str, turns: int, cpu_s: float) -> list[dict[str, Any]]:
+    """What was done ahead for nothing, and what a turn takes in all."""
+    rows = asked(server, "SELECT capability, details FROM ledger WHERE state = 'discarded'")
+    found = [(capability, json.loads(details)["guess"]) for capability, details in rows]
+    chats = [guess for capability, guess in found if capability == "chat"]
+    read = sum(guess["prompt_tokens"] - guess["cached_tokens"] for guess in chats)
+    sums = {
+        "answers begun for nothing": (len(chats), "requests"),
+        "tokens read for nothing": (read, "tokens"),
+        "tokens written for nothing": (sum(guess["completion_tokens"] for guess in chats), "tokens"),
+        "the chat engine's time for nothing": (sum(guess["seconds"] for guess in chats), "s"),
+        "heard once more": (sum(capability == "hear" for capability, _ in found), "requests"),
+        "engines' CPU time a turn": (cpu_s / turns, "s"),
+    }
+    return [{"what": f"{name}: {what}", "value": value, "unit": unit} for what, (value, unit) in sums.items()]
+
+
+def words(text: str) -> list[str]:
+    """Without case, marks and hyphens."""
+    return re.findall(r"[a-z0-9']+", text.lower())
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -229,41 +123,94 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def figures_of(turns: list[Turn], silence_ms: int) -> list[dict[str, Any]]:
-    """What one silence setting came to."""
-    waits = [turn.wait_s * 1000 for turn in turns]
-    missed = [turn.wait_s * 1000 for turn in turns if not turn.guessed]
-    felt = [turn.since_voice_s * 1000 for turn in turns]
-    name = f"silence {silence_ms} ms"
-    p50, p95 = percentile(waits, 0.5), percentile(waits, 0.95)
-    readme = f"spoken answer begins, {name}: p50"
-    found: list[dict[str, Any]] = [
-        {"what": f"{name}: wait p50", "value": p50, "unit": "ms", "readme": readme, "aim": "<= 232", "met": p50 <= 232},
-        {
-            "what": f"{name}: wait p95",
-            "value": p95,
-            "unit": "ms",
-            "readme": readme.replace("p50", "p95"),
-            "aim": "<= 500",
-            "met": p95 <= 500,
-        },
-        {"what": f"{name}: from the last voiced sample, p50", "value": statistics.median(felt), "unit": "ms"},
-        {
-            "what": f"{name}: guessed ahead",
-            "value": 100 * sum(turn.guessed for turn in turns) / len(turns),
-            "unit": "%",
-            "readme": f"spoken turns guessed ahead, {name}",
-        },
-        {"what": f"{name}: turns", "value": len(turns), "unit": "turns"},
-        {
-            "what": f"{name}: first words stand in the transcript",
-            "value": sum(t.honest for t in turns),
-            "unit": "turns",
-        },
-    ]
-    if missed:
-        found.append({"what": f"{name}: wait p50 of turns not guessed", "value": percentile(missed, 0.5), "unit": "ms"})
+def figures_of(turns: list[Turn], part: Part) -> list[dict[str, Any]]:
+    """What one part came to. A turn that was cut in two has no one answer: it is counted, and not timed."""
+    name, whole = part.name, [turn for turn in turns if turn.starts == 1]
+    waits = [turn.wait_s * 1000 for turn in whole]
+    missed = [turn.wait_s * 1000 for turn in whole if not turn.guessed]
+    aims = {0.5: 232, 0.95: 500} if not part.few else {}
+    found: list[dict[str, Any]] = []
+    for share in (0.5, 0.95):
+        label, value = f"p{share * 100:.0f}", percentile(waits, share)
+        figure = {"what": f"{name}: wait {label}", "value": value, "unit": "ms"}
+        if share == 0.5 or not part.few:
+            figure["readme"] = f"spoken answer begins, {name}: {label}"
+        if share in aims:
+            figure |= {"aim": f"<= {aims[share]}", "met": value <= aims[share]}
+        found.append(figure)
+    felt = statistics.median(turn.since_voice_s * 1000 for turn in whole)
+    found.append({"what": f"{name}: from the last voiced sample, p50", "value": felt, "unit": "ms"})
+    if part.guesses:
+        hits = 100 * sum(turn.guessed for turn in whole) / len(whole)
+        readme = f"spoken turns guessed ahead, {name}"
+        found.append({"what": f"{name}: guessed ahead", "value": hits, "unit": "%", "readme": readme})
+        if missed:
+            p50 = percentile(missed, 0.5)
+            found.append({"what": f"{name}: wait p50 of turns not guessed", "value": p50, "unit": "ms"})
+    counts = {
+        "turns": len(turns),
+        "cut in two": len(turns) - len(whole),
+        "first words stand in the transcript": sum(turn.honest for turn in whole),
+        "heard word for word": sum(words(turn.heard) == words(turn.asked) for turn in whole if turn.asked),
+    }
+    return found + [{"what": f"{name}: {what}", "value": value, "unit": "turns"} for what, value in counts.items()]
+
+
+def guesses_of(server: Service, part: Part) -> list[dict[str, Any]]:
+    """Of the guesses made, how many came true."""
+    made, right = asked(server, "SELECT sum(guesses), sum(guesses_right) FROM sessions")[0]
+    if not part.guesses or not made:
+        return []
+    name = f"{part.name}: guesses that came true"
+    readme = {"readme": f"guesses that came true, {part.name}"} if part.pause else {}
+    return [{"what": name, "value": 100 * right / made, "unit": f"% of {made}", **readme}]
+
+
+def measure(part: Part, count: int, data: Path | None) -> list[dict[str, Any]]:
+    """One part on a server of its own."""
+    with tempfile.TemporaryDirectory(prefix="ow-bench-") as folder:
+        config = Path(folder) / "omniwatt.toml"
+        config.write_text(f"[realtime]\nguess = {str(part.guesses).lower()}\n", encoding="utf-8")
+        with service("--models", "fast,hear,speak", "--config", str(config), store=model_store()) as server:
+            clips = pool(server, part, data)
+            clips = [clips[place % len(clips)] for place in range(count)]
+            say(f"{count} turns, {part.name}")
+            before_s = server.cpu_s()["engines"]
+            turns = asyncio.run(talk(server, clips, part.silence_ms))
+            cpu_s = server.cpu_s()["engines"] - before_s
+            done = asked(server, "SELECT details FROM ledger WHERE capability = 'chat' AND state = 'done'")
+            for turn, (details,) in zip(turns, done, strict=False):
+                turn.guessed = "guess" in json.loads(details or "{}")
+                how = "guessed" if turn.guessed else "missed "
+                say(f"  {turn.wait_s * 1000:6.0f} ms  {how}  {turn.heard[:60]!r} -> {turn.transcript[:60]!r}")
+            costly = costs(server, part.name, count, cpu_s)
+            return figures_of(turns, part) + guesses_of(server, part) + costly
+
+
+def pool(server: Service, part: Part, data: Path | None) -> list[Clip]:
+    """What is spoken: recordings, or questions in our own voices."""
+    if data is not None:
+        return [(samples, "") for samples in recorded(data)]
+    found: list[Clip] = []
+    for place, question in enumerate(QUESTIONS):
+        voice = VOICES[place % len(VOICES)]
+        clip = spoken(server, question, voice)
+        if part.pause:
+            lead = LEADS[place % len(LEADS)]
+            pause_ms = part.silence_ms - SHORTER_MS
+            found.append((with_pause(spoken(server, lead, voice), clip, pause_ms), f"{lead} {question}"))
+        else:
+            found.append((clip, question))
     return found
+
+
+def kept_today(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The figures of the parts that were measured earlier today, then these."""
+    new = {figure["what"] for figure in figures}
+    paths = sorted(RESULTS.glob(f"realtime_*_{datetime.now(UTC):%Y-%m-%d}.json"))
+    before = json.loads(paths[-1].read_text(encoding="utf-8"))["figures"] if paths else []
+    parts = tuple(f"{part.name}: " for part in PARTS.values())
+    return [one for one in before if one["what"] not in new and one["what"].startswith(parts)] + figures
 
 
 def options() -> argparse.Namespace:
@@ -272,37 +219,23 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work; the result says so and is not kept")
     parser.add_argument("--data", type=Path, help="recordings to speak instead of questions in our own voices")
     parser.add_argument("--turns", type=int, default=TURNS, help="spoken turns for each silence")
+    parser.add_argument("--part", choices=PARTS, help="only this one; today's figures of the others stay")
     return parser.parse_args()
 
 
 def main() -> None:
     """Measure."""
     given = options()
-    count = 6 if given.quick else given.turns
-    with service("--models", "fast,hear,speak", store=model_store()) as server:
-        if given.data:
-            pool = list(recorded(given.data))
-        else:
-            pool = [spoken(server, text, VOICES[place % 4]) for place, text in enumerate(QUESTIONS)]
-        clips = [pool[place % len(pool)] for place in range(count)]
-        figures: list[dict[str, Any]] = []
-        before = 0
-        for silence_ms in SILENCES_MS:
-            say(f"{count} turns, silence {silence_ms} ms")
-            turns = asyncio.run(talk(server, clips, silence_ms))
-            for turn, guessed in zip(turns, guesses(server)[before:], strict=False):
-                turn.guessed = guessed
-                say(
-                    f"  {turn.wait_s * 1000:6.0f} ms  {'guessed' if guessed else 'missed '}  {turn.heard[:40]!r} -> "
-                    f"{turn.transcript[:60]!r}"
-                )
-            before += len(turns)
-            figures += figures_of(turns, silence_ms)
-        thrown, read, wrote = discarded(server)
-        figures.append({"what": "requests thrown away", "value": thrown, "unit": "requests"})
-        figures.append({"what": "tokens read for nothing", "value": read, "unit": "tokens"})
-        figures.append({"what": "tokens written for nothing", "value": wrote, "unit": "tokens"})
-        report("realtime", figures, given.quick, {"questions": len(pool), "model": "fast"})
+    parts = [PARTS[given.part]] if given.part else list(PARTS.values())
+    if given.data:
+        parts = [part for part in parts if not part.pause]
+    figures: list[dict[str, Any]] = []
+    for part in parts:
+        count = min(FEW, given.turns) if part.few else given.turns
+        figures += measure(part, 3 if given.quick else count, given.data)
+    if given.part:
+        figures = kept_today(figures)
+    report("realtime", figures, given.quick, {"questions": len(QUESTIONS), "model": "fast"})
 
 
 if __name__ == "__main__":
