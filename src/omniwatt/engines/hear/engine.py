@@ -34,6 +34,9 @@ PATIENCE_S = 0.02
 LIVE_SHARE = 0.5
 """Sound that takes this share of its own length to come is being spoken now."""
 
+BATCH = 4
+"""Windows decoded together: more is no faster on two cores, and whoever comes next waits for all of them."""
+
 _T = TypeVar("_T")
 
 
@@ -45,7 +48,7 @@ class Whisper:
         self._recogniser: Recogniser | None = None
         self._activity: activity.Model | None = None
         self._cutting: dict[str, Any] = {}
-        self._fit, self._limits, self._batch = Fit(), Limits(), 8
+        self._fit, self._limits, self._batch = Fit(), Limits(), BATCH
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
         """Read the weights. Raises EngineFailed when files are missing, damaged or not Whisper's."""
@@ -57,7 +60,7 @@ class Whisper:
             self._limits = msgspec.convert(options.get("limits", {}), Limits)
         except msgspec.ValidationError as error:
             raise EngineFailed(f"hear/whisper: {error}.") from None
-        self._batch = int(options.get("batch", 8))
+        self._batch = int(options.get("batch", BATCH))
         self._threads = ThreadPoolExecutor(max(1, spec.slots), thread_name_prefix="hear")
         await self.beside(self._load, spec)
         progress(1.0)
@@ -112,11 +115,12 @@ class Whisper:
     def _transcriber(self, body: HearBody, ctx: Context) -> Transcriber:
         if not 0 <= body.temperature <= 1:
             raise BadInput("temperature must be between 0 and 1.", param="temperature")
+        own = (body.prompt + "".join(body.keywords)).encode("ascii", "ignore").decode()
         words = " ".join([*([f"Glossary: {', '.join(body.keywords)}."] if body.keywords else []), body.prompt]).strip()
         wish = Wish(
             task=body.task, prompt=tuple(self._model.vocabulary.ids(f" {words}")) if words else (),
             temperature=body.temperature, words=body.words, logprobs=body.logprobs, keywords=body.keywords,
-            accurate=body.accurate,
+            accurate=body.accurate, latin=any(map(str.isalpha, own)),
         )  # fmt: skip
 
         def step(kind: str, units: float) -> None:

@@ -56,6 +56,11 @@ def looped(tokens: Sequence[int], repeats: int) -> bool:
     return any(tuple(tokens[place:]) == tuple(tokens[: size - place]) for place in range(1, size - _ANEW + 1))
 
 
+def repetitive(written: Written, limits: Limits) -> bool:
+    """The text says one thing over and over: a loop, most often."""
+    return compression_ratio(written.text) > limits.compression_ratio or looped(written.ids, limits.repeats)
+
+
 def fault(written: Written, seconds: float, limits: Limits) -> str:
     """Why this is not believed, in a word; empty if it is."""
     if not written.complete:

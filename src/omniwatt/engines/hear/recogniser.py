@@ -11,6 +11,7 @@ import numpy as np
 from omniwatt.contract.error import EngineFailed
 from omniwatt.engines.hear.guard import Written
 from omniwatt.engines.hear.mel import FRAMES_PER_S, FULL_FRAMES, Floats, features
+from omniwatt.engines.hear.scripts import tokens_per_s
 from omniwatt.engines.hear.vocabulary import Vocabulary
 
 MAX_TOKENS = 448
@@ -18,6 +19,10 @@ PROMPT_TOKENS = MAX_TOKENS // 2 - 1
 """Of a prompt, the last so many count, as in the reference."""
 FRAMES_PER_POSITION = 2
 SAMPLED = 5
+MORE_TOKENS = 16
+"""A window may have so many tokens, and as many more for each of its seconds as its language needs."""
+_USUAL = -1
+"""CTranslate2's name for the tokens the model never writes: marks for music, speakers and the like."""
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +37,13 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     best: int = 1
     """How many hypotheses to return for each window."""
     temperature: float = 0.0
-    tokens_per_s: float = 14.0
-    tokens_more: int = 12
-    """A window may have `tokens_more` and `tokens_per_s` for each of its seconds."""
+    latin: bool = False
+    """Latin letters may stand in a text that is not written in them."""
+
+    @property
+    def written_in(self) -> str:
+        """The language of the text."""
+        return "en" if self.task == "translate" else self.language
 
 
 class Aligned(msgspec.Struct, frozen=True):
@@ -65,24 +74,25 @@ class Recogniser:
         self.bands: int = self._model.n_mels
         self.multilingual: bool = self._model.is_multilingual
 
-    def encode(self, sounds: Sequence[Floats], frames: int) -> Any:
-        """Encoder output for sounds that fit into `frames`, filled up with silence: batch x frames/2 x width."""
-        batch = np.stack([features(sound, frames, self.bands) for sound in sounds])
-        return self._model.encode(ctranslate2.StorageView.from_array(batch))
+    def encode(self, sound: Floats, frames: int) -> Any:
+        """Encoder output for a sound that fits into `frames`, filled up with silence: 1 x frames/2 x width."""
+        return self._model.encode(ctranslate2.StorageView.from_array(features(sound, frames, self.bands)[None]))
 
-    def languages(self, encoded: Any) -> list[list[tuple[str, float]]]:
-        """For each sound, languages with their probabilities, likeliest first."""
+    def languages(self, view: Any) -> list[tuple[str, float]]:
+        """Languages of an encoded sound with their probabilities, likeliest first."""
         if not self.multilingual:
-            return [[("en", 1.0)] for _ in range(encoded.shape[0])]
-        return [[(name.strip("<|>"), float(p)) for name, p in found] for found in self._model.detect_language(encoded)]
+            return [("en", 1.0)]
+        return [(name.strip("<|>"), float(p)) for name, p in self._model.detect_language(view)[0]]
 
-    def write(self, encoded: Any, seconds: Sequence[float], way: Way) -> list[list[Written]]:
-        """For each sound, `way.best` decodings, best first."""
+    def write(self, views: Sequence[Any], seconds: Sequence[float], way: Way) -> list[list[Written]]:
+        """For each encoded sound, all of one size, `way.best` decodings, best first."""
         prompt = self._prompt(way)
-        fresh = min(MAX_TOKENS - len(prompt), int(way.tokens_more + way.tokens_per_s * max(seconds)))
+        most = int(MORE_TOKENS + tokens_per_s(way.written_in) * max(seconds))
+        fresh = min(MAX_TOKENS - len(prompt), most)
         sampled = way.temperature > 0
+        together = views[0] if len(views) == 1 else _together(views)
         results = self._model.generate(
-            encoded,
+            together,
             [prompt] * len(seconds),
             beam_size=1 if sampled else way.beams,
             num_hypotheses=max(way.best, SAMPLED) if sampled else way.best,
@@ -92,13 +102,14 @@ class Recogniser:
             return_scores=True,
             return_no_speech_prob=True,
             max_initial_timestamp_index=50,
+            suppress_tokens=[_USUAL, *self.vocabulary.foreign(way.written_in, latin=way.latin)],
         )
         return [self._hypotheses(result, fresh) for result in results]
 
-    def align(self, encoded: Any, tokens: Sequence[int], seconds: float, way: Way) -> Aligned:
+    def align(self, view: Any, tokens: Sequence[int], seconds: float, way: Way) -> Aligned:
         """Times of the text tokens within one sound, from the attention of the heads that know them."""
         result = self._model.align(
-            encoded, self._begin(way), [list(tokens)], min(round(seconds * FRAMES_PER_S), FULL_FRAMES)
+            view, self._begin(way), [list(tokens)], min(round(seconds * FRAMES_PER_S), FULL_FRAMES)
         )[0]
         return aligned(result.alignments, result.text_token_probs, len(tokens), seconds)
 
@@ -119,6 +130,10 @@ class Recogniser:
             text = self.vocabulary.text(ids)
             found.append(Written(tuple(ids), text.strip(), average, result.no_speech_prob, len(ids) < fresh))
         return found
+
+
+def _together(views: Sequence[Any]) -> Any:
+    return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(view) for view in views]))
 
 
 def aligned(pairs: Sequence[tuple[int, int]], probabilities: Sequence[float], tokens: int, seconds: float) -> Aligned:

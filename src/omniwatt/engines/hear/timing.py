@@ -49,6 +49,15 @@ def _part(vocabulary: Vocabulary, start: int | None, ids: list[int], end: int | 
     return Part(start_s, max(start_s, end_s), tuple(ids), (*marks[0], *ids, *marks[1]))
 
 
+def closed(vocabulary: Vocabulary, written: Written) -> Written:
+    """A text that was broken off, up to the last time token that ends a part of it; as it is where there is none."""
+    last = max((place for place, token in enumerate(written.tokens) if vocabulary.is_time(token)), default=0)
+    tokens = written.tokens[: last + 1]
+    if not any(token < vocabulary.end for token in tokens):
+        return written
+    return msgspec.structs.replace(written, tokens=tokens, text=vocabulary.text(tokens).strip(), complete=True)
+
+
 def trimmed(vocabulary: Vocabulary, written: Written, seconds: float) -> Written:
     """Without what was heard after the sound's end: at the edge of a short window a model says things twice."""
     parts = timed(vocabulary, written.tokens, seconds)

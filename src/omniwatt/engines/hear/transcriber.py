@@ -4,37 +4,37 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from omniwatt.contract.event import Segment
-from omniwatt.engines.hear.consensus import Candidate, chosen, units_of
-from omniwatt.engines.hear.guard import Limits, Written, better, compression_ratio, fault, silent
+from omniwatt.engines.hear.cutting import Span
+from omniwatt.engines.hear.guard import Limits, Written, better, compression_ratio, fault, repetitive, silent
+from omniwatt.engines.hear.hypotheses import agree, best
 from omniwatt.engines.hear.listener import Window
-from omniwatt.engines.hear.mel import FRAMES_PER_S, FULL_FRAMES, RATE_HZ, Floats
+from omniwatt.engines.hear.mel import FRAMES_PER_S, FULL_FRAMES, RATE_HZ
 from omniwatt.engines.hear.recogniser import Recogniser, Way
-from omniwatt.engines.hear.timing import timed, trimmed
+from omniwatt.engines.hear.timing import closed, timed, trimmed
 from omniwatt.engines.hear.words import spoken_words, token_logprobs
 
 UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages written without spaces between words."""
 SURE_OF_LANGUAGE = 0.5
-PACES = (0.93, 1.07)
-"""How much faster the sound is also heard, where there is time: other errors come of it, and cancel out."""
-CAREFUL_MARGIN_S = 1.5
+UNHEARD_S = 1.5
+"""Speech of this length after the last word is more than a word's soft end."""
+LEAST_HEARD_S = 0.5
+_REPEATED = ("compression", "repetition")
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """How the encoder's window follows the sound."""
 
-    margin_s: float = 1.5
-    """Silence after the sound, so that the model finds its end."""
-    shortest_s: float = 4.0
+    margin_s: float = 4.0
+    """Silence after the sound, so that the model finds its end: with 1.5 s it errs a quarter more often."""
+    shortest_s: float = 6.0
     step_frames: int = 50
     beams: int = 1
     doubtful_logprob: float = -0.55
     """Below this on the average, beams are tried on the same encoder output."""
     careful_beams: int = 5
-    hypotheses: int = 5
     temperatures: tuple[float, ...] = (0.4, 0.8)
 
     def frames(self, seconds: float) -> int:
@@ -53,6 +53,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     logprobs: bool
     keywords: tuple[str, ...] = ()
     accurate: bool = False
+    latin: bool = False
+    """The caller's own words hold Latin letters: then so may the text, whatever the language."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -117,120 +119,105 @@ class Transcriber:
             raise Overtaken
 
     def _write(self, windows: Sequence[Window]) -> list[Heard]:
-        seconds = [window.seconds for window in windows]
-        frames = self._fit.frames(max(seconds))
-        encoded = self._encode(windows, frames)
-        self._find_language(encoded, windows, frames)
+        careful = self._wish.accurate
+        frames = FULL_FRAMES if careful else self._fit.frames(max(window.seconds for window in windows))
+        views = [self._encode(window, frames) for window in windows]
+        self._find_language(views, windows, frames)
         self._check()
         way = Way(
-            language=self.language,
-            task=self._wish.task,
-            prompt=self._wish.prompt,
-            temperature=self._wish.temperature,
-            beams=self._fit.beams,
-        )
-        if self._wish.accurate:
-            return [self._carefully(window, way) for window in windows]
-        found = []
-        for window, (best, *_) in zip(windows, self._recogniser.write(encoded, seconds, way), strict=True):
-            own = encoded if len(windows) == 1 else None
-            found.append(self._heard(window, self._sure(window, best, way, frames, own), way, frames))
-        return found
+            language=self.language, task=self._wish.task, prompt=self._wish.prompt, temperature=self._wish.temperature,
+            beams=self._fit.careful_beams if careful else self._fit.beams,
+            best=self._fit.careful_beams if careful and self._wish.keywords else 1,
+            latin=self._wish.latin,
+        )  # fmt: skip
+        found = self._recogniser.write(views, [window.seconds for window in windows], way)
+        return [
+            self._heard(window, self._sure(window, best(hypotheses, self._wish.keywords), way, view), way, view)
+            for window, view, hypotheses in zip(windows, views, found, strict=True)
+        ]
 
-    def _sure(self, window: Window, first: Written, way: Way, frames: int, encoded: Any) -> Written:
+    def _sure(self, window: Window, first: Written, way: Way, view: Any) -> Written:
         """Greedy decoding errs where the model is in doubt: beams then, which cost little more on the same encoding."""
-        if first.avg_logprob >= self._fit.doubtful_logprob or way.temperature > 0:
+        if first.avg_logprob >= self._fit.doubtful_logprob or way.temperature > 0 or way.beams > 1:
             return first
-        way = msgspec.structs.replace(way, beams=self._fit.careful_beams)
-        encoded = self._encode([window], frames) if encoded is None else encoded
-        second = self._recogniser.write(encoded, [window.seconds], way)[0][0]
         self._step("decode", len(first.tokens) + 1)
-        return better(first, second)
+        way = msgspec.structs.replace(way, beams=self._fit.careful_beams)
+        return better(first, self._recogniser.write([view], [window.seconds], way)[0][0])
 
-    def _encode(self, windows: Sequence[Window], frames: int) -> Any:
+    def _encode(self, window: Window, frames: int) -> Any:
+        """One at a time: whoever waits for the model gets it in between."""
         self._check()
-        self._step("encode", len(windows) * frames / FRAMES_PER_S)
-        return self._recogniser.encode([window.samples for window in windows], frames)
+        self._step("encode", frames / FRAMES_PER_S)
+        return self._recogniser.encode(window.samples, frames)
 
-    def _find_language(self, encoded: Any, windows: Sequence[Window], frames: int) -> None:
+    def _find_language(self, views: Sequence[Any], windows: Sequence[Window], frames: int) -> None:
         """The language of the longest window, unless an earlier one left no doubt; the full window if this one does."""
         if self.language_probability >= SURE_OF_LANGUAGE:
             return
         longest = max(range(len(windows)), key=lambda place: windows[place].seconds)
-        name, probability = self._recogniser.languages(encoded)[longest][0]
+        name, probability = self._recogniser.languages(views[longest])[0]
         if probability < SURE_OF_LANGUAGE and frames < FULL_FRAMES:
-            name, probability = self._recogniser.languages(self._encode([windows[longest]], FULL_FRAMES))[0][0]
+            name, probability = self._recogniser.languages(self._encode(windows[longest], FULL_FRAMES))[0]
         if probability > self.language_probability:
             self.language, self.language_probability = name, probability
 
-    def _heard(self, window: Window, written: Written, way: Way, frames: int, *, believed: bool = False) -> Heard:
-        written = trimmed(self._recogniser.vocabulary, written, window.seconds)
-        if not believed and fault(written, window.seconds, self._limits):
-            written, way, frames = self._again(window, written, way)
+    def _heard(self, window: Window, written: Written, way: Way, view: Any) -> Heard:
+        written = self._ended(window, written)
+        if fault(written, window.seconds, self._limits):
+            written, way, view = self._again(window, written, way, view)
         self._step("decode", len(written.tokens) + 1)
         if silent(written, self._limits) or not written.text:
             return Heard((), 0, way.language)
-        return Heard(self._segments(window, written, way, frames), len(written.tokens), way.language)
+        segments = self._segments(window, written, way, view)
+        heard = Heard(segments, len(written.tokens), way.language)
+        rest = unheard(window, segments)
+        return heard if rest is None else self._with_rest(heard, rest, way)
 
-    def _carefully(self, window: Window, way: Way) -> Heard:
-        """What most views of the sound agree on; a plain decoding if none of them can be believed."""
-        unspaced = way.language in UNSPACED
-        candidates = [
-            Candidate(written, units_of(written.text, unspaced))
-            for written in self._views(window, msgspec.structs.replace(way, beams=self._fit.careful_beams))
-            if fault(written, window.seconds, self._limits) in ("", "logprob")
-        ]
-        if not candidates:
-            written, way, frames = self._again(window, None, way)
-            return self._heard(window, written, way, frames)
-        best = chosen(candidates, self._wish.keywords)
-        # The same words with times are as good, and say when.
-        same = [one for one in candidates if one.units == best.units and self._has_times(one)]
-        written = max(same or [best], key=lambda one: one.logprob).written
-        return self._heard(window, written, way, FULL_FRAMES, believed=True)
+    def _ended(self, window: Window, written: Written) -> Written:
+        """Without what was heard after the sound's end, or was begun where there was no room for more."""
+        vocabulary = self._recogniser.vocabulary
+        if not written.complete and not repetitive(written, self._limits):
+            written = closed(vocabulary, written)
+        return trimmed(vocabulary, written, window.seconds)
 
-    def _has_times(self, candidate: Candidate) -> bool:
-        return any(map(self._recogniser.vocabulary.is_time, candidate.written.tokens))
+    def _with_rest(self, heard: Heard, window: Window, way: Way) -> Heard:
+        """The model stopped although somebody speaks on: the rest is a window of its own, if it can be believed."""
+        view = self._encode(window, FULL_FRAMES if self._wish.accurate else self._fit.frames(window.seconds))
+        written = self._ended(window, self._recogniser.write([view], [window.seconds], way)[0][0])
+        if fault(written, window.seconds, self._limits) or silent(written, self._limits):
+            return heard
+        more = self._heard(window, written, way, view)
+        return Heard((*heard.segments, *more.segments), heard.tokens + more.tokens, heard.language)
 
-    def _views(self, window: Window, way: Way) -> list[Written]:
-        """Hypotheses for the sound as it is, in two window sizes, a little slower and a little faster."""
-        found: list[Written] = []
-        fitted = self._fit.frames(window.seconds + CAREFUL_MARGIN_S)
-        views = [(window.samples, FULL_FRAMES, (False, True)), (window.samples, fitted, (True,))]
-        views += [(stretched(window.samples, pace), FULL_FRAMES, (False,)) for pace in PACES]
-        for samples, frames, times in views:
-            self._step("encode", frames / FRAMES_PER_S)
-            encoded = self._recogniser.encode([samples], frames)
-            for with_times in times:
-                changed = msgspec.structs.replace(way, times=with_times, best=self._fit.hypotheses)
-                hypotheses = self._recogniser.write(encoded, [window.seconds], changed)[0]
-                self._step("decode", sum(len(written.tokens) + 1 for written in hypotheses))
-                found += [trimmed(self._recogniser.vocabulary, written, window.seconds) for written in hypotheses]
-        return found
+    def _again(self, window: Window, first: Written, way: Way, view: Any) -> tuple[Written, Way, Any]:
+        """The full window and beams; then, as Whisper does, ever warmer.
 
-    def _again(self, window: Window, first: Written | None, way: Way) -> tuple[Written, Way, int]:
-        """The full window and beams; then, as Whisper does, ever warmer."""
-        encoded = self._encode([window], FULL_FRAMES)
-        best = first
+        Who says the same thing again and again looks like a loop: two encodings that agree, and come to an end, are
+        believed.
+        """
+        if not self._wish.accurate:
+            view = self._encode(window, FULL_FRAMES)
+        best, found = first, first
         temperatures = [way.temperature, *(t for t in self._fit.temperatures if t > way.temperature)]
-        for temperature in temperatures:
-            way = msgspec.structs.replace(way, beams=self._fit.careful_beams, temperature=temperature)
-            written = self._recogniser.write(encoded, [window.seconds], way)[0][0]
-            written = trimmed(self._recogniser.vocabulary, written, window.seconds)
-            best = written if best is None else better(best, written)
-            if not fault(written, window.seconds, self._limits) or silent(written, self._limits):
-                return written, way, FULL_FRAMES
-            self._step("decode", len(written.tokens) + 1)
-        return best or written, way, FULL_FRAMES
+        for temperature in temperatures[1:] if self._wish.accurate else temperatures:
+            way = msgspec.structs.replace(way, beams=self._fit.careful_beams, temperature=temperature, best=1)
+            found = self._ended(window, self._recogniser.write([view], [window.seconds], way)[0][0])
+            why = fault(found, window.seconds, self._limits)
+            if not why or silent(found, self._limits):
+                return found, way, view
+            if why in _REPEATED and first.complete and agree(first.text, found.text):
+                return found, way, view
+            best = better(best, found)
+            self._step("decode", len(found.tokens) + 1)
+        return best, way, view
 
-    def _segments(self, window: Window, written: Written, way: Way, frames: int) -> tuple[Segment, ...]:
+    def _segments(self, window: Window, written: Written, way: Way, view: Any) -> tuple[Segment, ...]:
         vocabulary = self._recogniser.vocabulary
         start_s = window.start / RATE_HZ
         shared = Segment(
             text="", start_s=start_s, end_s=start_s + window.seconds, seek=round(start_s * FRAMES_PER_S),
             temperature=way.temperature, avg_logprob=written.avg_logprob, no_speech_prob=written.no_speech_prob,
         )  # fmt: skip
-        encoded = self._encode([window], frames) if self._wish.words or self._wish.logprobs else None
         found = []
         for part in timed(vocabulary, written.tokens, window.seconds):
             text = vocabulary.text(part.ids)
@@ -239,13 +226,13 @@ class Transcriber:
                 compression_ratio=compression_ratio(text),
             )  # fmt: skip
             found.append(segment)
-        return tuple(found) if encoded is None else self._aligned(found, encoded, window, way)
+        return self._aligned(found, view, window, way) if self._wish.words or self._wish.logprobs else tuple(found)
 
-    def _aligned(self, segments: Sequence[Segment], encoded: Any, window: Window, way: Way) -> tuple[Segment, ...]:
+    def _aligned(self, segments: Sequence[Segment], view: Any, window: Window, way: Way) -> tuple[Segment, ...]:
         """With words and log-probabilities, from one alignment of the whole window."""
         vocabulary = self._recogniser.vocabulary
         texts = [[id_ for id_ in segment.tokens if id_ < vocabulary.end] for segment in segments]
-        whole = self._recogniser.align(encoded, [id_ for ids in texts for id_ in ids], window.seconds, way)
+        whole = self._recogniser.align(view, [id_ for ids in texts for id_ in ids], window.seconds, way)
         found, at = [], 0
         for segment, ids in zip(segments, texts, strict=True):
             part = whole.part(at, at + len(ids))
@@ -260,7 +247,12 @@ class Transcriber:
         return tuple(found)
 
 
-def stretched(samples: Floats, pace: float) -> Floats:
-    """The sound `pace` times faster, its pitch with it."""
-    places = np.arange(0, len(samples) - 1, pace)
-    return np.asarray(np.interp(places, np.arange(len(samples)), samples), dtype=np.float32)
+def unheard(window: Window, segments: Sequence[Segment]) -> Window | None:
+    """What is left of the window when its text ends UNHEARD_S or more before its speech does."""
+    end_s = segments[-1].end_s - window.start / RATE_HZ
+    spoken_s = (window.key.end - window.start) / RATE_HZ
+    if end_s < LEAST_HEARD_S or min(spoken_s, window.seconds) - end_s < UNHEARD_S:
+        return None
+    at = int(end_s * RATE_HZ)
+    start = window.start + at
+    return Window(start, window.samples[at:], Span(start, window.key.end))

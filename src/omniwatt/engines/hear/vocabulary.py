@@ -6,6 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from omniwatt.contract.error import BadInput, EngineFailed
+from omniwatt.engines.hear import scripts
 
 TIME_S = 0.02
 """Step of the time tokens."""
@@ -29,6 +30,7 @@ class Vocabulary:
         self.tasks = {"transcribe": self._id("<|transcribe|>"), "translate": self._id("<|translate|>")}
         between = range(self._id(_FIRST_LANGUAGE), self.tasks["translate"])
         self.languages = {self._name(id_): id_ for id_ in between}
+        self._foreign: dict[tuple[str, bool], list[int]] = {}
 
     def language(self, name: str) -> str:
         """Our name of a language given as ISO 639-1, maybe with a region. Raises BadInput for one that is not known."""
@@ -48,6 +50,13 @@ class Vocabulary:
         """Text of the numbers; times and marks are left out, bytes that make no character become U+FFFD."""
         found: str = self._tokenizer.decode([id_ for id_ in ids if id_ < self.end], skip_special_tokens=True)
         return found
+
+    def foreign(self, language: str, *, latin: bool) -> list[int]:
+        """Numbers of the tokens that cannot stand in a text of the language (see scripts.foreign)."""
+        if (language, latin) not in self._foreign:
+            tokens = [scripts.bytes_of(self._tokenizer.id_to_token(id_) or "") for id_ in range(self.end)]
+            self._foreign[language, latin] = scripts.foreign(tokens, language, latin=latin)
+        return self._foreign[language, latin]
 
     def is_time(self, id_: int) -> bool:
         return id_ >= self.first_time

@@ -79,15 +79,15 @@ class Words:
         self.encoded: list[float] = []
         self.during: Callable[[], None] = lambda: None
 
-    def encode(self, sounds: Sequence[Floats], frames: int) -> Any:
-        self.encoded.append(len(sounds[0]) / RATE_HZ)
+    def encode(self, sound: Floats, frames: int) -> Any:
+        self.encoded.append(len(sound) / RATE_HZ)
         self.during()
-        return np.zeros(len(sounds))
+        return np.zeros(frames)
 
-    def languages(self, encoded: Any) -> list[list[tuple[str, float]]]:
-        return [[("de" if self.encoded[-1] < 0.6 else "en", 0.9)] for _ in encoded]
+    def languages(self, view: Any) -> list[tuple[str, float]]:
+        return [("de" if self.encoded[-1] < 0.6 else "en", 0.9)]
 
-    def write(self, encoded: Any, seconds: Sequence[float], way: Any) -> list[list[Written]]:
+    def write(self, views: Sequence[Any], seconds: Sequence[float], way: Any) -> list[list[Written]]:
         found = []
         for one in seconds:
             text = f" {way.language} {round(one * 10)}"
