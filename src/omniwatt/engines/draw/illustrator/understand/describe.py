@@ -1,0 +1,153 @@
+"""A scene told again in the prompt's language: what was drawn, and what was not."""
+
+import functools
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Thing
+from omniwatt.engines.draw.illustrator.understand.reading import ABSENT
+
+_SAY = Path(__file__).parent / "words" / "say.toml"
+_COLUMNS = {"en": 0, "zh": 1, "zh-hant": 2, "ja": 3}
+_SHOWN_WORDS = 20
+_SHOWN_LETTERS = 400
+_UNCOUNTED = {"people", "traffic", "text", "background", "snow", "rain"}
+
+
+def describe(scene: Scene, language: str) -> str:
+    """The prompt as it was drawn, in `language` (en, zh, zh-hant, ja; any other is told in English)."""
+    return _Teller(scene, _COLUMNS.get(language, 0)).tell()
+
+
+@functools.cache
+def _say() -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads(_SAY.read_text("utf-8"))
+
+
+class _Teller:
+    def __init__(self, scene: Scene, column: int) -> None:
+        self._scene = scene
+        self._column = column
+
+    def tell(self) -> str:
+        scene = self._scene
+        told = self._frame("picture", style=self._word("style", scene.style))
+        place = self._place()
+        if scene.things:
+            told += self._frame("of", things=self._list([self._thing(thing) for thing in scene.things]))
+            told += self._frame("before", place=place)
+        else:
+            told += self._frame("only", place=place)
+        if scene.palette:
+            told += self._frame("colours", colours=self._list([self._colour(colour) for colour in scene.palette]))
+        if details := self._details():
+            told += self._frame("with", details=self._list(details))
+        told += "".join(map(self._placing, scene.placings)) + self._texts()
+        if scene.transparent:
+            told += self._frame("transparent")
+        if absent := [word for word, taken in scene.understood if taken == ABSENT]:
+            told += self._frame("without", things=self._list(absent if self._column else list(map(_plural, absent))))
+        return _article(told) + self._rest()
+
+    def _rest(self) -> str:
+        scene = self._scene
+        if not scene.understood and not scene.texts:
+            return self._frame("nothing")
+        if not scene.not_understood:
+            return self._frame("end")
+        shown = self._frame("comma").join(scene.not_understood[:_SHOWN_WORDS])[:_SHOWN_LETTERS]
+        return self._frame("left", words=shown) + self._frame("end")
+
+    def _frame(self, name: str, **parts: str) -> str:
+        return _say()["frame"][name][self._column].format(**parts)
+
+    def _word(self, table: str, value: str) -> str:
+        row = _say()[table].get(value)
+        return row[self._column] if row else value.replace("_", " ").replace("-", " ")
+
+    def _list(self, words: Sequence[str]) -> str:
+        words = list(dict.fromkeys(words))
+        head, last = words[:-1], words[-1]
+        return self._frame("comma").join(head) + self._frame("and") + last if head else last
+
+    def _place(self) -> str:
+        scene = self._scene
+        place = self._word("backdrop", scene.backdrop)
+        times = [("time", scene.time)] if scene.time not in ("day", "") and scene.backdrop != "night_city" else []
+        when = [self._word(table, value) for table, value in (*times, ("season", scene.season)) if value]
+        joint = " " if self._column == 0 else self._frame("comma")
+        return joint.join([place, *when])
+
+    def _details(self) -> list[str]:
+        scene = self._scene
+        tables = (("weather", scene.weather), ("light", scene.light), ("feature", scene.features))
+        return [self._word(table, value) for table, values in tables for value in values]
+
+    def _thing(self, thing: Thing) -> str:
+        joint = " " if self._column == 0 else ""
+        said = [self._colour(thing.colour)] if thing.colour else []
+        known = _say()["trait"]
+        said += [self._word("trait", trait) for trait in thing.traits if trait in known]
+        word = joint.join([*said, _plural(thing.word) if thing.count > 1 and self._column == 0 else thing.word])
+        if thing.count == 1:
+            return f"{_a(word)} {word}" if self._column == 0 else word
+        return self._frame("count", count=str(thing.count), word=word)
+
+    def _colour(self, colour: str) -> str:
+        names = _say()["colour"]
+        return names[min(names, key=lambda known: _apart(known, colour))][self._column]
+
+    def _placing(self, placing: Placing) -> str:
+        things = self._scene.things
+        a = self._name(things[placing.a])
+        if placing.b < 0:
+            return self._frame("side", a=a, side=self._word("side", placing.relation))
+        b = self._name(things[placing.b])
+        if placing.relation == "between" and placing.c >= 0:
+            return self._frame("between", a=a, b=b, c=self._name(things[placing.c]))
+        return self._frame("relation", a=a, b=b, relation=self._word("relation", placing.relation))
+
+    def _name(self, thing: Thing) -> str:
+        if self._column:
+            return (self._colour(thing.colour) if thing.colour else "") + thing.word
+        word = _plural(thing.word) if thing.count > 1 else thing.word
+        return f"the {self._colour(thing.colour)} {word}" if thing.colour else f"the {word}"
+
+    def _texts(self) -> str:
+        return "".join(
+            self._frame("text", role=self._word("role", text.role), text=text.text) for text in self._scene.texts
+        )
+
+
+def _plural(word: str) -> str:
+    if not word.isascii() or word.endswith("s") or word in _UNCOUNTED or not word[-1:].isalpha():
+        return word
+    if word.endswith("man"):
+        return word[:-3] + "men"
+    if word.endswith(("ch", "sh", "x", "z")):
+        return word + "es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    irregular = {
+        "person": "people",
+        "child": "children",
+        "mouse": "mice",
+        "goose": "geese",
+        "fish": "fish",
+        "deer": "deer",
+    }
+    return irregular.get(word, word + "s")
+
+
+def _a(word: str) -> str:
+    return "an" if word[:1] in "aeiou" else "a"
+
+
+def _article(told: str) -> str:
+    return "An" + told[1:] if told.startswith(("A oil", "A ink")) else told
+
+
+def _apart(one: str, other: str) -> int:
+    """Squared distance of two #rrggbb colours."""
+    return sum((int(one[at : at + 2], 16) - int(other[at : at + 2], 16)) ** 2 for at in (1, 3, 5))

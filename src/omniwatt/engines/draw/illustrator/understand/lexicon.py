@@ -1,0 +1,238 @@
+"""Which words mean what: our own lists (`words/*.toml`) over the names and tags that emojibase has."""
+
+import functools
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from omniwatt.engines.draw.illustrator.understand import inflect, sprites
+
+OWN, NAME, TAG = 0, 1, 2
+HAN_LANGUAGES = ("zh", "ja")
+LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "pt", "it", "ko", "ru")
+_WORDS = Path(__file__).parent / "words"
+_SMILEYS, _PEOPLE, _ANIMALS, _SYMBOLS, _FLAGS = 0, 1, 3, 8, 9
+_NAMED_ONLY = {_SMILEYS, _PEOPLE, _SYMBOLS}
+"""Groups of emojis whose tags are feelings and ideas, not things to be seen."""
+_TAG_SPREAD = 5
+"""A tag that more sprites than this share says nothing about which to draw."""
+_LONGEST: Final = 8
+
+
+class Sense(NamedTuple):
+    """One meaning of a word. `rank` says where it comes from: OWN list, a sprite's NAME, one of its TAGs."""
+
+    kind: str
+    value: str
+    rank: int = OWN
+
+
+Senses = tuple[Sense, ...]
+
+
+class _Emoji(msgspec.Struct):
+    """A row of emojibase's compact.json."""
+
+    hexcode: str
+    label: str
+    unicode: str
+    group: int = -1
+    order: int = 0
+    tags: tuple[str, ...] = ()
+
+
+class Words:
+    """The words of one language: what each means, and how far a longest match has to look."""
+
+    def __init__(self, language: str, senses: Mapping[str, Senses]) -> None:
+        self.language = language
+        self.senses = senses
+        self.spaced = language not in HAN_LANGUAGES
+        self.reach = _reach(senses, self.spaced)
+        self.stems = _stems(language, senses) if self.spaced and language != "en" else {}
+        self.spellings = inflect.Spellings(_spellable(senses)) if language == "en" else None
+
+
+class Lexicon:
+    """Words of ten languages, and the emojis. Loads English, Chinese and Japanese; the others when first asked for."""
+
+    def __init__(self, rows: Mapping[str, bytes]) -> None:
+        self._rows = rows
+        english = _decode(rows["en"])
+        self._sprite = {row.hexcode: sprites.sprite_of(row.label) for row in english}
+        self._group = {self._sprite[row.hexcode]: row.group for row in english}
+        self._english = english
+        self.emojis = {sprites.plain_emoji(row.unicode): self._of_emoji(row) for row in english if row.group != _FLAGS}
+        self.emojis = {emoji: senses for emoji, senses in self.emojis.items() if emoji and senses}
+        self.first_letters = {emoji[0] for emoji in self.emojis}
+        self.simplified = _simplified()
+        self._words: dict[str, Words] = {}
+        for language in ("en", "zh", "ja"):
+            self.words(language)
+
+    @classmethod
+    def load(cls, artifacts: Mapping[str, Path | str]) -> "Lexicon":
+        """From a card's artifacts: roles `words:LANGUAGE`, emojibase's compact.json in that language; English at least.
+
+        Raises KeyError without `words:en`, OSError and msgspec.DecodeError when a file is not what it should be.
+        """
+        roles = {role: Path(path) for role, path in artifacts.items() if role.startswith("words:")}
+        return cls({role.removeprefix("words:"): path.read_bytes() for role, path in roles.items()} | _required(roles))
+
+    def words(self, language: str) -> Words:
+        """The words of a language (one of LANGUAGES)."""
+        if language not in self._words:
+            self._words[language] = Words(language, self._senses(language))
+        return self._words[language]
+
+    @functools.cached_property
+    def sprites(self) -> frozenset[str]:
+        """Every sprite that has a name here."""
+        return frozenset(name for name in self._sprite.values() if name)
+
+    def is_animal(self, sprite: str) -> bool:
+        """Whether it is an animal (or a plant: one group in emojibase)."""
+        return self._group.get(sprite) == _ANIMALS
+
+    def is_person(self, sprite: str) -> bool:
+        """Whether it is a person or a part of one."""
+        return self._group.get(sprite) == _PEOPLE
+
+    def fold(self, text: str, language: str) -> str:
+        """The text as the words of this language are looked up: Chinese in simplified letters, the same length."""
+        return text.translate(self.simplified) if language == "zh" else text
+
+    def _of_emoji(self, row: _Emoji) -> Senses:
+        if sprite := self._sprite[row.hexcode]:
+            return (Sense("thing", sprite, NAME),)
+        if row.label.startswith(("family", "kiss", "couple")) or row.label.endswith("holding hands"):
+            child = " child" if row.label.startswith("family") else ""
+            return (Sense("group", f"man-standing woman-standing{child}", NAME),)
+        return ()
+
+    def _senses(self, language: str) -> dict[str, Senses]:
+        own = own_words(language)
+        found = self._of_emojibase(language, set(own))
+        if language == "zh":
+            found = self._folded(self._of_emojibase("zh-hant", set(own))) | found
+            found = self._folded(_han_only(own_words("ja"))) | found
+        return found | own
+
+    def _folded(self, senses: Mapping[str, Senses]) -> dict[str, Senses]:
+        return {self.fold(word, "zh"): value for word, value in senses.items()}
+
+    def _of_emojibase(self, language: str, taken: set[str]) -> dict[str, Senses]:
+        rows = self._english if language == "en" else _decode(self._rows.get(language, b"[]"))
+        names: dict[str, str] = {}
+        tags: dict[str, list[str]] = {}
+        for row in sorted(rows, key=lambda row: row.order):
+            sprite = sprites.whole(self._sprite.get(row.hexcode, ""))
+            if not sprite or row.group == _FLAGS or (row.group == _SYMBOLS and " " not in row.label):
+                continue
+            names.setdefault(_key(row.label), sprite)
+            for tag in row.tags if row.group not in _NAMED_ONLY else ():
+                tags.setdefault(_key(tag), []).append(sprite)
+        found = {
+            word: (Sense("thing", self._best(some), TAG),)
+            for word, some in tags.items()
+            if _tells(word, some, language)
+        }
+        found |= {word: (Sense("thing", sprite, NAME),) for word, sprite in names.items()}
+        return {word: senses for word, senses in found.items() if word not in taken}
+
+    def _best(self, candidates: Iterable[str]) -> str:
+        """Of the sprites that share a tag, the first one that our own English list draws, else the first."""
+        some = list(dict.fromkeys(candidates))
+        return next((sprite for sprite in some if sprite in _drawn_often()), some[0])
+
+
+def own_words(language: str) -> dict[str, Senses]:
+    """Our own list of a language; empty where there is none."""
+    path = _WORDS / f"{language}.toml"
+    if not path.exists():
+        return {}
+    found: dict[str, list[Sense]] = {}
+    for kind, table in tomllib.loads(path.read_text("utf-8")).items():
+        for value, words in table.items():
+            for word in words.lower().split(","):
+                found.setdefault(word.strip(), []).extend(_meant(kind, value))
+    found.pop("", None)
+    return {word: tuple(dict.fromkeys(senses)) for word, senses in found.items()}
+
+
+def _meant(kind: str, value: str) -> list[Sense]:
+    """A line's senses: one, or for a phrase those that its key spells out (`backdrop:sea time:golden`)."""
+    if kind != "phrase":
+        return [Sense(kind, value)]
+    pairs = (effect.partition(":") for effect in value.split())
+    return [Sense(name, meant) for name, _, meant in pairs]
+
+
+def _required(roles: Mapping[str, Path]) -> dict[str, bytes]:
+    if "words:en" not in roles:
+        raise KeyError("words:en")
+    return {}
+
+
+def _decode(data: bytes) -> list[_Emoji]:
+    return msgspec.json.decode(data, type=list[_Emoji])
+
+
+@functools.cache
+def _drawn_often() -> frozenset[str]:
+    return frozenset(sense.value for senses in own_words("en").values() for sense in senses if sense.kind == "thing")
+
+
+def _key(word: str) -> str:
+    return word.lower().replace("’", "'").strip()
+
+
+def _tells(word: str, candidates: list[str], language: str) -> bool:
+    """Whether a tag is worth keeping: not too many sprites share it, and it is more than a letter of an alphabet."""
+    return len(set(candidates)) <= _TAG_SPREAD and (len(word) > 2 or language in {*HAN_LANGUAGES, "zh-hant", "ko"})
+
+
+def _simplified() -> dict[int, str]:
+    """Traditional Chinese letters and their simplified ones, those that the lists use."""
+    pairs = (_WORDS / "traditional.txt").read_text("utf-8").split()
+    return {ord(pair[0]): pair[1] for pair in pairs}
+
+
+def _han_only(senses: Mapping[str, Senses]) -> dict[str, Senses]:
+    """Japanese words in Han letters alone, for prompts that could be either language; no grammar words."""
+    seen = {"thing", "backdrop", "style", "time", "feature", "role"}
+    return {
+        word: meant
+        for word, meant in senses.items()
+        if all("一" <= letter <= "鿿" for letter in word) and {sense.kind for sense in meant} <= seen
+    }
+
+
+def _reach(senses: Mapping[str, Senses], spaced: bool) -> dict[str, int]:
+    """By first word (or letter), how many words (letters) the longest entry has."""
+    reach: dict[str, int] = {}
+    for entry in senses:
+        parts = entry.split() if spaced else entry
+        reach[parts[0]] = max(reach.get(parts[0], 1), min(len(parts), _LONGEST))
+    return reach
+
+
+def _stems(language: str, senses: Mapping[str, Senses]) -> dict[str, Senses]:
+    """The entries by their stems, OWN before NAME before TAG where two share one."""
+    found: dict[str, Senses] = {}
+    for entry, meant in senses.items():
+        key = " ".join(inflect.stem(word, language) for word in entry.split())
+        if key not in found or meant[0].rank < found[key][0].rank:
+            found[key] = meant
+    return found
+
+
+def _spellable(senses: Mapping[str, Senses]) -> Iterable[str]:
+    """Single words worth correcting a slip of the pen to: those of our own list and names, no grammar."""
+    grammar = {"stop", "praise", "join", "determiner", "pronoun", "before", "link", "says"}
+    for entry, meant in senses.items():
+        if " " not in entry and meant[0].rank < TAG and meant[0].kind not in grammar and entry.isalpha():
+            yield entry
