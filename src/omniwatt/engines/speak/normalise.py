@@ -13,12 +13,15 @@ import wetext
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _WORTH_IT = re.compile(r"[\d$€£¥%°&@+=#×÷<>]|\b(?:Mr|Mrs|Ms|Dr|St|Prof|No)\.")
-_UNSPEAKABLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_UNSPEAKABLE = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
 _MONEY = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny")}
 _PRICE = re.compile(r"([$€£])(\d[\d,]*)\.(\d\d)(?!\d|\.\d)(?!\s*(?:thousand|million|billion|trillion|[kKmMbB]\b))")
 _PHONE = re.compile(r"(?<![\d-])(?:\+?\d{1,3}[ -])?(?:\(?\d{3}\)?[ -])?\d{3}-\d{4}(?![\d-])")
 _NAME_NUMBER = re.compile(r"(?<=[A-Za-z])-(?=\d)")
 _LETTER_AFTER = re.compile(r"(?<=\d)(?=(?!(?:st|nd|rd|th|s)\b)[A-Za-z]\b)")
+_BLANKS = re.compile(r"[^\S\n]+")
 _MARKUP = re.compile(r"[*_`~|\\]+")
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
@@ -44,7 +47,13 @@ def _by_grammar(text: str, language: str) -> str:
     if not _WORTH_IT.search(text):
         return text
     ending = text[len(text.rstrip()) :]
-    said = str(_grammar(language).normalize(text))
+    text = _BLANKS.sub(" ", text)
+    try:
+        said = str(_grammar(language).normalize(text))
+    except AssertionError:
+        # The grammar knows no way through this text: all but the word at fault can still be said as it should be.
+        words = text.split()
+        return text if len(words) < 2 else " ".join(_by_grammar(word, language) for word in words) + ending
     # The grammars drop the blank at the end and sometimes the last mark.
     mark = text.rstrip()[-1:]
     return said + (mark if mark in ".!?。！？" and not said.endswith(mark) else "") + ending

@@ -47,3 +47,24 @@ def test_chinese(text: str, said: str) -> None:
 @pytest.mark.parametrize("language", ["fr", "de", "hi"])
 def test_other_languages_are_left_alone(language: str) -> None:
     assert normalised("12 km à 3,5 €", language) == "12 km à 3,5 €"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I have\u00a05\tcats.", "I have five cats."),
+        ("all °5 of 7 came", "all °5 of seven came"),
+        ("°5", "°5"),
+        ("5\ud800 a\x00b\u202e", "five ab"),
+    ],
+)
+def test_what_the_grammar_cannot_read_stays_as_it_is(text: str, said: str) -> None:
+    assert normalised(text, "en-us") == said
+
+
+@pytest.mark.parametrize("language", ["en-us", "zh", "ja", "fr"])
+@pytest.mark.parametrize(
+    "text", ["5" * 300, "-40℃，￥5", "1/2/3/4", "\u3000７\u3000", "5%%", "٣ ५ ๕", "½ ① Ⅳ", "5\n\n6", "&#x41;"]
+)
+def test_nothing_breaks_it(text: str, language: str) -> None:
+    assert normalised(text, language)
