@@ -42,6 +42,8 @@ QUALITIES = {
     "low": "low",
     "medium": "medium",
     "high": "high",
+    "xhigh": "high",
+    "max": "high",
     "standard": "medium",
     "hd": "high",
 }
@@ -118,13 +120,13 @@ PROMPT = Field(
 N = Field("n", "honoured", integer(1, PICTURES))
 SIZE_FIELD = Field("size", "honoured", size_kind(), f"Default auto. WebP ends at {WEBP_PX} a side.")
 QUALITY = Field(
-    "quality", "honoured", one_of(*QUALITIES), "low is the fast mode, high the precise one; standard and hd are medium "
-    "and high. Default auto.",
+    "quality", "honoured", one_of(*QUALITIES), "low is the fast mode, high the precise one; xhigh, max and hd are "
+    "high, standard is medium. Default auto.",
 )  # fmt: skip
 BACKGROUND = Field(
     "background", "honoured", one_of("auto", "transparent", "opaque"), "transparent: png, webp, tiff, svg or pdf."
 )
-FORM = Field("output_format", "honoured", one_of(*MEDIA_TYPES), "Default png. tiff, svg and pdf are ours.")
+FORM = Field("output_format", "honoured", one_of(*MEDIA_TYPES), "Default png. tiff and pdf are ours; gif is not made.")
 COMPRESSION = Field("output_compression", "honoured", integer(0, 100), "Of jpeg and webp: their quality. Default 100.")
 ANSWER = Field(
     "response_format", "honoured", one_of(*ANSWERS), "Default url for dall-e names, else b64_json. A url is served "
@@ -153,9 +155,18 @@ MASK = Field(
 DRAWN = (MODEL, N, SIZE_FIELD, ANSWER, common.USER, SEED)
 LOOK = (QUALITY, STYLE, BACKGROUND, FORM, COMPRESSION, PRESET)
 STREAMED = (STREAM, PARTIAL, PROGRESS)
+OBJECT = {"type": "object"}
+STILL = (
+    Field("frame_count", "refused", anything({}, ""), "Pictures here do not move."),
+    Field("frame_duration_ms", "refused", anything({}, ""), "Pictures here do not move."),
+    Field("svg", "refused", anything(OBJECT, ""), "SVG is written by the painter itself: output_format svg is enough."),
+    Field("complexity", "recorded", one_of("low", "medium", "high"), "The painter always plans as well as it can."),
+    Field("safety_identifier", "recorded", text(512)),
+)
+MARKUP = Field("markup", "refused", anything(BINARY, ""), "Say in words what to change, and with a mask where.")
 MODERATION = Field("moderation", "recorded", one_of("low", "auto"), "No moderation model runs beside the painter.")
-GENERATE = Table("Images", (PROMPT, *DRAWN, *LOOK, *STREAMED, MODERATION))
-EDIT = Table("Image edits", (IMAGE, PROMPT, MASK, FIDELITY, *DRAWN, *LOOK, *STREAMED))
+GENERATE = Table("Images", (PROMPT, *DRAWN, *LOOK, *STREAMED, *STILL, MODERATION))
+EDIT = Table("Image edits", (IMAGE, PROMPT, MASK, MARKUP, FIDELITY, *DRAWN, *LOOK, *STREAMED, *STILL))
 VARY = Table("Image variations", (IMAGE, *DRAWN, STYLE, FORM, COMPRESSION))
 ESTIMATE = Table("Image estimate (ours)", (PROMPT, MODEL, N, SIZE_FIELD, SEED, *LOOK, common.USER))
 

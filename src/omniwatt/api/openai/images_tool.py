@@ -24,6 +24,7 @@ TOOL = Table(
         fields.PARTIAL,
         fields.MODERATION,
         fields.FIDELITY,
+        *fields.STILL,
         Field("input_image_mask", "refused", anything({}, ""), "Masks are taken by /v1/images/edits."),
     ),
 )

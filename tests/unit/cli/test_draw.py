@@ -1,0 +1,199 @@
+"""`omniwatt draw`: wrong use in a sentence, forms by the file's ending, no half files, what is said of a picture."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from click.testing import CliRunner, Result
+
+from omniwatt.cli import draw
+from omniwatt.cli.menu import omniwatt
+
+COMPLETED = {
+    "type": "image_generation.completed",
+    "url": "http://elsewhere/v1/images/files/picture-1?expires=1&signature=s",
+    "size": "64x64",
+    "seed": 7,
+    "style": "ink",
+    "quality": "high",
+    "revised_prompt": "Ink mountains; the text 禅.",
+    "not_understood": ["frobnicated"],
+    "text_verification": [
+        {"requested": "禅", "recognised": "禅", "cer": 0.0, "attempts": 2, "verified": True},
+        {"requested": "a", "recognised": "b", "cer": 1.0, "attempts": 3, "verified": False},
+        {"requested": "c", "recognised": None, "cer": None, "attempts": 1, "verified": False},
+    ],
+    "faster": {"style": "flat", "seconds": 0.5, "times": 3.0},
+}
+
+
+class FakeClient:
+    """Stands where the official client stands; keeps what it was asked."""
+
+    base_url = "http://test/v1"
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = [
+            {"type": "image_generation.progress", "done": 1, "total": 2, "unit": "tiles"},
+            COMPLETED,
+        ]
+        self.images = self.with_streaming_response = self
+
+    def generate(self, **fields: Any) -> "FakeClient":
+        self.asked.append(fields)
+        return self
+
+    def edit(self, **fields: Any) -> "FakeClient":
+        self.asked.append({name: "file" if hasattr(value, "read") else value for name, value in fields.items()})
+        return self
+
+    def post(self, path: str, body: dict[str, Any], cast_to: Any) -> dict[str, Any]:
+        self.asked.append(body)
+        rows = [{"style": "ink", "quality": "low", "seconds": 0.5, "bytes": 1_200_000, "joules": 20.0}]
+        return {"revised_prompt": "A cat.", "not_understood": ["zorb"], "estimates": rows}
+
+    def __enter__(self) -> "FakeClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def __iter__(self) -> Iterator[Any]:
+        for event in self.events:
+            yield SimpleNamespace(type=event["type"], to_dict=lambda event=event: event)
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        yield b"\x89PNG"
+        yield b"more"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+    fake = FakeClient()
+    monkeypatch.setattr(draw.remote, "target", lambda _: draw.remote.Target("http://test", "sk"))
+    monkeypatch.setattr(draw.remote, "openai_client", lambda *_, **__: fake)
+    return fake
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return httpx2.Response(200 if "picture-1" in str(request.url) else 404, content=b"the picture")
+
+    whole = httpx2.Client
+    monkeypatch.setattr(draw.httpx2, "Client", lambda **_: whole(transport=httpx2.MockTransport(answer)))
+    return asked
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("OMNIWATT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: str, typed: bytes = b"") -> Result:
+        return CliRunner().invoke(omniwatt, ("draw", *arguments), input=typed)
+
+    return run_it
+
+
+def test_help_shows_examples(run: Any) -> None:
+    text = run("--help").output
+    assert text.count("omniwatt draw") >= 6
+    assert "16384x16384" in text
+
+
+def test_a_picture_is_written_and_told_of(run: Any, client: FakeClient, served: list[str], tmp_path: Path) -> None:
+    result = run("a", "cat", "-o", "cat.jpg", "--seed", "7", "--style", "ink", "--preset", "social", "-q", "high")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "cat.jpg").read_bytes() == b"the picture"
+    assert served == ["http://test/v1/images/files/picture-1?expires=1&signature=s"], "the server it talks to"
+    (fields,) = client.asked
+    assert fields == {
+        "model": "draw",
+        "prompt": "a cat",
+        "size": "auto",
+        "n": 1,
+        "style": "ink",
+        "quality": "high",
+        "output_format": "jpeg",
+        "response_format": "url",
+        "stream": True,
+        "extra_body": {"seed": 7, "preset": "social", "progress": True},
+    }
+    for said in ("64x64", "seed 7", "Ink mountains", "frobnicated", "at try 2", "as “b”", "not read back", "flat"):
+        assert said in " ".join(result.output.split())
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_several_pictures_are_numbered(run: Any, client: FakeClient, served: list[str], tmp_path: Path) -> None:
+    client.events = [COMPLETED, COMPLETED]
+    assert run("cats", "-o", "cat.png", "-n", "2").exit_code == 0
+    assert {path.name for path in tmp_path.glob("cat*")} == {"cat-1.png", "cat-2.png"}
+
+
+def test_an_edit_sends_the_files(run: Any, client: FakeClient, served: list[str], tmp_path: Path) -> None:
+    for name in ("a.png", "m.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert run("a moon", "--edit", "a.png", "--mask", "m.png", "-o", "b.png", "-s", "oil").exit_code == 0
+    (fields,) = client.asked
+    assert (fields["image"], fields["mask"]) == ("file", "file")
+    assert fields["extra_body"] == {"progress": True, "style": "oil", "response_format": "url"}
+
+
+def test_a_pipe_gets_the_bytes(run: Any, client: FakeClient) -> None:
+    result = run("-o", "-", typed=b"a cat")
+    assert result.stdout_bytes == b"\x89PNGmore"
+    assert client.asked[0]["extra_body"] == {"response_format": "bytes"}
+
+
+def test_explain_draws_nothing(run: Any, client: FakeClient) -> None:
+    output = run("a cat", "--explain").output
+    for said in ("A cat.", "zorb", "ink", "0.50", "1 MB", "20"):
+        assert said in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing to draw"),
+        (("a cat",), "name a file"),
+        (("a cat", "-o", "cat.gif"), ".gif is none of"),
+        (("a cat", "-o", "cat.png", "--mask", "home.png"), "home.png"),
+        (("a cat", "-o", "cat.png", "-n", "11"), "11"),
+        (("a cat", "-o", "nowhere/cat.png"), "cannot write nowhere/cat.png"),
+    ],
+)
+def test_wrong_use(run: Any, client: FakeClient, served: list[str], arguments: tuple[str, ...], says: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code != 0
+    assert says in result.output
+
+
+def test_a_picture_that_breaks_off_leaves_nothing(
+    run: Any, client: FakeClient, served: list[str], tmp_path: Path
+) -> None:
+    client.events = [COMPLETED | {"url": "http://test/v1/images/files/gone"}]
+    result = run("a cat", "-o", "cat.png")
+    assert result.exit_code == 1
+    assert "broke off" in result.output
+    assert not list(tmp_path.glob("*cat.png*"))
+
+
+def test_a_server_that_fails_or_sends_nothing(run: Any, client: FakeClient, served: list[str]) -> None:
+    client.events = [{"type": "error", "error": {"message": "the painter died"}}]
+    assert "the painter died" in run("a cat", "-o", "cat.png").output
+    client.events = []
+    assert "no picture" in run("a cat", "-o", "cat.png").output
+
+
+def test_long_words_are_shortened() -> None:
+    assert len(draw._short("x " * 400)) == draw.PROMPT_SHOWN + 1
+    assert io.StringIO(draw._short("a\nb")).read() == "a b"

@@ -1,0 +1,43 @@
+"""What is drawn when a model calls for a picture: the user's own words, and no quoted text is lost."""
+
+import pytest
+
+from omniwatt.contract.request import MediaPart, Message, TextPart
+from omniwatt.flows.illustrate import SHOWN, asked_for, blind, picture_prompt, pictures_of
+
+
+def user(*texts: str) -> list[Message]:
+    return [Message("user", (TextPart(text),)) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "trusted", "drawn"),
+    [
+        (["画‘禅’字，背景是水墨山水"], "water, mountain, sun", False, "画‘禅’字，背景是水墨山水"),
+        (["a cat"], "A fluffy cat", True, "A fluffy cat"),
+        (["a cat"], "", True, "a cat"),
+        (["a cat", "now at night"], "a cat at night", False, "a cat at night"),
+        (["a sign", "let it say “Open” please"], "a sign", False, "a sign “Open”"),
+        (["a sign", "let it say “Open”"], "a sign that says “Open”", False, "a sign that says “Open”"),
+        (["a sign", "寫「開學」"], "a blackboard", True, "a blackboard “開學”"),
+        ([], "a dog", False, "a dog"),
+    ],
+)
+def test_the_prompt(said: list[str], asked: str, trusted: bool, drawn: str) -> None:
+    assert picture_prompt(user(*said), asked, trusted=trusted) == drawn
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prompt"),
+    [('{"prompt": "a cat"}', "a cat"), ("{}", ""), ("a cat", "a cat"), ('"a cat"', "a cat"), ('{"prompt": null}', "")],
+)
+def test_arguments_of_any_shape(arguments: str, prompt: str) -> None:
+    assert asked_for([arguments]) == prompt
+
+
+def test_a_model_without_eyes_is_told_of_pictures() -> None:
+    picture = MediaPart("image", b"x")
+    messages = [*user("hello"), Message("user", (picture, TextPart("this")))]
+    assert blind(messages)[1].content == (TextPart(SHOWN), TextPart("this"))
+    assert pictures_of(messages) == (picture,)
+    assert pictures_of(user("none")) == ()
