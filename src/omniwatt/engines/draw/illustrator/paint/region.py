@@ -6,24 +6,38 @@ from typing import Any
 import numpy as np
 import skia
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
-from omniwatt.engines.draw.illustrator.layout import Box, Layout
-from omniwatt.engines.draw.illustrator.paint import backdrops
-from omniwatt.engines.draw.illustrator.paint.stage import Stage
+from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout
+from omniwatt.engines.draw.illustrator.objects.draw import draw
+from omniwatt.engines.draw.illustrator.paint import backdrops, styles
+from omniwatt.engines.draw.illustrator.paint.pixelate import cells
+from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, pixels, shader
+from omniwatt.engines.draw.illustrator.paint.weather import weather
+from omniwatt.engines.draw.lettering.letter import letter
+from omniwatt.engines.draw.lettering.shape import Shaper
 
 Pixels = NDArray[np.uint8]
-_RICH = {"low": 1, "medium": 2, "high": 3}
+RICH = {"low": 1, "medium": 2, "high": 3}
+_LINEAR = skia.SamplingOptions(skia.FilterMode.kLinear)
+_SMOOTH = skia.SamplingOptions(skia.CubicResampler.Mitchell())
+_SOFT_SCALE, _SOFT_UNITS = 0.25, 14.0
+_FINE_FROM = 1.5
+"""Above so many pixels a unit, smaller octaves are drawn, and looks see a scene of one pixel a unit beside the native."""
+_TWICE_BELOW = 1.3
+"""High quality is painted twice as large and halved below so many pixels a unit; above, pixels are small enough."""
 
 
 class Painter:
-    """Paints one layout. Recordings are made when first needed and kept."""
+    """Paints one layout. Recordings are made when first needed and kept. Not for several threads at once."""
 
     def __init__(self, layout: Layout, sprites: Any = None, faces: Any = None, quality: str = "high") -> None:
         self.layout = layout
-        self.sprites = sprites
-        self.faces = faces
-        self.rich = _RICH[quality]
-        self._scenes: dict[int, Any] = {}
+        self.rich = RICH[quality]
+        self._sprites = sprites
+        self._shaper = Shaper(faces) if faces is not None else None
+        self._look = styles.named(layout.scene.style)
+        self._kept: dict[Any, Any] = {}
 
     def paint(self, region: Box, scale: float) -> Pixels:
         """RGBA, shape (height, width, 4), of this region at `scale` pixels a unit; alpha is not premultiplied."""
@@ -32,21 +46,138 @@ class Painter:
 
     def tile(self, x: int, y: int, width: int, height: int, scale: float) -> Pixels:
         """The same, in pixels of the whole picture at this scale."""
-        fine = 4 ** max(0, min(2, math.ceil(math.log(max(scale, 0.01) / 1.5, 4))))
-        surface = skia.Surface.MakeRaster(skia.ImageInfo.MakeN32Premul(width, height))
+        if self.rich == 3 and scale < _TWICE_BELOW and not self._look.cells:
+            return _halved(self._tile(2 * x, 2 * y, 2 * width, 2 * height, 2 * scale))
+        return read(self._tile(x, y, width, height, scale))
+
+    def _tile(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
+        surface = _surface(width, height)
         canvas = surface.getCanvas()
         canvas.translate(-x, -y)
         canvas.scale(scale, scale)
-        canvas.drawPicture(self._scene(fine))
-        return read(surface)
+        if self._look.cells:
+            canvas.drawImageRect(self._cells(), self._stage().box(), skia.SamplingOptions())
+        elif self._look.source:
+            area = skia.Rect.MakeXYWH(x / scale, y / scale, width / scale, height / scale)
+            canvas.drawRect(area, skia.Paint(Shader=self._finished(x, y, width, height, scale), Dither=True))
+        else:
+            canvas.drawPicture(self._scene(_fine(scale)))
+        canvas.drawPicture(self._words())
+        return surface
+
+    def _finished(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
+        """The look over this tile, as a shader in design units."""
+        stage = self._stage()
+        halo = self._look.halo
+        native = self._part(x, y, width, height, scale, math.ceil(halo * scale) + 2)
+        middle = native
+        if scale > _FINE_FROM:
+            left, top = math.floor(x / scale), math.floor(y / scale)
+            wide, high = math.ceil((x + width) / scale) - left, math.ceil((y + height) / scale) - top
+            middle = self._part(left, top, wide, high, 1.0, math.ceil(halo) + 3, smooth=True)
+        children = {"pic": native, "mid": middle, "soft": self._soft(), **self._look.children(stage)}
+        source = styles.source_of(self._look)
+        present = {name: child for name, child in children.items() if name in source}
+        uniforms = {"u": 1 / scale, "size": (stage.width, stage.height), "sun": (stage.light.x, stage.light.y)}
+        return shader(source, present, {**uniforms, **self._look.uniforms(stage)})
+
+    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int, *, smooth: bool = False) -> Any:
+        """The bare scene about this tile, as a shader in design units."""
+        surface = _surface(width + 2 * halo, height + 2 * halo)
+        canvas = surface.getCanvas()
+        canvas.translate(halo - x, halo - y)
+        canvas.scale(scale, scale)
+        canvas.drawPicture(self._scene(_fine(scale)))
+        place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(x - halo, y - halo)
+        image = surface.makeImageSnapshot()
+        return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _SMOOTH if smooth else _LINEAR, place)
+
+    def _stage(self) -> Stage:
+        return self._once("stage", lambda: Stage(self.layout, 1, self.rich))
 
     def _scene(self, fine: int) -> Any:
-        if fine not in self._scenes:
-            stage = Stage(self.layout, fine, self.rich)
-            backdrop = backdrops.named(self.layout.scene.backdrop)
+        return self._once(("scene", fine), lambda: self._record(fine))
+
+    def _record(self, fine: int) -> Any:
+        """Ground, things far to near, what is before them, weather; then what the style draws over it."""
+        stage = Stage(self.layout, fine, self.rich)
+        backdrop = backdrops.named(self.layout.scene.backdrop)
+        if not self.layout.scene.transparent:
             backdrop.behind(stage)
-            self._scenes[fine] = stage.finish()
-        return self._scenes[fine]
+        if self._sprites is not None:
+            for placed in self.layout.placed:
+                draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich)
+        if not self.layout.scene.transparent:
+            if hasattr(backdrop, "front"):
+                backdrop.front(stage)
+            weather(stage)
+        if self._look.over is None:
+            return stage.finish()
+        bare = stage.finish()
+        stage.canvas.drawPicture(bare)
+        self._look.over(stage, pixels(self._bare(fine, bare), stage.box(), 0.5))
+        return stage.finish()
+
+    def _bare(self, fine: int, drawn: Any) -> Any:
+        """The scene that every level of detail takes its strokes from: the coarsest."""
+        return self._once("bare", lambda: drawn)
+
+    def _soft(self) -> Any:
+        return self._once("soft", self._softened)
+
+    def _softened(self) -> Any:
+        """The whole scene, small and blurred, as a shader in design units."""
+        stage = self._stage()
+        image = pixels(self._scene(1), stage.box(), _SOFT_SCALE)
+        small = Image.fromarray(image.toarray(colorType=skia.kRGBA_8888_ColorType)[..., :3])
+        blurred = np.asarray(small.filter(ImageFilter.GaussianBlur(_SOFT_UNITS * _SOFT_SCALE / 2)).convert("RGBA"))
+        made = skia.Image.fromarray(np.ascontiguousarray(blurred), skia.kRGBA_8888_ColorType)
+        place = skia.Matrix.Translate(-MARGIN, -MARGIN).preScale(1 / _SOFT_SCALE, 1 / _SOFT_SCALE)
+        return made.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _SMOOTH, place)
+
+    def _cells(self) -> Any:
+        stage = self._stage()
+        scale = self._look.cells / SHORT_SIDE
+        return self._once("cells", lambda: cells(pixels(self._scene(1), stage.box(), 4 * scale)))
+
+    def _words(self) -> Any:
+        return self._once("words", self._lettered)
+
+    def _lettered(self) -> Any:
+        stage = self._stage()
+        if self._shaper is not None:
+            for line in self.layout.lines:
+                letter(stage.canvas, line, self._shaper, self._emoji, seed=self.layout.seed)
+        return stage.finish()
+
+    def _emoji(self, canvas: Any, text: str, into: Any) -> None:
+        """An emoji in a line of text, as its sprite, where the set has it."""
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+def _fine(scale: float) -> int:
+    """The level of detail: 1 up to 1.5 pixels a unit, then 4, then 16."""
+    return 1 if scale <= _FINE_FROM else 4 if scale <= 4 * _FINE_FROM else 16
+
+
+def _surface(width: int, height: int) -> Any:
+    made = skia.Surface.MakeRaster(skia.ImageInfo.MakeN32Premul(width, height))
+    if made is None:
+        raise MemoryError(f"no room for a tile of {width}x{height}")
+    return made
+
+
+def _halved(surface: Any) -> Pixels:
+    """Each 2x2 pixels' mean."""
+    small = _surface(surface.width() // 2, surface.height() // 2)
+    canvas = small.getCanvas()
+    canvas.scale(0.5, 0.5)
+    canvas.drawImage(surface.makeImageSnapshot(), 0, 0, _LINEAR)
+    return read(small)
 
 
 def read(surface: Any) -> Pixels:

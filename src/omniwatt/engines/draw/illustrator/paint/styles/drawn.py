@@ -1,0 +1,99 @@
+"""Drawn looks: cartoon, flat, 3d, pencil, neon, pixel."""
+
+from omniwatt.engines.draw.illustrator.paint.stage import noise
+from omniwatt.engines.draw.illustrator.paint.styles import Look
+
+CARTOON = """
+float3 look(float2 p) {
+  float3 c = pic.eval(p).rgb;
+  float e = smoothstep(0.16, 0.46, rim(p, 1.1));
+  c = vivid(c, 1.2);
+  c = mix(c, smoothstep(float3(0.0), float3(1.0), c), 0.35);
+  return mix(c, c * float3(0.30, 0.26, 0.36), e * 0.62);
+}
+"""
+FLAT = """
+float3 look(float2 p) {
+  float3 c = pic.eval(p).rgb;
+  float3 s = mid.eval(p).rgb * 0.4 + (mid.eval(p + float2(2.4, 1.0)).rgb + mid.eval(p + float2(-1.0, 2.4)).rgb
+    + mid.eval(p - float2(2.4, 1.0)).rgb + mid.eval(p - float2(-1.0, 2.4)).rgb) * 0.15;
+  float same = 1.0 - smoothstep(0.05, 0.16, distance(c, s));
+  c = mix(c, s, same);
+  float l = max(luma(c), 0.004), f = l * 9.0;
+  float step = (floor(f) + smoothstep(0.44, 0.56, fract(f))) / 9.0 + 0.03;
+  return vivid(c * (step / l), 1.22);
+}
+"""
+SOLID = """
+uniform shader n;
+float3 look(float2 p) {
+  float3 c = pic.eval(p).rgb, s = soft.eval(p).rgb;
+  float l = luma(c), around = luma(s);
+  float2 d = normalize(sun - p + 0.01);
+  float relief = luma(mid.eval(p - d * 2.2).rgb) - luma(mid.eval(p + d * 2.2).rgb);
+  float hollow = clamp((around - l) * 1.5, 0.0, 1.0);
+  c = c * (1.0 - 0.30 * hollow) + relief * -0.17;
+  c += max(l - around, 0.0) * 0.22;
+  float3 bloom = max(soft.eval(p + float2(0.0, -7.0)).rgb - 0.58, 0.0) * 0.55;
+  c = 1.0 - (1.0 - clamp(c, 0.0, 1.0)) * (1.0 - bloom);
+  c = mix(c, c * c * (3.0 - 2.0 * c), 0.4);
+  float2 q = (p / size - 0.5) * 2.0;
+  c *= 1.0 - 0.16 * smoothstep(0.5, 1.9, dot(q, q));
+  return vivid(c, 1.12) + float3(0.012, 0.006, -0.008);
+}
+"""
+PENCIL = """
+uniform shader n, g; uniform float3 sheet;
+float hatch(float2 p, float2 d, float gap, float dark) {
+  float w = (n.eval(p).a - 0.5) * 5.0;
+  float s = abs(fract((dot(p, d) + w) / gap) - 0.5) * 2.0;
+  float soft_ = clamp(u / gap * 2.0, 0.12, 0.6);
+  return 1.0 - smoothstep(dark - soft_, dark + soft_, s);
+}
+float3 look(float2 p) {
+  float3 c = pic.eval(p).rgb;
+  float l = mix(luma(c), luma(mid.eval(p).rgb), 0.5);
+  float grain = g.eval(p).a;
+  float pressure = 0.72 + 0.5 * n.eval(p * 0.3 + 70.0).a;
+  float k = hatch(p, float2(0.80, 0.60), 4.6, clamp(1.05 - l * 1.22, 0.0, 1.0)) * 0.50;
+  k = max(k, hatch(p, float2(0.62, -0.78), 5.0, clamp(0.80 - l * 1.30, 0.0, 1.0)) * 0.56);
+  k = max(k, hatch(p, float2(0.10, 0.99), 4.2, clamp(0.52 - l * 1.45, 0.0, 1.0)) * 0.66);
+  float e = smoothstep(0.05, 0.30, rim(p, 1.3)) * (0.55 + 0.6 * smoothstep(0.35, 0.6, grain));
+  k = max(k, e * 0.86) * pressure;
+  k = clamp(k * (0.45 + 1.05 * smoothstep(0.30, 0.62, grain)) + (1.0 - l) * 0.16, 0.0, 0.93);
+  float2 b = min(p, size - p);
+  float edge = smoothstep(8.0, 46.0, min(b.x, b.y) + (n.eval(p * 0.5 + 20.0).a - 0.5) * 60.0);
+  float3 lead = mix(float3(0.17, 0.17, 0.19), vivid(c, 1.3) * 0.62, 0.34);
+  float3 paper = sheet + (grain - 0.5) * 0.06;
+  return mix(paper, lead, k * edge);
+}
+"""
+NEON = """
+uniform shader n;
+float3 hue(float t) { return 0.5 + 0.5 * cos(6.2832 * (t + float3(0.92, 0.55, 0.22))); }
+float3 look(float2 p) {
+  float3 c = pic.eval(p).rgb, s = soft.eval(p).rgb;
+  float l = luma(c);
+  float near = smoothstep(0.07, 0.24, rim(p, 1.0)), wide = smoothstep(0.03, 0.30, rim(p, 4.5)), far = smoothstep(0.02, 0.34, rim(p, 11.0));
+  float3 tint = hue(p.y / size.y * 0.34 + p.x / size.x * 0.18 + n.eval(p).a * 0.55 + luma(s) * 0.15);
+  tint = mix(tint, vivid(clamp(c * 1.5, 0.0, 1.0), 1.7), 0.45);
+  float3 night = mix(float3(0.018, 0.014, 0.07), float3(0.13, 0.05, 0.24), p.y / size.y);
+  float3 base = night + vivid(c, 1.5) * float3(0.24, 0.16, 0.36) * (0.35 + l);
+  float3 lit = base + tint * (far * 0.16 + wide * 0.34 + near * 0.62) + near * near * 0.42;
+  float3 own = max(c - 0.62, 0.0) * 1.1 * tint;
+  return clamp(lit + own + max(vivid(s, 1.6) - 0.5, 0.0) * 0.3 * tint, 0.0, 1.0);
+}
+"""
+
+LOOKS = {
+    "cartoon": Look(CARTOON, 3.0),
+    "flat": Look(FLAT, 4.0),
+    "3d": Look(SOLID, 4.0, lambda stage: {"n": noise(60, 2, stage.number("solid"))}),
+    "pencil": Look(
+        PENCIL, 3.0,
+        lambda stage: {"n": noise(90, 3, stage.number("hand")), "g": noise(2.6, 2, stage.number("tooth"))},
+        lambda _: {"sheet": (0.965, 0.955, 0.93)},
+    ),
+    "neon": Look(NEON, 13.0, lambda stage: {"n": noise(420, 2, stage.number("hue"))}),
+    "pixel": Look(cells=160),
+}  # fmt: skip

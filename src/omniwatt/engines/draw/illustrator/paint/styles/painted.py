@@ -1,0 +1,166 @@
+"""Painted looks: watercolour, oil, ink wash, calligraphy."""
+
+import math
+import random
+from typing import Any
+
+import numpy as np
+import skia
+from PIL import Image, ImageFilter
+
+from omniwatt.engines.draw.illustrator.paint.colours import rgb
+from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
+from omniwatt.engines.draw.illustrator.paint.styles import Look
+
+WATERCOLOUR = """
+uniform shader n, g; uniform float3 sheet;
+float3 wet(float2 p) {
+  return (mid.eval(p + float2(2.6, 0.9)).rgb + mid.eval(p + float2(-0.9, 2.6)).rgb + mid.eval(p - float2(2.6, 0.9)).rgb
+    + mid.eval(p - float2(-0.9, 2.6)).rgb) * 0.25;
+}
+float3 look(float2 p) {
+  float4 w = n.eval(p), v = n.eval(p * 5.0 + 40.0);
+  float2 q = p + (float2(w.a, v.a) - 0.5) * float2(15.0, 11.0) + (float2(v.a, w.a) - 0.5) * 4.0;
+  float3 c = mix(wet(q), pic.eval(q).rgb, 0.42);
+  float3 out_ = (wet(q + float2(7.0, 3.0)) + wet(q - float2(7.0, 3.0)) + wet(q + float2(-3.0, 7.0)) + wet(q - float2(-3.0, 7.0))) * 0.25;
+  float pool = clamp((luma(out_) - luma(c)) * 2.6, 0.0, 0.5);
+  float bloom = smoothstep(0.52, 0.72, n.eval(p * 0.42 + 300.0).a);
+  float grain = g.eval(p).a - 0.5;
+  float wash = 0.80 + (w.a - 0.5) * 0.85 - bloom * 0.20;
+  float3 pigment = vivid(mix(sheet, c, clamp(wash, 0.35, 1.0)), 1.14);
+  pigment *= 1.0 - pool * 0.75;
+  pigment = mix(pigment, pow(max(pigment, 0.001), float3(1.5)), clamp(0.25 + grain * 1.3, 0.0, 0.7));
+  float2 b = min(p, size - p);
+  float edge = min(b.x, b.y) + (w.a - 0.5) * 74.0 + (v.a - 0.5) * 26.0;
+  float paint = smoothstep(15.0, 21.0, edge);
+  float line = smoothstep(15.0, 21.0, edge) * (1.0 - smoothstep(21.0, 34.0, edge));
+  float3 paper = sheet * (1.0 + grain * 0.07);
+  return mix(paper, pigment * (1.0 - line * 0.22) * (1.0 + grain * 0.05), paint);
+}
+"""
+IMPASTO = """
+uniform shader n, g;
+float3 look(float2 p) {
+  float2 d = normalize(float2(sun.x - p.x, -420.0)) * 1.3;
+  float3 c = pic.eval(p).rgb;
+  float bump = luma(mid.eval(p + d).rgb) - luma(mid.eval(p - d).rgb);
+  float weave = n.eval(p).a - 0.5, bristle = g.eval(p).a - g.eval(p + d * 0.8).a;
+  c += clamp(bump, -0.25, 0.25) * -0.24 + bristle * 0.12 + weave * 0.035;
+  c = mix(c, c * c * (3.0 - 2.0 * c), 0.25);
+  return vivid(c, 1.14);
+}
+"""
+INK = """
+uniform shader n, g; uniform float3 sheet, ink; uniform float keep, dry;
+float3 look(float2 p) {
+  float4 w = n.eval(p);
+  float v = n.eval(p * 6.0 + 33.0).a;
+  float2 q = p + (float2(w.a, v) - 0.5) * 5.0;
+  float3 c = mix(mid.eval(q).rgb, pic.eval(q).rgb, 0.6);
+  float l = luma(c), around = luma(soft.eval(q).rgb);
+  float red = smoothstep(0.16, 0.36, c.r - max(c.g, c.b)) * smoothstep(0.2, 0.4, c.r);
+  float k = 1.0 - smoothstep(0.04, 0.93, l + (w.a - 0.5) * 0.12);
+  k = clamp(pow(k, 1.15) + (around - l) * 0.42, 0.0, 1.0);
+  k += smoothstep(0.09, 0.34, rim(p, 1.4)) * 0.42;
+  float grain = g.eval(p).a;
+  k *= 1.0 - dry * smoothstep(0.47, 0.66, grain) * (1.0 - k) * 0.8;
+  k = clamp(k, 0.0, 0.97) * (0.93 + 0.14 * (v - 0.5));
+  float3 paper = sheet + (grain - 0.5) * 0.035;
+  float3 wash = mix(paper, mix(ink, c * 0.6, keep), k);
+  return mix(wash, mix(paper, float3(0.74, 0.17, 0.12), 0.86), red * 0.9);
+}
+"""
+
+
+def _strokes(stage: Stage, image: Any) -> None:
+    """Brush strokes in three sizes along the shapes: broad ones everywhere, small ones where there is detail."""
+    guide = np.asarray(image.toarray(colorType=skia.kRGBA_8888_ColorType))[..., :3]
+    scale = 0.5
+    small = Image.fromarray(np.ascontiguousarray(guide))
+    grey = np.asarray(small.convert("L").filter(ImageFilter.GaussianBlur(1.6)), np.float32) / 255
+    dy, dx = np.gradient(grey)
+    size = np.hypot(dx, dy)
+    tensor = [_blur(part, 5) for part in (dx * dx - dy * dy, 2 * dx * dy)]
+    turn = 0.5 * np.arctan2(tensor[1], tensor[0]) + math.pi / 2
+    calm = np.hypot(*tensor) < 1e-5
+    turn[calm] = 0.12
+    detail = _blur(size, 3) * 40
+    colours = np.asarray(small.filter(ImageFilter.GaussianBlur(1.0)))
+    layers = ((30.0, 0.0), (15.0, 0.16), (7.5, 0.42)) if stage.rich > 1 else ((22.0, 0.0), (9.0, 0.4))
+    for layer, (width, least) in enumerate(layers):
+        roll = stage.roll("strokes", layer)
+        _layer(stage, roll, width, least, scale, colours, turn, detail)
+
+
+def _blur(field: Any, radius: int) -> Any:
+    """The mean over a square about each place."""
+    wide = 2 * radius + 1
+    for axis in (0, 1):
+        pad = [(radius + 1, radius) if each == axis else (0, 0) for each in (0, 1)]
+        total = np.cumsum(np.pad(field, pad, mode="edge"), axis=axis, dtype=np.float64)
+        upper, lower = np.split(total, [wide], axis=axis)[1], np.delete(total, np.s_[-wide:], axis=axis)
+        field = (upper - lower) / wide
+    return field
+
+
+def _layer(
+    stage: Stage, roll: random.Random, width: float, least: float, scale: float, colours: Any, turn: Any, detail: Any
+) -> None:
+    pitch = width * 0.62
+    places = [
+        (x * pitch + roll.uniform(-0.5, 0.5) * pitch - MARGIN, y * pitch + roll.uniform(-0.5, 0.5) * pitch - MARGIN)
+        for y in range(int((stage.height + 2 * MARGIN) / pitch) + 1)
+        for x in range(int((stage.width + 2 * MARGIN) / pitch) + 1)
+    ]
+    roll.shuffle(places)
+    high, wide = detail.shape
+    brush = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeCap=skia.Paint.kRound_Cap)
+    bristles = 3 if width > 8 and stage.rich > 1 else 1
+    for x, y in places:
+        column = min(max(int((x + MARGIN) * scale), 0), wide - 1)
+        line = min(max(int((y + MARGIN) * scale), 0), high - 1)
+        busy = float(detail[line, column])
+        if busy < least:
+            continue
+        angle = float(turn[line, column]) + roll.uniform(-0.14, 0.14)
+        long = width * (2.3 - 1.4 * min(busy, 1.0)) * roll.uniform(0.7, 1.2) * 0.5
+        tone = colours[line, column]
+        cos, sin = math.cos(angle), math.sin(angle)
+        for bristle in range(bristles):
+            aside = (bristle - (bristles - 1) / 2) * width * 0.30
+            lift = roll.uniform(-9, 9)
+            parts = [min(max(round(float(part) + lift), 0), 255) for part in tone]
+            brush.setColor(0xF0000000 | parts[0] << 16 | parts[1] << 8 | parts[2])
+            brush.setStrokeWidth(width * (0.95 if bristles == 1 else 0.44) * roll.uniform(0.85, 1.1))
+            ox, oy = x - sin * aside, y + cos * aside
+            slip = roll.uniform(-0.15, 0.15) * width
+            stage.canvas.drawLine(
+                ox - cos * (long + slip),
+                oy - sin * (long + slip),
+                ox + cos * (long - slip),
+                oy + sin * (long - slip),
+                brush,
+            )
+
+
+def _sheet(stage: Stage) -> tuple[float, float, float]:
+    return rgb("#f4eee0") if not stage.light.dark else rgb("#dcdcd8")
+
+
+LOOKS = {
+    "watercolour": Look(
+        WATERCOLOUR, 24.0, lambda stage: {"n": noise(210, 4, stage.number("wash")), "g": noise(3.4, 3, stage.number("tooth"))},
+        lambda _: {"sheet": (0.985, 0.975, 0.95)},
+    ),
+    "oil": Look(
+        IMPASTO, 4.0, lambda stage: {"n": noise(2.4, 1, stage.number("weave")), "g": noise(9, 3, stage.number("bristle"), 3.0)}, over=_strokes
+    ),
+    "ink": Look(
+        INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {"sheet": _sheet(stage), "ink": (0.09, 0.10, 0.12), "keep": 0.28, "dry": 0.8},
+    ),
+    "calligraphy": Look(
+        INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {"sheet": _sheet(stage), "ink": (0.28, 0.27, 0.26), "keep": 0.12, "dry": 0.9},
+    ),
+}  # fmt: skip
