@@ -43,6 +43,14 @@ def default_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
         yield server
 
 
+@pytest.fixture(scope="module")
+def talking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The fast model, with ears and a voice."""
+    home = share_models(tmp_path_factory.mktemp("talking"))
+    with served(home, "--models", "fast,hear,speak", "--log-level", "warning", ready="/readyz") as server:
+        yield server
+
+
 def client_of(server: Served) -> OpenAI:
     """The official client, without its retries: a test wants to see the first answer."""
     return OpenAI(base_url=server.url + "/v1", api_key=server.key, max_retries=0, timeout=100.0)

@@ -2,25 +2,16 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.served import Served, served, share_models
+from tests.served import Served
 
 MANUAL: Any = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 TEXT: Any = MANUAL | {"output_modalities": ["text"]}
-
-
-@pytest.fixture(scope="module")
-def talking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The fast model, with ears and a voice."""
-    home = share_models(tmp_path_factory.mktemp("talking"))
-    with served(home, "--models", "fast,hear,speak", "--log-level", "warning", ready="/readyz") as server:
-        yield server
 
 
 def client_of(server: Served, key: str = "") -> AsyncOpenAI:

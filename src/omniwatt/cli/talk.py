@@ -1,29 +1,22 @@
 """`omniwatt talk`: a spoken conversation, by microphone where there is one, by files otherwise."""
 
 import array
-import base64
+import json
 import shutil
-import subprocess
 import sys
-import threading
-import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from omniwatt.cli import play, remote
 from omniwatt.cli.common import config_option, console, notes, settings_from
+from omniwatt.cli.conversation import Conversation
+from omniwatt.cli.playback import RATE_HZ, Playback
 
-if TYPE_CHECKING:
-    from openai.resources.realtime.realtime import RealtimeConnection
-
-RATE_HZ = 24_000
-PIECE_S = 0.04
-PIECE_BYTES = int(RATE_HZ * PIECE_S) * 2
 RECORDERS: tuple[tuple[str, ...], ...] = (
     ("parec", "--raw", "--rate=24000", "--channels=1", "--format=s16le", "--latency-msec=20"),
     ("pw-record", "--rate=24000", "--channels=1", "--format=s16", "-"),
@@ -69,9 +62,10 @@ def talk(
     recorder = next((command for command in RECORDERS if shutil.which(command[0])), None)
     if not files and recorder is None:
         raise click.UsageError("no recorder was found (parec, pw-record, arecord, rec): name WAV files to speak")
-    clips = [read_wav(path) for path in files]
+    clips = [(str(path), read_wav(path)) for path in files]
     client = remote.openai_client(remote.target(settings_from(config)))
-    detection = {"type": "server_vad", "silence_duration_ms": int(silence * 1000)}
+    # A recording does not wait for an answer to be heard: it must not stop one.
+    detection = {"type": "server_vad", "silence_duration_ms": int(silence * 1000), "interrupt_response": not files}
     audio: dict[str, Any] = {"input": {"turn_detection": detection, "transcription": {}}}
     session: dict[str, Any] = {"type": "realtime", "audio": audio}
     if voice:
@@ -79,20 +73,32 @@ def talk(
     if instructions:
         session["instructions"] = instructions
     from openai import OpenAIError
-    from websockets.exceptions import WebSocketException
+    from websockets.exceptions import InvalidStatus, WebSocketException
 
     try:
         with client.realtime.connect(model=model) as connection, ExitStack() as stack:
-            connection.session.update(session=session)  # type: ignore[arg-type]
-            conversation = Conversation(connection, _sinks(stack, output))
+            conversation = Conversation(connection, _kept(stack, output), _played(stack, told=output is None))
+            conversation.begin(session)
             if clips:
                 conversation.speak(clips)
             else:
                 conversation.listen(recorder or ())
+    except InvalidStatus as error:
+        raise click.ClickException(_said(error.response.body) or str(error)) from error
     except (OpenAIError, WebSocketException, OSError) as error:
         raise click.ClickException(f"the conversation ended: {error}") from error
     except KeyboardInterrupt:
         console.print("\n[dim]bye[/dim]")
+    else:
+        if conversation.failed:
+            raise SystemExit(1)
+
+
+def _said(body: bytes | None) -> str:
+    """The server's words for why it lets nobody in; "" when it has none."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(body or b"")["error"]["message"])
+    return ""
 
 
 def read_wav(path: Path) -> bytes:
@@ -126,99 +132,30 @@ def resampled(samples: list[int], rate_hz: int) -> "array.array[int]":
     return found
 
 
-def _sinks(stack: ExitStack, output: Path | None) -> list[Any]:
-    """Where answers go: a file, a player, both, or nowhere but the terminal."""
-    sinks: list[Any] = []
-    if output is not None:
-        file = stack.enter_context(wave.open(str(output), "wb"))  # noqa: SIM115 - the stack closes it
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        sinks.append(file.writeframesraw)
+def _kept(stack: ExitStack, output: Path | None) -> Callable[[bytes], None] | None:
+    """What writes answers to a WAV file."""
+    if output is None:
+        return None
+    file = stack.enter_context(wave.open(str(output), "wb"))  # noqa: SIM115 - the stack closes it
+    file.setnchannels(1)
+    file.setsampwidth(2)
+    file.setframerate(RATE_HZ)
+    return file.writeframesraw
+
+
+def _played(stack: ExitStack, *, told: bool) -> Playback | None:
+    """What plays answers, where there is a player; its absence is `told`."""
     command = play.player()
-    if command is not None:
-        sinks.append(stack.enter_context(play.playing(command)).write)
-    elif output is None:
-        notes.print("[dim]no player was found: answers are only shown; -o FILE keeps them[/dim]")
-    return sinks
+    if command is None:
+        if told:
+            notes.print("[dim]no player was found: answers are only shown; -o FILE keeps them[/dim]")
+        return None
+    stdin = stack.enter_context(play.playing(command))
 
+    def write(data: bytes) -> None:
+        stdin.write(data)
+        stdin.flush()
 
-class Conversation:
-    """One connection, and what comes of it."""
-
-    def __init__(self, connection: "RealtimeConnection", sinks: list[Any]) -> None:
-        self._connection = connection
-        self._sinks = sinks
-        self._answered = threading.Event()
-        self._over = threading.Event()
-        self._stopped_s = 0.0
-
-    def speak(self, clips: list[bytes]) -> None:
-        """Say each clip and wait for its answer."""
-        speaker = threading.Thread(target=self._say_all, args=(clips,), daemon=True)
-        speaker.start()
-        self._read()
-
-    def listen(self, recorder: tuple[str, ...]) -> None:
-        """Pass the microphone on until Ctrl-C."""
-        console.print("[dim]listening; Ctrl-C ends it[/dim]")
-        process = subprocess.Popen(recorder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            threading.Thread(target=self._pass_on, args=(process.stdout,), daemon=True).start()
-            self._read()
-        finally:
-            process.kill()
-            process.wait()
-
-    def _pass_on(self, microphone: IO[bytes]) -> None:
-        with suppress(Exception):
-            while data := microphone.read(PIECE_BYTES):
-                self._send(data)
-        self._connection.close()
-
-    def _say_all(self, clips: list[bytes]) -> None:
-        # Whatever happens here, the reader must not wait for ever.
-        with suppress(Exception):
-            for clip in clips:
-                self._answered.clear()
-                for piece in _pieces(clip):
-                    self._send(piece)
-                    time.sleep(PIECE_S)
-                while not self._answered.is_set():
-                    self._send(bytes(PIECE_BYTES))
-                    time.sleep(PIECE_S)
-        self._over.set()
-        self._connection.close()
-
-    def _send(self, data: bytes) -> None:
-        self._connection.input_audio_buffer.append(audio=base64.b64encode(data).decode())
-
-    def _read(self) -> None:
-        for event in self._connection:
-            self._on(event)
-        if not self._over.is_set():
-            raise OSError("the server hung up")
-
-    def _on(self, event: Any) -> None:
-        match event.type:
-            case "error":
-                notes.print(f"[yellow]{event.error.message}[/yellow]")
-            case "input_audio_buffer.speech_stopped":
-                self._stopped_s = time.monotonic()
-            case "conversation.item.input_audio_transcription.completed":
-                console.print(f"[bold]you:[/bold] {event.transcript}", highlight=False)
-            case "response.output_audio.delta":
-                if self._stopped_s:
-                    notes.print(f"[dim]first sound after {time.monotonic() - self._stopped_s:.2f} s[/dim]")
-                    self._stopped_s = 0.0
-                data = base64.b64decode(event.delta)
-                for write in self._sinks:
-                    write(data)
-            case "response.output_audio_transcript.done":
-                console.print(f"[bold cyan]answer:[/bold cyan] {event.transcript}", highlight=False)
-            case "response.done":
-                self._answered.set()
-
-
-def _pieces(clip: bytes) -> Iterator[bytes]:
-    return (clip[place : place + PIECE_BYTES] for place in range(0, len(clip), PIECE_BYTES))
+    playback = Playback(write)
+    stack.callback(playback.close)
+    return playback
