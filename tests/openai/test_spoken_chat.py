@@ -49,6 +49,25 @@ def client(deaf_server: Served) -> Iterator[OpenAI]:
         yield opened
 
 
+def test_a_tool_call_instead_of_words_brings_no_sound(client: OpenAI) -> None:
+    script = "Call it."
+    tools: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    answer = client.chat.completions.create(
+        model="gpt-4o", messages=[user({"type": "text", "text": script})], tools=tools, tool_choice="required", **ALOUD
+    )
+    message = answer.choices[0].message
+    assert message.tool_calls
+    assert message.audio is None
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+def test_sound_in_an_assistants_message_is_refused(client: OpenAI) -> None:
+    earlier = {"role": "assistant", "content": [heard(tone(1.0))]}
+    with pytest.raises(openai.BadRequestError, match="by its id") as refused:
+        client.chat.completions.create(model="gpt-4o", messages=[earlier, user(heard(tone(1.0)))])  # type: ignore[list-item]
+    assert refused.value.param == "messages[0].content"
+
+
 def test_speech_in_speech_out(client: OpenAI) -> None:
     raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=[user(heard(tone(2.0)))], **ALOUD)
     exact(ChatCompletion, json.loads(raw.content))

@@ -10,6 +10,7 @@ from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from omniwatt.api.openai import spoken
+from omniwatt.api.openai.chunks import ChatAnswer, completion
 from omniwatt.contract.error import Internal, VoiceNotFound
 from omniwatt.contract.event import ChoiceEnd, Data, Finished, TextDelta, TokenLogprob, ToolCallDelta, Usage
 from omniwatt.contract.request import MediaPart, TextPart, Voice
@@ -282,3 +283,12 @@ def test_pieces_of_any_length():
     made += pieces.end() + pieces.end()
     assert b"".join(map(base64.b64decode, made)) == SOUND
     assert base64.b64decode("".join(made)) == SOUND
+
+
+def test_an_empty_piece_of_text_before_a_tool_call_is_no_sound() -> None:
+    events = [TextDelta(""), ToolCallDelta(0, "{}", "call_1", "weather"), ChoiceEnd("tool_calls")]
+    sounding = spoken.Spoken("audio_1", "wav", 1)
+    answer = ChatAnswer("chatcmpl-1", 0, logprobs=False, functions=False, spoken=sounding)
+    message = completion(answer, STARTED, list(events), Finished(Usage()))["choices"][0]["message"]
+    assert message["tool_calls"]
+    assert "audio" not in message

@@ -65,7 +65,7 @@ class _Choice:
             "refusal": said.get("refusal"),
             "annotations": [],
         }
-        if answer.spoken is not None and "answer" in said:
+        if answer.spoken is not None and (said.get("answer") or self.sound):
             message["content"] = None
             message["audio"] = spoken.whole(answer.spoken, self.sound, said["answer"])
         if "reasoning" in said:

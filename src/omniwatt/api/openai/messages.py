@@ -92,6 +92,11 @@ def _assistant(message: dict[str, Any], param: str, name: str, nested: Nested) -
     content: tuple[Part, ...] = ()
     if message.get("content"):
         content = parse_content(message["content"], f"{param}.content", nested)
+        if any(isinstance(part, MediaPart) and part.kind == "audio" for part in content):
+            raise BadInput(
+                "An earlier spoken answer goes into 'audio', by its id; 'input_audio' is for what a user says.",
+                param=f"{param}.content",
+            )
     elif message.get("audio") is not None:
         content = (_said_earlier(message["audio"], f"{param}.audio", nested),)
     elif message.get("content") is not None:
