@@ -11,6 +11,7 @@ from typing import Any
 
 from omniwatt.api.parts import Parts
 from omniwatt.api.server import create_app
+from tests.way import sdk_events
 
 Event = dict[str, Any]
 PATIENCE_S = 20.0
@@ -32,6 +33,7 @@ class Talk:
         self.incoming: asyncio.Queue[Event] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Event | None] = asyncio.Queue()
         self.events: list[Event] = []
+        self.strange: list[str] = []
         self.closed: int | None = None
         self.reads = asyncio.Event()
         self.reads.set()
@@ -70,6 +72,13 @@ class Talk:
         except TimeoutError:
             return found
 
+    def check(self, event: Event) -> None:
+        """The official client must know it. What is wrong is told when the talk is over."""
+        try:
+            sdk_events.check(event)
+        except (AssertionError, ValueError) as error:
+            self.strange.append(f"{error}: {json.dumps(event)[:500]}")
+
     def kinds(self) -> list[str]:
         return [event["type"] for event in self.events]
 
@@ -105,7 +114,9 @@ async def talking(
                 accepted.set_result(message.get("subprotocol"))
             case "websocket.send":
                 await talk.reads.wait()
-                await talk.incoming.put(json.loads(message["text"]))
+                event = json.loads(message["text"])
+                await talk.incoming.put(event)
+                talk.check(event)
             case "websocket.close":
                 talk.closed = message["code"]
                 await talk.incoming.put({"type": "closed"})
@@ -140,6 +151,7 @@ async def talking(
         await talk.leave()
         async with asyncio.timeout(PATIENCE_S):
             await task
+    assert not talk.strange, "\n".join(talk.strange)
 
 
 def tone(seconds: float, rate_hz: int = 24000, pitch_hz: float = 300.0) -> bytes:

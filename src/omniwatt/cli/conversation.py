@@ -115,7 +115,7 @@ class Conversation:
             while data := _read_whole(microphone):
                 self._send(data)
             said = complaints.read().decode("utf-8", "replace").strip().splitlines()
-            self._fault = f"{process.args[0]} recorded nothing more: {said[-1] if said else 'it ended'}"  # type: ignore[index]
+            self._fault = f"nothing more was recorded: {said[-1] if said else 'the recorder ended'}"
         self._connection.close()
 
     def _say_all(self, clips: Sequence[Clip]) -> None:

@@ -94,7 +94,7 @@ def talk(
             raise SystemExit(1)
 
 
-def _said(body: bytes | None) -> str:
+def _said(body: bytes | bytearray | None) -> str:
     """The server's words for why it lets nobody in; "" when it has none."""
     with suppress(ValueError, KeyError, TypeError):
         return str(json.loads(body or b"")["error"]["message"])

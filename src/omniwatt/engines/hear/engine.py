@@ -214,7 +214,9 @@ class Call:
             if not self._next.done():
                 self._guess()
                 patience_s = PATIENCE_S if self._listener.waiting else None
-                waits = {self._next} if self._guessing is None else {self._next, self._guessing}
+                waits: set[asyncio.Future[Any]] = {self._next}
+                if self._guessing is not None:
+                    waits.add(self._guessing)
                 await asyncio.wait(waits, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
                 if self._guessing is not None and self._guessing.done():
                     return None
