@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
+from openai import AsyncOpenAI, BadRequestError
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import TypeAdapter
 
 from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
+from omniwatt.api.server import create_app
+from omniwatt.engines.live.codecs import floats, integers, pcm_samples
+from omniwatt.engines.live.resample import Resampler
+from tests.contract.babble import babble
 from tests.way.realtime_talk import Refused, talking, tone
 
 if find_spec("aiortc") is None:
@@ -21,6 +29,7 @@ if find_spec("aiortc") is None:
 
 from tests.way.webrtc_peer import PATIENCE_S, RATE_HZ, Page, calling, client
 
+READ = TypeAdapter(RealtimeServerEvent)
 Way = AbstractAsyncContextManager[Parts]
 FOREIGN = {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}}
 FORMAT, MODALITIES = "session.audio.input.format", "session.output_modalities"
@@ -215,3 +224,51 @@ async def test_a_page_that_vanishes_ends_its_call(tmp_path: Path) -> None:
         await never.close()
         parts.database.flush()
         assert [row["state"] for row in parts.database.read("SELECT state FROM sessions")] == ["done"]
+
+
+async def test_the_official_client_makes_a_call_and_hangs_up(way: Way) -> None:
+    async with way as parts:
+        key = key_of(parts)
+        transport = ASGITransport(create_app(parts))
+        async with AsyncOpenAI(
+            api_key=key,
+            base_url="http://localhost:8000/v1",
+            http_client=AsyncClient(transport=transport),
+            max_retries=0,
+        ) as openai:
+            page = Page()
+            answer = await openai.realtime.calls.with_raw_response.create(sdp=await page.offer(), session=MANUAL)
+            await page.take(answer.http_response)
+            done = await answered(page, "hello")
+            assert done["status"] == "completed"
+            for event in page.events:
+                READ.validate_python(event, strict=False)
+            await openai.realtime.calls.hangup(page.location.rpartition("/")[2])
+            await over(parts)
+            await page.close()
+            with pytest.raises(BadRequestError, match="SIP"):
+                await openai.realtime.calls.reject("rtc_1")
+
+
+async def test_whoever_speaks_up_silences_the_answer(way: Way) -> None:
+    """The voice activity is the real one, and a babble is speech to it."""
+    listening = {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
+    async with way as parts, client(parts, key_of(parts)) as http, calling(http, listening) as page:
+        done = await answered(page, " ".join(f"w{number}" for number in range(60)))
+        await asyncio.sleep(0.5)
+        page.microphone.words = resampled(babble(1.5))
+        started = await page.next("input_audio_buffer.speech_started")
+        assert started["item_id"]
+        truncated = await page.next("conversation.item.truncated")
+        assert truncated["item_id"] == done["output"][0]["id"]
+        assert 0.3 < truncated["audio_end_ms"] / 1000 < 3.0
+        assert (await page.next("output_audio_buffer.cleared"))["response_id"] == done["id"]
+        quiet_from = len(page.heard) + 5
+        await page.next("input_audio_buffer.speech_stopped")
+        assert page.loud_s(quiet_from) < 0.1
+
+
+def resampled(samples: bytes) -> bytes:
+    """Samples at 16 kHz as samples at RATE_HZ."""
+    resampler = Resampler(16_000, RATE_HZ, 1)
+    return integers(resampler.feed(floats(pcm_samples(samples))[:, None])[:, 0]).tobytes()
