@@ -15,6 +15,7 @@ ENGINES = {
     "speak/piper": "omniwatt.engines.speak.piper:Piper",
     "speak/espeak": "omniwatt.engines.speak.espeak:Espeak",
     "speak/kokoro": "omniwatt.engines.speak.kokoro:Kokoro",
+    "draw/illustrator": "omniwatt.engines.draw.illustrator.engine:Illustrator",
     "draw/diffusers": "omniwatt.engines.draw.neural.engine:Diffusers",
     "embed/llama_cpp": "omniwatt.engines.embed.llama_cpp:LlamaCppEmbedder",
     "see/ocr": "omniwatt.engines.see.ocr:Ocr",

@@ -7,19 +7,19 @@ import skia
 
 from omniwatt.engines.draw.encode.form import Outline, Step
 from omniwatt.engines.draw.illustrator.layout import Layout
+from omniwatt.engines.draw.lettering.faces import Faces
 from omniwatt.engines.draw.lettering.letter import outline
-from omniwatt.engines.draw.lettering.shape import Shaper
 
 _ONE_COLOUR = frozenset({"plain", "shadow", "sign", "brush"})
 """Effects whose letters are one colour; the others (glow, relief, seal) stay as they are in the pixels."""
 
 
-def outlines(layout: Layout, shaper: Shaper, scale: float) -> tuple[Outline, ...]:
+def outlines(layout: Layout, faces: Faces, scale: float) -> tuple[Outline, ...]:
     """A shape for each line of letters in one colour, at `scale` pixels a unit."""
     made = []
     for line in layout.lines:
         if line.effect in _ONE_COLOUR:
-            path = outline(line, shaper, layout.seed)
+            path = outline(line, faces, layout.seed)
             path.transform(skia.Matrix.Scale(scale, scale))
             made.append(Outline(tuple(steps(path)), line.colour[:7]))
     return tuple(made)

@@ -15,7 +15,6 @@ from omniwatt.engines.draw.illustrator.paint.pixelate import cells
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, pixels, shader
 from omniwatt.engines.draw.illustrator.paint.weather import weather
 from omniwatt.engines.draw.lettering.letter import letter
-from omniwatt.engines.draw.lettering.shape import Shaper
 
 Pixels = NDArray[np.uint8]
 RICH = {"low": 1, "medium": 2, "high": 3}
@@ -35,7 +34,7 @@ class Painter:
         self.layout = layout
         self.rich = RICH[quality]
         self._sprites = sprites
-        self._shaper = Shaper(faces) if faces is not None else None
+        self._faces = faces
         self._look = styles.named(layout.scene.style)
         self._kept: dict[Any, Any] = {}
 
@@ -145,9 +144,9 @@ class Painter:
 
     def _lettered(self) -> Any:
         stage = self._stage()
-        if self._shaper is not None:
+        if self._faces is not None:
             for line in self.layout.lines:
-                letter(stage.canvas, line, self._shaper, self._emoji, seed=self.layout.seed)
+                letter(stage.canvas, line, self._faces, self._emoji, seed=self.layout.seed)
         return stage.finish()
 
     def _emoji(self, canvas: Any, text: str, into: Any) -> None:

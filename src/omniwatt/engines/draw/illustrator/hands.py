@@ -1,0 +1,214 @@
+"""Helper processes that paint tiles of large pictures: Skia holds Python's lock, so that threads would take turns.
+
+    python -m omniwatt.engines.draw.illustrator.hands
+
+reads what to load, then tasks, from its input, and answers each tile with its pixels; all behind their length. It ends
+when its input does.
+"""
+
+import contextlib
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from omniwatt import settings
+from omniwatt.contract.error import EngineFailed
+from omniwatt.engines.draw.illustrator.layout import Layout
+
+_LENGTH = struct.Struct("<Q")
+Pixels = NDArray[np.uint8]
+
+
+class Tile(msgspec.Struct, frozen=True):
+    """A rectangle of the whole picture, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def megapixels(self) -> float:
+        return self.width * self.height / 1e6
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Which files to read."""
+
+    artifacts: dict[str, str]
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """What the next tiles are of."""
+
+    layout: Layout
+    quality: str
+    scale: float
+
+
+class Paint(msgspec.Struct, frozen=True, tag="paint"):
+    """Paint this one."""
+
+    tile: Tile
+
+
+Order = Load | Begin | Paint
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Order).decode
+
+
+class Hands:
+    """The helpers. Those at rest are kept for the next picture. May be used from several threads."""
+
+    def __init__(self, artifacts: Mapping[str, str], count: int) -> None:
+        self._artifacts = dict(artifacts)
+        self._count = count
+        self._lock = threading.Lock()
+        self._idle: list[subprocess.Popen[bytes]] = []
+        self._closed = False
+
+    def tiles(
+        self, layout: Layout, quality: str, scale: float, tiles: list[Tile], before: Callable[[Tile], None]
+    ) -> Iterator[Pixels]:
+        """Each tile's RGBA in their order, shape (height, width, 4); `before` is called ahead of each, and may raise.
+
+        Raises EngineFailed when a helper dies. Helpers that are not at the end of their work are ended.
+        """
+        helpers = self._taken(min(self._count, len(tiles)))
+        fit = False
+        try:
+            for helper in helpers:
+                _send(_input(helper), Begin(layout, quality, scale))
+            for number, tile in enumerate(tiles[: len(helpers)]):
+                before(tile)
+                _send(_input(helpers[number]), Paint(tile))
+            for number, tile in enumerate(tiles):
+                helper = helpers[number % len(helpers)]
+                pixels = _received(_output(helper), tile)
+                if number + len(helpers) < len(tiles):
+                    following = tiles[number + len(helpers)]
+                    before(following)
+                    _send(_input(helper), Paint(following))
+                yield pixels
+            fit = True
+        except (OSError, EOFError) as error:
+            raise EngineFailed("A helper of the painter died over a tile.") from error
+        finally:
+            self._given_back(helpers, fit=fit)
+
+    def close(self) -> None:
+        """End all that are at rest."""
+        with self._lock:
+            idle, self._idle, self._closed = self._idle, [], True
+        for helper in idle:
+            _end(helper)
+
+    def _taken(self, count: int) -> list[subprocess.Popen[bytes]]:
+        with self._lock:
+            found, self._idle = self._idle[:count], self._idle[count:]
+        try:
+            while len(found) < count:
+                found.append(self._started())
+        except OSError as error:
+            self._given_back(found, fit=False)
+            raise EngineFailed(f"No helper of the painter could be started: {error}.") from error
+        return found
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        helper = subprocess.Popen(
+            (sys.executable, "-m", __name__),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=settings.child_environ(),
+        )
+        _send(_input(helper), Load(self._artifacts))
+        return helper
+
+    def _given_back(self, helpers: list[subprocess.Popen[bytes]], *, fit: bool) -> None:
+        with self._lock:
+            if fit and not self._closed:
+                self._idle += helpers
+                return
+        for helper in helpers:
+            _end(helper)
+
+
+def _end(helper: subprocess.Popen[bytes]) -> None:
+    helper.kill()
+    for pipe in (helper.stdin, helper.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    helper.wait()
+
+
+def _input(helper: subprocess.Popen[bytes]) -> IO[bytes]:
+    if helper.stdin is None:
+        raise EOFError
+    return helper.stdin
+
+
+def _output(helper: subprocess.Popen[bytes]) -> IO[bytes]:
+    if helper.stdout is None:
+        raise EOFError
+    return helper.stdout
+
+
+def _send(pipe: IO[bytes], order: Order) -> None:
+    raw = _encode(order)
+    pipe.write(_LENGTH.pack(len(raw)) + raw)
+    pipe.flush()
+
+
+def _received(pipe: IO[bytes], tile: Tile) -> Pixels:
+    """A tile's pixels. Raises EOFError when they do not come."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size or _LENGTH.unpack(head)[0] != tile.width * tile.height * 4:
+        raise EOFError
+    pixels = np.empty((tile.height, tile.width, 4), np.uint8)
+    view = pixels.data.cast("B")
+    done = 0
+    while done < len(view):
+        count = pipe.readinto(view[done:])  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError
+        done += count
+    return pixels
+
+
+def _orders(pipe: IO[bytes]) -> Iterator[Order]:
+    while len(head := pipe.read(_LENGTH.size)) == _LENGTH.size:
+        raw = pipe.read(_LENGTH.unpack(head)[0])
+        yield _decode(raw)
+
+
+def main() -> None:
+    """Paint tiles until the input ends."""
+    from omniwatt.engines.draw.illustrator.studio import Studio
+
+    studio: Studio | None = None
+    painter: Any = None
+    scale = 1.0
+    out = sys.stdout.buffer
+    for order in _orders(sys.stdin.buffer):
+        match order:
+            case Load():
+                studio = Studio.load(order.artifacts, words=False)
+            case Begin() if studio is not None:
+                painter, scale = studio.painter(order.layout, order.quality), order.scale
+            case Paint(tile=tile):
+                pixels = np.ascontiguousarray(painter.tile(tile.x, tile.y, tile.width, tile.height, scale))
+                out.write(_LENGTH.pack(pixels.nbytes))
+                out.write(pixels.data.cast("B"))
+                out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the illustrator has at hand: words, sprites and faces, loaded once; and the steps from a prompt to a painter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.request import DrawBody
+from omniwatt.engines.draw.illustrator.compose import compose
+from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout
+from omniwatt.engines.draw.illustrator.objects import Sprites
+from omniwatt.engines.draw.illustrator.paint.region import Painter
+from omniwatt.engines.draw.illustrator.scene import Scene
+from omniwatt.engines.draw.illustrator.understand import Lexicon, describe, understand
+from omniwatt.engines.draw.illustrator.understand.language import language_of
+from omniwatt.engines.draw.lettering.faces import Faces
+
+MOODS = {"vivid": "dramatic", "natural": "soft"}
+"""OpenAI's two styles -> the light that comes nearest; the style stays the prompt's own."""
+SQUARE, TALL, WIDE = (1024, 1024), (1024, 1536), (1536, 1024)
+_WIDE = frozenset({"night_city", "city", "sea", "desert", "lake", "mountains", "beach", "street", "space"})
+
+
+class Studio:
+    """Loaded once for each process. `lexicon` is None in a process that only paints."""
+
+    def __init__(self, lexicon: Lexicon | None, sprites: Sprites, faces: Faces) -> None:
+        self.lexicon = lexicon
+        self.sprites = sprites
+        self.faces = faces
+
+    @classmethod
+    def load(cls, artifacts: Mapping[str, str], *, words: bool = True) -> "Studio":
+        """From a card's artifacts. Raises EngineFailed naming what is missing or broken."""
+        try:
+            lexicon = Lexicon.load(artifacts) if words else None
+            return cls(lexicon, Sprites.load(artifacts["sprites"]), Faces.load(artifacts))
+        except (KeyError, OSError, msgspec.DecodeError) as error:
+            raise EngineFailed(f"The illustrator cannot read its sprites, words or fonts: {error}.") from error
+
+    def scene(self, body: DrawBody) -> Scene:
+        """What the prompt asks to see, in the style and on the ground that were asked for beside it."""
+        if self.lexicon is None:
+            raise EngineFailed("This process only paints.")
+        scene = understand(body.prompt, self.lexicon, "" if body.style in MOODS else body.style)
+        light = (*scene.light, MOODS[body.style]) if body.style in MOODS else scene.light
+        transparent = body.background == "transparent" or (scene.transparent and body.background != "opaque")
+        return msgspec.structs.replace(scene, light=light, transparent=transparent)
+
+    def describe(self, scene: Scene, prompt: str) -> str:
+        """What is drawn, in words of the prompt's language; the prompt itself where nothing can be said."""
+        if self.lexicon is None:
+            return prompt
+        language = language_of(prompt, frozenset(map(chr, self.lexicon.simplified)))
+        return describe(scene, language) or prompt
+
+    def layout(self, scene: Scene, size: tuple[int, int], seed: int, adjust: Mapping[int, int]) -> Layout:
+        """The scene with everything in its place; `adjust`: line -> the attempt it is lettered for anew."""
+        made: Layout = compose(scene, *size, seed, self.sprites.sizes, self.faces, adjust)
+        return made
+
+    def painter(self, layout: Layout, quality: str) -> Any:
+        """What paints this layout."""
+        return Painter(layout, self.sprites, self.faces, quality)
+
+
+def size_of(body: DrawBody, scene: Scene) -> tuple[int, int]:
+    """The size asked for, or what suits the scene: columns and posters are tall, cities and seas wide."""
+    if body.width_px:
+        return body.width_px, body.height_px
+    if scene.view == "portrait" or any(text.orientation == "vertical" for text in scene.texts):
+        return TALL
+    if scene.style == "poster":
+        return TALL
+    return WIDE if scene.view == "wide" or (scene.backdrop in _WIDE and not scene.texts) else SQUARE
+
+
+def quality_of(body: DrawBody, size: tuple[int, int]) -> str:
+    """low, medium or high; left open it is medium."""
+    return "medium" if body.quality == "auto" else body.quality
+
+
+def scale_of(size: tuple[int, int]) -> float:
+    """Pixels for each design unit."""
+    return min(size) / SHORT_SIDE
