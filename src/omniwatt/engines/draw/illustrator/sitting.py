@@ -176,7 +176,12 @@ class Sitting:
             self._check()
             self._send(sheet.rows(pixels), picture.index, self._body.media_type)
             self._tell(Progress(number + 1, len(tiles), "tiles"))
-        self._send(sheet.end(), picture.index, self._body.media_type)
+        self._ended(sheet, picture.index)
+
+    def _ended(self, sheet: Any, index: int) -> None:
+        """The rest of the file, in pieces where the form has them: a TIFF begins only here, and may be huge."""
+        for piece in sheet.pieces() if hasattr(sheet, "pieces") else (sheet.end(),):
+            self._send(piece, index, self._body.media_type)
 
     def _painted(self, layout: Layout, quality: str, scale: float, tiles: list[Tile]) -> Iterator[Pixels]:
         if sum(tile.megapixels for tile in tiles) * 1e6 > ALONE_PIXELS:
@@ -203,7 +208,7 @@ class Sitting:
             self._before(tile)
             self._send(sheet.rows(changed.pixels[tile.y : tile.y + tile.height]), index, body.media_type)
             self._tell(Progress(number + 1, len(tiles), "tiles"))
-        self._send(sheet.end(), index, body.media_type)
+        self._ended(sheet, index)
 
     def _provenance(self, picture: Picture) -> dict[str, str]:
         """What every file says of itself: who made it, of what; enough to draw it again."""
