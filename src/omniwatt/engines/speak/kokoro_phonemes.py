@@ -36,6 +36,13 @@ _ENGLISH = {
 }  # fmt: skip
 _BRITISH = {"e^ə": "ɛː", "iə": "ɪə", "ə^ʊ": "Q"}
 _AMERICAN = {"o^ʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": "", "ɾ": "T", "ʔ": "t"}
+_NEAR = str.maketrans(
+    {
+        "ħ": "h", "ʕ": "ʔ", "ɫ": "l", "ɭ": "l", "ɬ": "l", "ʑ": "ʒ", "ʐ": "ʒ", "ʉ": "u", "ɵ": "o", "ɘ": "ə", "ɢ": "ɡ",
+        "ʀ": "ʁ", "ɱ": "m", "ʏ": "y", "ɓ": "b", "ɗ": "d", "ɦ": "h", "ɮ": "l",
+    }
+)  # fmt: skip
+"""Sounds that no language of Kokoro has -> the nearest it knows."""
 _PLAIN = str.maketrans({"^": None, "-": None, "g": "ɡ"})
 _SYLLABIC = re.compile(r"(\S)\u0329")
 
@@ -83,7 +90,7 @@ class Phonemes:
         return spoken.replace("e", "A").replace("o", "ɔ").translate(_PLAIN)
 
     async def _by_espeak(self, text: str, voice: str) -> str:
-        return _replaced(await ipa(self._pipe, text, voice), _DIPHTHONGS).translate(_PLAIN)
+        return _replaced(await ipa(self._pipe, text, voice), _DIPHTHONGS).translate(_PLAIN).translate(_NEAR)
 
 
 def _replaced(text: str, table: dict[str, str]) -> str:

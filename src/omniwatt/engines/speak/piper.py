@@ -146,7 +146,7 @@ class Piper(Speaker):
     async def _read(self, text: str, script: str, voice: str) -> str:
         if script == "han" and voice.startswith("en"):
             return accented(text)
-        return await ipa(self.pipe, text, "cmn" if script == "han" else voice)
+        return await ipa(self.pipe, text, "cmn" if script == "han" else script)
 
     def _feed(self, ids: list[int], speaker: int, pace: float) -> dict[str, NDArray[Any]]:
         how = self._config.inference
