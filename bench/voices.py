@@ -6,23 +6,32 @@ period to period). Repetitions of one style (the same words again, 3 % faster an
 give the largest distance in each aspect that is not yet another style. Two styles of a language count as different
 when at least one aspect is further apart than that; loudness does not count. Where one synthesizer speaks many
 languages, all of them count to ten as well: two that read the same digits alike would be one under two names.
+
+Every style's naturalness is guessed by a network (bench/naturalness.py); with --data DIR, recordings of people (as
+bench.hear takes them) are scored beside: what they get is the most that can be had. A page for blind listening is
+written to build/listening.html.
 """
 
 import argparse
+import asyncio
 import itertools
 import json
 import sys
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import common
+from bench import common, hear, listening
+from bench.naturalness import Judge
 from omniwatt.catalog.voices import Voices, VoiceStyle, sentence
 from omniwatt.engines.speak.melody import HOP_S, melody
 
+Rendering = tuple[np.ndarray[Any, Any], int]
+"""Samples in -1..1, and their rate in Hz."""
 ASPECTS = ("timbre", "pitch", "melody", "pace", "breath")
 CEPSTRA = 12
 MEL_BANDS = 32
@@ -33,6 +42,11 @@ QUIET_DB = -40.0
 REPEATED = 8
 """Styles that are rendered several times."""
 SHOWN = 25
+HEARD = 24
+"""Styles on the page for blind listening."""
+PEOPLE = 8
+"""Recordings on that page, at most."""
+PAGE = common.ROOT / "build" / "listening.html"
 DIGITS_IN_ENGLISH = ("espeak-grc", "espeak-ne")
 """Languages for which the synthesizer has no numbers, and reads them as an Englishman would."""
 
@@ -41,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the styles; the result is not kept")
     parser.add_argument("--models", default="piper-joe,kokoro-82m,espeak-ng")
+    parser.add_argument("--data", type=Path, help="recordings of people, to be scored beside")
     options = parser.parse_args()
     models = options.models.split(",")
     styles = [style for style in Voices().list() if style.engine in models]
@@ -49,7 +64,8 @@ def main() -> None:
     with common.service("--models", options.models, store=common.model_store()) as service:
         common.say(f"{len(styles)} styles of {', '.join(models)}")
         limits, scale = learnt(service, _spread(styles))
-        found = {style.id: measured(service, style) for style in _told(styles)}
+        said = {style.id: spoken(service, style, sentence(style.language), 1.0) for style in _told(styles)}
+        found = {name: figures(rendering) for name, rendering in said.items()}
         pairs = list(distances(styles, found, scale, limits))
         tongues = [style for style in styles if not style.neural and "+" not in style.voice]
         tongues = [style for style in tongues if style.id not in DIGITS_IN_ENGLISH]
@@ -61,7 +77,9 @@ def main() -> None:
         common.say(f"{distance:8.2f}  {aspect:7} {one}  {other}")
     languages = Counter(style.language.partition("-")[0] for style in styles)
     figure = {
-        "styles": len(styles),
+        "figure": "distances",
+        "what": "voice styles", "value": len(styles), "unit": "styles", "readme": "voice styles that can be told apart",
+        "aim": ">= 200", "met": len(styles) >= 200 and not alike,
         "neural": sum(style.neural for style in styles),
         "languages": len(languages),
         "pairs_compared": len(pairs),
@@ -69,11 +87,56 @@ def main() -> None:
         "nearest": [{"distance": round(d, 2), "aspect": a, "styles": [one, two]} for d, a, one, two in pairs[:SHOWN]],
         "largest_distance_of_repetitions": {name: round(float(limits[name]), 3) for name in ASPECTS},
         "median_distance": round(float(np.median([pair[0] for pair in pairs])), 2) if pairs else None,
-    }
-    common.report("voices", [figure], options.quick, {"models": models, "distance": "1 is the largest of repetitions"})
+    }  # fmt: skip
+    people = _people(options.data) if options.data else {}
+    judged = naturalness(styles, said, people)
+    page(styles, said, people)
+    notes = {"models": models, "distance": "1 is the largest of repetitions", "naturalness": "DNSMOS P.835, 1 to 5"}
+    common.report("voices", [figure, *judged], options.quick, notes)
     if alike:
         common.say(f"{len(alike)} pairs are no further apart than repetitions of one style: the claim does not hold")
         sys.exit(1)
+
+
+def naturalness(
+    styles: list[VoiceStyle], said: dict[str, Rendering], people: dict[str, Rendering]
+) -> list[dict[str, Any]]:
+    """What the network thinks of each engine's bare voices, of their deliveries, and of people."""
+    judge = Judge()
+    groups: dict[str, dict[str, Any]] = defaultdict(dict)
+    for style in styles:
+        groups[style.engine + (", delivered" if style.delivery_name else "")][style.id] = judge.score(*said[style.id])
+    for name, recording in people.items():
+        groups["people, recorded"][name] = judge.score(*recording)
+    made = []
+    for name, scores in sorted(groups.items()):
+        overall = [score["overall"] for score in scores.values()]
+        common.say(f"naturalness, {name}: median {np.median(overall):.2f}, {min(overall):.2f} to {max(overall):.2f}")
+        made.append({
+            "figure": "naturalness", "group": name, "value": round(float(np.median(overall)), 2), "unit": "of 5",
+            "readme": f"predicted naturalness (DNSMOS P.835, median of {len(overall)}): {name}",
+            "lowest": min(overall), "highest": max(overall), "scores": scores,
+        })  # fmt: skip
+    return made
+
+
+def page(styles: list[VoiceStyle], said: dict[str, Rendering], people: dict[str, Rendering]) -> None:
+    """Neural styles and people, mixed."""
+    neural = [style for style in styles if style.neural]
+    clips = [listening.Clip(style.id, *said[style.id]) for style in neural[:: max(1, len(neural) // HEARD)]]
+    clips += [listening.Clip(f"a person: {name}", *recording) for name, recording in list(people.items())[:PEOPLE]]
+    listening.write(PAGE, clips)
+    common.say(f"for blind listening: {PAGE.relative_to(common.ROOT)}")
+
+
+def _people(folder: Path) -> dict[str, Rendering]:
+    """Recordings by name, decoded as the service would."""
+    found: dict[str, Rendering] = {}
+    with asyncio.Runner() as runner:
+        for path, _ in hear.listed(folder, "en"):
+            data = runner.run(hear.decoded(path.read_bytes(), path.name))
+            found[path.name] = np.frombuffer(data, "<i2").astype(np.float32) / 32768, 16_000
+    return found
 
 
 def _spread(styles: list[VoiceStyle]) -> list[VoiceStyle]:
@@ -108,12 +171,7 @@ def learnt(service: common.Service, styles: list[VoiceStyle]) -> tuple[dict[str,
     return limits, scale
 
 
-def measured(service: common.Service, style: VoiceStyle) -> dict[str, Any]:
-    """What the style's rendering of its language's sentence is like."""
-    return figures(spoken(service, style, sentence(style.language), 1.0))
-
-
-def spoken(service: common.Service, style: VoiceStyle, text: str, speed: float) -> tuple[np.ndarray[Any, Any], int]:
+def spoken(service: common.Service, style: VoiceStyle, text: str, speed: float) -> Rendering:
     """Samples of one rendering through the API, and their rate."""
     body = {"model": style.engine, "voice": style.id, "input": text, "response_format": "pcm", "speed": speed}
     head = {"authorization": f"Bearer {service.key}", "content-type": "application/json"}
@@ -152,7 +210,7 @@ def apart(one: dict[str, Any], other: dict[str, Any], scale: np.ndarray[Any, Any
     return {"timbre": float(np.sqrt(np.mean(((one["cepstra"] - other["cepstra"]) / scale) ** 2))), **plain}
 
 
-def figures(rendering: tuple[np.ndarray[Any, Any], int]) -> dict[str, Any]:
+def figures(rendering: Rendering) -> dict[str, Any]:
     """Cepstra (24 figures), pitch (semitones), melody (semitones), pace (log seconds of speech), breath (0 to 1)."""
     sound, rate_hz = rendering
     line = melody(sound, rate_hz).f0_hz
