@@ -12,7 +12,7 @@ from starlette.routing import Route
 from omniwatt import __version__
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Table
-from omniwatt.api.openai import speech, transcripts
+from omniwatt.api.openai import realtime_calls, speech, transcripts
 from omniwatt.api.openai.tables import FORMS, TABLES
 from omniwatt.catalog.upstream import UPSTREAM
 
@@ -73,6 +73,20 @@ UPLOAD = {
         "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2592000},
     },
 }
+
+
+SDP = realtime_calls.SDP.decode()
+OFFER = {
+    SDP: {"schema": {"type": "string"}},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["sdp"],
+            "properties": {"sdp": {"type": "string"}, "session": {"type": "object"}},
+        }
+    },
+}
+"""Of a WebRTC call."""
 
 
 async def show(exchange: Exchange) -> None:
@@ -137,6 +151,10 @@ def _operation(route: Route, method: str, models: list[str], answers: dict[tuple
         found["requestBody"] = {"required": True, "content": {kind: {"schema": body}}}
     elif (method, path) == ("POST", "/v1/files"):
         found["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}}
+    elif (method, path) == ("POST", realtime_calls.PATH):
+        found["requestBody"] = {"required": True, "content": OFFER}
+        answer = {"description": "The call's path is in Location", "content": {SDP: {"schema": {"type": "string"}}}}
+        found["responses"] = {"201": answer, "default": found["responses"]["default"]}
     return found
 
 
