@@ -53,7 +53,7 @@ class Line(Value, frozen=True):
     panel: str = ""
     """Colour (#rrggbbaa) of a calm ground behind it; empty is none."""
     of: int = 0
-    """Which of `Scene.texts` it belongs to."""
+    """Which of `Scene.texts` it belongs to; -1 is a seal that the composition added, which nobody asked to read."""
     note: str = ""
     """What the caller should know: that another face had to be taken, and why."""
 

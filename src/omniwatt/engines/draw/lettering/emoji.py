@@ -24,12 +24,11 @@ def emoji_sprites(names: str, sprites: Collection[str]) -> Mapping[str, str]:
     """Emoji (its characters, without variation selectors) -> sprite, from emojibase's English list at path `names`."""
     found: dict[str, str] = {}
     for one in msgspec.json.decode(Path(names).read_bytes(), type=list[_Emoji]):
-        for each in (one, *one.skins):
-            sprite = _slug(each.label)
+        plain = _slug(one.label)
+        for hexcode, label in ((one.hexcode, one.label), *((skin.hexcode, skin.label) for skin in one.skins)):
+            sprite = _slug(label) if _slug(label) in sprites else plain
             if sprite in sprites:
-                found[_characters(each.hexcode)] = sprite
-            elif _slug(one.label) in sprites:
-                found[_characters(each.hexcode)] = _slug(one.label)
+                found[_characters(hexcode)] = sprite
     return found
 
 

@@ -5,13 +5,13 @@ import unicodedata
 from omniwatt.engines.draw.illustrator.layout import Line
 from omniwatt.engines.draw.lettering.faces import Faces
 from omniwatt.engines.draw.lettering.language import wide
-from omniwatt.engines.draw.lettering.shape import Glyph, Shaped, Shaper
+from omniwatt.engines.draw.lettering.shape import Glyph, Shaped, shaper_of
 
 
-def exact(line: Line, shaper: Shaper) -> bool:
+def exact(line: Line, faces: Faces) -> bool:
     """Every visible character of the line is drawn by a glyph with ink that stands for it and nothing else."""
-    shaped = shaper.shape(line.text, line.face, vertical=line.vertical, rtl=line.right_to_left)
-    return not wrong(shaped, shaper.faces)
+    shaped = shaper_of(faces).shape(line.text, line.face, vertical=line.vertical, rtl=line.right_to_left)
+    return not wrong(shaped, faces)
 
 
 def wrong(shaped: Shaped, faces: Faces) -> list[str]:

@@ -11,7 +11,8 @@ import skia
 from omniwatt.engines.draw.illustrator.layout import Line
 from omniwatt.engines.draw.illustrator.paint.chance import chance, number
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, lightness, mix, rgb, shade
-from omniwatt.engines.draw.lettering.shape import Glyph, Shaped, Shaper, place
+from omniwatt.engines.draw.lettering.faces import Faces
+from omniwatt.engines.draw.lettering.shape import Glyph, Shaped, place, shaper_of
 
 Inline = Callable[[Any, str, Any], None]
 """Draws an emoji (canvas, its characters, the skia.Rect it stands in)."""
@@ -19,7 +20,7 @@ _PAPER: RGB = (0.98, 0.96, 0.91)
 
 
 def letter(
-    canvas: Any, line: Line, shaper: Shaper, inline: Inline | None = None, *, seed: int = 0, panel: bool = True
+    canvas: Any, line: Line, faces: Faces, inline: Inline | None = None, *, seed: int = 0, panel: bool = True
 ) -> None:
     """Paint `line` where its box says, with its effect, over its panel. Nothing is painted outside what is visible."""
     box = line.box
@@ -27,21 +28,21 @@ def letter(
     if canvas.quickReject(frame.makeOutset(2.2 * line.size, 2.2 * line.size)):
         return
     if line.effect == "stamp":
-        _stamp(canvas, line, shaper, seed)
+        _stamp(canvas, line, faces, seed)
         return
     if line.panel and panel:
         _panel(canvas, line, frame)
-    path = outline(line, shaper, seed)
+    path = outline(line, faces, seed)
     _EFFECTS[line.effect](canvas, path, line, seed)
     if inline is not None:
-        shaped = _shaped(line, shaper)
+        shaped = _shaped(line, faces)
         matrix = origin(line, shaped)
         for glyph in shaped.glyphs:
             if glyph.emoji:
                 inline(canvas, glyph.emoji, matrix.mapRect(skia.Rect.MakeXYWH(glyph.x, glyph.y - 1.12, 1.12, 1.12)))
 
 
-def letters(canvas: Any, lines: Sequence[Line], shaper: Shaper, inline: Inline | None = None, *, seed: int = 0) -> None:
+def letters(canvas: Any, lines: Sequence[Line], faces: Faces, inline: Inline | None = None, *, seed: int = 0) -> None:
     """Paint all lines of a layout; the lines of one text share one panel."""
     for _, group in itertools.groupby(lines, key=lambda line: (line.of, line.panel, line.effect)):
         block = list(group)
@@ -51,22 +52,22 @@ def letters(canvas: Any, lines: Sequence[Line], shaper: Shaper, inline: Inline |
                 frame.join(skia.Rect.MakeXYWH(line.box.x, line.box.y, line.box.width, line.box.height))
             _panel(canvas, block[0], frame)
         for line in block:
-            letter(canvas, line, shaper, inline, seed=seed, panel=False)
+            letter(canvas, line, faces, inline, seed=seed, panel=False)
 
 
-def outline(line: Line, shaper: Shaper, seed: int = 0) -> Any:
+def outline(line: Line, faces: Faces, seed: int = 0) -> Any:
     """The line's outlines as one path in design units (emoji are not in it)."""
-    shaped = _shaped(line, shaper)
+    shaped = _shaped(line, faces)
     base = origin(line, shaped)
     made = skia.Path()
     for index, glyph in enumerate(shaped.glyphs):
         if glyph.emoji:
             continue
-        matrix = place(glyph, shaper.faces)
+        matrix = place(glyph, faces)
         if line.effect == "brush":
             matrix = skia.Matrix.Concat(_sway(glyph, index, line, seed), matrix)
         matrix = skia.Matrix.Concat(base, matrix)
-        made.addPath(_moved(shaper.faces.face(glyph.face).path(glyph.glyph), matrix))
+        made.addPath(_moved(faces.face(glyph.face).path(glyph.glyph), matrix))
     return made
 
 
@@ -78,8 +79,8 @@ def origin(line: Line, shaped: Shaped) -> Any:
     return skia.Matrix.Translate(x, y).preScale(line.size, line.size)
 
 
-def _shaped(line: Line, shaper: Shaper) -> Shaped:
-    return shaper.shape(line.text, line.face, vertical=line.vertical, rtl=line.right_to_left)
+def _shaped(line: Line, faces: Faces) -> Shaped:
+    return shaper_of(faces).shape(line.text, line.face, vertical=line.vertical, rtl=line.right_to_left)
 
 
 def _sway(glyph: Glyph, index: int, line: Line, seed: int) -> Any:
@@ -194,7 +195,7 @@ def _streaks(line: Line, colour: RGB, share: float, seed: int) -> Any:
     return skia.Paint(Shader=shader.makeWithColorFilter(filtered), Alphaf=share)
 
 
-def _stamp(canvas: Any, line: Line, shaper: Shaper, seed: int) -> None:
+def _stamp(canvas: Any, line: Line, faces: Faces, seed: int) -> None:
     """A seal: characters left out of a red square whose rim is a little worn. Columns run from the right."""
     box = line.box
     red, cells = rgb(line.colour), _cells(line)
@@ -215,10 +216,10 @@ def _stamp(canvas: Any, line: Line, shaper: Shaper, seed: int) -> None:
     canvas.drawPath(seal, skia.Paint(Color=_argb(red, 0.93), AntiAlias=True))
     paint = skia.Paint(Color=_argb(_PAPER), AntiAlias=True)
     for character, cell in cells:
-        role = shaper.faces.fallback(line.face, character)
+        role = faces.fallback(line.face, character)
         if not role:
             continue
-        path = shaper.faces.face(role).path(shaper.faces.face(role).glyph(character))
+        path = faces.face(role).path(faces.face(role).glyph(character))
         ink = path.getBounds()
         scale = min(cell.width() / ink.width(), cell.height() / ink.height())
         move = skia.Matrix.Translate(cell.centerX(), cell.centerY()).preScale(scale, scale)

@@ -5,6 +5,7 @@ Lengths are in ems of the line's size; y goes down from the baseline, or from a 
 
 import re
 import unicodedata
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,17 @@ class Shaper:
                 self._known.clear()
             self._known[key] = _Line(self.faces, role, vertical, rtl, language or language_of(text)).shape(text)
         return self._known[key]
+
+
+_SHAPERS: weakref.WeakKeyDictionary[Faces, Shaper] = weakref.WeakKeyDictionary()
+
+
+def shaper_of(faces: Faces) -> Shaper:
+    """The one shaper of these faces."""
+    found = _SHAPERS.get(faces)
+    if found is None:
+        found = _SHAPERS.setdefault(faces, Shaper(faces))
+    return found
 
 
 class _Line:
