@@ -77,7 +77,10 @@ class Answers:
             self.current, self._playing = answer, None
             self._on_rest()
         room.tally.responses += 1
-        self._tasks[answer.id] = asyncio.create_task(self._run(answer, entries, guessed))
+        task = self._tasks[answer.id] = asyncio.create_task(self._run(answer, entries, guessed))
+        if guessed is not None:
+            # A task that is stopped before it began lets go of nothing.
+            task.add_done_callback(lambda _: room.later(guessed.close()))
 
     def guess(self, text: str) -> Guessed | None:
         """Answer what was just said as if it were all; None where that must not be."""

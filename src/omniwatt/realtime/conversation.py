@@ -12,6 +12,8 @@ from omniwatt.contract.request import ChatBody, Message, TextPart, ToolCall
 from omniwatt.realtime.values import Item, ItemPart, Retention
 
 ROOT = "root"
+CHARACTERS = 8_000_000
+"""What all items of a conversation may hold in writing: far more than any model reads."""
 INAUDIBLE = "(inaudible)"
 """What the model reads where the user was not understood."""
 ANSWER_SHARE = 0.25
@@ -58,6 +60,8 @@ class Conversation:
             raise Conflict(f"Item with item_id '{entry.item.id}' already exists.", param="item.id")
         if len(self.entries) >= self._limit_items:
             raise BadInput(f"A conversation has at most {self._limit_items} items.", code="conversation_full")
+        if sum(map(_characters, self.entries)) + _characters(entry) > CHARACTERS:
+            raise BadInput(f"A conversation holds at most {CHARACTERS} characters.", code="conversation_full")
         place = len(self.entries)
         if after == ROOT:
             place = 0
@@ -111,6 +115,11 @@ class Conversation:
             kept += len(entry.sound)
             if kept > self._limit_bytes:
                 entry.sound = b""
+
+
+def _characters(entry: Entry) -> int:
+    item = entry.item
+    return len(item.arguments) + len(item.output) + sum(len(part.text) for part in item.content)
 
 
 def heard_text(clauses: Sequence[Clause], audio_end_ms: float, whole: str) -> str:

@@ -76,6 +76,9 @@ class Hearing:
         self.heard.cancel()
         await self._served.close()
         await asyncio.wait([self.heard])
+        if not self.heard.cancelled():
+            # Whoever wanted to know has been told; of what nobody wanted nobody need be.
+            self.heard.exception()
 
     async def _gather(self) -> Heard:
         pieces: list[str] = []

@@ -171,13 +171,15 @@ class Listening:
         self._room.emit("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=turn.item_id)
         self._turn = None
         guessed = self._right(turn)
-        self._take(turn.item_id, turn.start_ms, end_ms, turn.hearing, turn.partials)
         now = self._room.settings
-        if now.type == "realtime" and now.turn_detection is not None and now.turn_detection.create_response:
-            try:
+        try:
+            self._take(turn.item_id, turn.start_ms, end_ms, turn.hearing, turn.partials)
+            if now.type == "realtime" and now.turn_detection is not None and now.turn_detection.create_response:
                 self.answers.respond(ResponseSettings(), guessed)
-            except OmniwattError as error:
-                self._room.error(error)
+        except OmniwattError as error:
+            self._room.error(error)
+            if guessed is not None:
+                self._room.later(guessed.close())
         self._sound.forget(end_ms)
 
     def _on_partial(self, text: str) -> None:
@@ -262,15 +264,19 @@ class Listening:
         return self._scribe.hear(self._sound.samples(start_ms, self._sound.end_ms), self._on_partial)
 
     def _take(self, item_id: str, start_ms: int, end_ms: int, hearing: Hearing, partials: Partials) -> None:
-        """What was said becomes an item."""
-        hearing.end()
-        hearing.confirm()
+        """What was said becomes an item. Raises BadInput where there is no place for one."""
         room = self._room
         entry = Entry(Item(item_id, "message", "user", (ItemPart("input_audio"),)))
         entry.sound = self._sound.raw(start_ms, end_ms)
         entry.audio_ms = end_ms - start_ms
         self._committed_ms = end_ms
-        before = room.conversation.insert(entry)
+        try:
+            before = room.conversation.insert(entry)
+        except OmniwattError:
+            room.later(hearing.close())
+            raise
+        hearing.end()
+        hearing.confirm()
         room.emit("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
         room.emit("conversation.item.added", previous_item_id=before, item=wire.item(entry.item))
         room.emit("conversation.item.done", previous_item_id=before, item=wire.item(entry.item))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
-from omniwatt.contract.error import EngineFailed, OmniwattError
+from omniwatt.contract.error import EngineFailed, Internal, OmniwattError
 from omniwatt.contract.event import Chunk, Data, Event, Fact
 from omniwatt.contract.job import Job
 from omniwatt.contract.request import DataBody
@@ -125,6 +125,9 @@ class Ear:
             raise EngineFailed("The live engine stopped listening.")
         except OmniwattError as error:
             self._on_lost(error)
+        except Exception as error:  # noqa: BLE001 - a defect loses what was being said, never the session
+            asyncio.get_running_loop().call_exception_handler({"message": "an ear failed", "exception": error})
+            self._on_lost(Internal("What was being said could not be followed."))
         finally:
             self._release()
 

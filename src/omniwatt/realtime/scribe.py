@@ -42,6 +42,9 @@ class Scribe:
         except OmniwattError as error:
             self._tell_fault(entry.item.id, error)
             return ""
+        except Exception as error:  # noqa: BLE001 - a defect loses one item's words, never the session
+            self._tell_fault(entry.item.id, self._room.services.defect(error))
+            return ""
         finally:
             await hearing.close()
         entry.item = msgspec.structs.replace(entry.item, content=(ItemPart("input_audio", heard.text),))

@@ -32,6 +32,9 @@ from omniwatt.realtime.values import (
     Update,
 )
 
+UNHEARD = 4
+"""Recordings of a client's that may wait to be heard."""
+
 
 class Session:
     """Feed it with `handle`; close it with `close`, whatever happened."""
@@ -96,6 +99,8 @@ class Session:
             case PlaybackClear():
                 self._silence()
             case _:
+                if isinstance(event, ItemCreate) and any(part.audio for part in event.item.content):
+                    await self._few_unheard()
                 self._on_item(event)
 
     def _on_item(self, event: ItemCreate | ItemRetrieve | ItemTruncate | ItemDelete) -> None:
@@ -125,6 +130,15 @@ class Session:
                 "'output_audio_buffer.clear' is for WebRTC: over a WebSocket the client plays.", param="type"
             )
         self._listening.answers.interrupt("client_cancelled")
+
+    async def _few_unheard(self) -> None:
+        """Whoever sends recordings faster than they are heard is read more slowly: each is kept until it was."""
+        while True:
+            writing = [entry.transcript for entry in self._room.conversation.entries if entry.transcript is not None]
+            unheard = [task for task in writing if not task.done()]
+            if len(unheard) < UNHEARD:
+                return
+            await asyncio.wait(unheard, return_when=asyncio.FIRST_COMPLETED)
 
     def _create(self, event: ItemCreate) -> None:
         room = self._room

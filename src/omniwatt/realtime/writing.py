@@ -145,11 +145,12 @@ class Writing:
 
     def _open(self, item: Item) -> Entry:
         entry = Entry(item)
+        # A conversation that is full takes no more: then nothing has been opened.
+        before = self._add(entry) if self._add is not None else None
         self._output.append(entry)
         index = len(self._output) - 1
         self._emit("response.output_item.added", response_id=self._id, output_index=index, item=wire.item(item))
         if self._add is not None:
-            before = self._add(entry)
             if index == 0:
                 self._before = before
             self._emit("conversation.item.added", previous_item_id=before, item=wire.item(item))
