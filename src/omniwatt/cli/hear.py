@@ -37,7 +37,7 @@ Examples:
 @click.option("--prompt", "-p", help="Words that came before, or the style of writing to follow.")
 @click.option("--keyword", "-k", "keywords", multiple=True, help="A name or term to expect; may be given again.")
 @click.option("--words", is_flag=True, help="Say when each word was said (verbose_json).")
-@click.option("--accurate", is_flag=True, help="Take the time for beams and rescoring.")
+@click.option("--accurate", is_flag=True, help="Take the time for the whole window and for beams.")
 @config_option
 def hear(
     *,

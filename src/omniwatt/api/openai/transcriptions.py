@@ -129,7 +129,7 @@ FORMAT = Field(
 )
 PROMPT = Field("prompt", "honoured", text(PROMPT_CHARACTERS), "Words that came before; sets style and spelling.")
 TEMPERATURE = Field("temperature", "honoured", number(0, 1), "0 rises by itself where the guard finds repetition.")
-ACCURATE = Field("accurate", "honoured", boolean(), "Ours: take the time for beams and rescoring.")
+ACCURATE = Field("accurate", "honoured", boolean(), "Ours: take the time for the whole window and for beams.")
 
 TRANSCRIBE = Table(
     "Transcriptions",
