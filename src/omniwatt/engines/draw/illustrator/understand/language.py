@@ -14,6 +14,17 @@ _TELLING = tomllib.loads((Path(__file__).parent / "words" / "telling.toml").read
 _WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _TELLING.items()}
 
 
+def languages_of(prompt: str, traditional: frozenset[str]) -> list[str]:
+    """The languages that a prompt may be in, as far as its little words tell; one, or several in Latin letters."""
+    first = language_of(prompt, traditional)
+    if first not in _WORDS:
+        return [first]
+    latin = _LATIN_WORD.findall(prompt[:_READ].lower())
+    scores = {language: sum(word in words for word in latin) for language, words in _WORDS.items()}
+    best = max(scores.values())
+    return [language for language, score in scores.items() if score == best] if best else ["en"]
+
+
 def language_of(prompt: str, traditional: frozenset[str]) -> str:
     """One of the lexicon's languages, or `zh-hant` for Chinese in traditional letters. English when in doubt."""
     text = prompt[:_READ].lower()

@@ -14,7 +14,9 @@ OWN, NAME, TAG = 0, 1, 2
 HAN_LANGUAGES = ("zh", "ja")
 LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "pt", "it", "ko", "ru")
 _WORDS = Path(__file__).parent / "words"
-_SMILEYS, _PEOPLE, _ANIMALS, _SYMBOLS, _FLAGS = 0, 1, 3, 8, 9
+_SMILEYS, _PEOPLE, _ANIMALS, _SYMBOLS = 0, 1, 3, 8
+_UNSEEN = {-1, 2, 9}
+"""Groups the sprite set has nothing of: letters of flags, skin tones, countries."""
 _NAMED_ONLY = {_SMILEYS, _PEOPLE, _SYMBOLS}
 """Groups of emojis whose tags are feelings and ideas, not things to be seen."""
 _TAG_SPREAD = 5
@@ -34,11 +36,11 @@ Senses = tuple[Sense, ...]
 
 
 class _Emoji(msgspec.Struct):
-    """A row of emojibase's compact.json."""
+    """A row of emojibase's data.json."""
 
     hexcode: str
     label: str
-    unicode: str
+    emoji: str
     group: int = -1
     order: int = 0
     tags: tuple[str, ...] = ()
@@ -62,10 +64,11 @@ class Lexicon:
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         self._rows = rows
         english = _decode(rows["en"])
+        english = [row for row in english if row.group not in _UNSEEN]
         self._sprite = {row.hexcode: sprites.sprite_of(row.label) for row in english}
         self._group = {self._sprite[row.hexcode]: row.group for row in english}
         self._english = english
-        self.emojis = {sprites.plain_emoji(row.unicode): self._of_emoji(row) for row in english if row.group != _FLAGS}
+        self.emojis = {sprites.plain_emoji(row.emoji): self._of_emoji(row) for row in english}
         self.emojis = {emoji: senses for emoji, senses in self.emojis.items() if emoji and senses}
         self.first_letters = {emoji[0] for emoji in self.emojis}
         self.simplified = _simplified()
@@ -75,12 +78,14 @@ class Lexicon:
 
     @classmethod
     def load(cls, artifacts: Mapping[str, Path | str]) -> "Lexicon":
-        """From a card's artifacts: roles `words:LANGUAGE`, emojibase's compact.json in that language; English at least.
+        """From a card's artifacts: roles `names:LANGUAGE`, emojibase's data.json in that language; English at least.
 
-        Raises KeyError without `words:en`, OSError and msgspec.DecodeError when a file is not what it should be.
+        Raises KeyError without `names:en`, OSError and msgspec.DecodeError when a file is not what it should be.
         """
-        roles = {role: Path(path) for role, path in artifacts.items() if role.startswith("words:")}
-        return cls({role.removeprefix("words:"): path.read_bytes() for role, path in roles.items()} | _required(roles))
+        wanted = [
+            language for language in (*LANGUAGES, "zh-hant") if f"names:{language}" in artifacts or language == "en"
+        ]
+        return cls({language: Path(artifacts[f"names:{language}"]).read_bytes() for language in wanted})
 
     def words(self, language: str) -> Words:
         """The words of a language (one of LANGUAGES)."""
@@ -119,7 +124,10 @@ class Lexicon:
         if language == "zh":
             found = self._folded(self._of_emojibase("zh-hant", set(own))) | found
             found = self._folded(_han_only(own_words("ja"))) | found
-        return found | own
+        plain = found | own
+        return {
+            word: senses for word, senses in plain.items() if senses[0].rank == OWN or not _is_coloured(word, plain)
+        }
 
     def _folded(self, senses: Mapping[str, Senses]) -> dict[str, Senses]:
         return {self.fold(word, "zh"): value for word, value in senses.items()}
@@ -130,7 +138,7 @@ class Lexicon:
         tags: dict[str, list[str]] = {}
         for row in sorted(rows, key=lambda row: row.order):
             sprite = sprites.whole(self._sprite.get(row.hexcode, ""))
-            if not sprite or row.group == _FLAGS or (row.group == _SYMBOLS and " " not in row.label):
+            if not sprite or (row.group == _SYMBOLS and " " not in row.label):
                 continue
             names.setdefault(_key(row.label), sprite)
             for tag in row.tags if row.group not in _NAMED_ONLY else ():
@@ -171,12 +179,6 @@ def _meant(kind: str, value: str) -> list[Sense]:
     return [Sense(name, meant) for name, _, meant in pairs]
 
 
-def _required(roles: Mapping[str, Path]) -> dict[str, bytes]:
-    if "words:en" not in roles:
-        raise KeyError("words:en")
-    return {}
-
-
 def _decode(data: bytes) -> list[_Emoji]:
     return msgspec.json.decode(data, type=list[_Emoji])
 
@@ -193,6 +195,17 @@ def _key(word: str) -> str:
 def _tells(word: str, candidates: list[str], language: str) -> bool:
     """Whether a tag is worth keeping: not too many sprites share it, and it is more than a letter of an alphabet."""
     return len(set(candidates)) <= _TAG_SPREAD and (len(word) > 2 or language in {*HAN_LANGUAGES, "zh-hant", "ko"})
+
+
+def _is_coloured(name: str, senses: Mapping[str, Senses]) -> bool:
+    """Whether a name is a colour and another name (black cat): read apart, the colour is one to be painted."""
+    cuts = [name.split(" ")] if " " in name else [[name[:at], name[at:]] for at in (1, 2)] if name > "⺀" else []
+    for one, other in (cut for cut in cuts if len(cut) == 2):
+        for colour, thing in ((one, other), (other, one)):
+            said = senses.get(colour, ())
+            if said and said[0].rank == OWN and any(sense.kind == "colour" for sense in said) and thing in senses:
+                return True
+    return False
 
 
 def _simplified() -> dict[int, str]:

@@ -8,14 +8,15 @@ import msgspec
 from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Style, Text, Thing
 from omniwatt.engines.draw.illustrator.understand import setting
 from omniwatt.engines.draw.illustrator.understand.items import Noun, Said
-from omniwatt.engines.draw.illustrator.understand.language import language_of
+from omniwatt.engines.draw.illustrator.understand.language import languages_of
 from omniwatt.engines.draw.illustrator.understand.lexicon import Lexicon, Sense
 from omniwatt.engines.draw.illustrator.understand.quotes import Marked, take_texts
 from omniwatt.engines.draw.illustrator.understand.reading import MAX_COUNT, PLURAL_COUNT, Reading, read
 from omniwatt.engines.draw.illustrator.understand.relations import related
 from omniwatt.engines.draw.illustrator.understand.texts import texts_of
-from omniwatt.engines.draw.illustrator.understand.tokens import tokens
+from omniwatt.engines.draw.illustrator.understand.tokens import known_words, tokens
 
+_TELLING_WORDS = 40
 MAX_KINDS = 40
 MAX_OBJECTS = 300
 MAX_LEFT = 100
@@ -40,7 +41,8 @@ _PALETTES = {
     "sepia_tone": ("#5c3a21", "#b98b5a", "#f1dfc0"),
 }
 _NIGHT_FEATURES = {"full_moon", "crescent", "stars", "milky_way", "shooting_star", "fireflies"}
-_NEAR = ("in", "beside", "around")
+_SCATTERED = 7
+"""From so many on, uncounted clouds, stars and trees are scenery."""
 
 
 def understand(prompt: str, lexicon: Lexicon, style: str = "") -> Scene:
@@ -49,10 +51,18 @@ def understand(prompt: str, lexicon: Lexicon, style: str = "") -> Scene:
     `style` is a style's name (or a word for one) that wins over the prompt's; `vivid` and `natural` change no style.
     """
     marked = take_texts(prompt)
-    language = language_of(marked.prompt or prompt, frozenset(map(chr, lexicon.simplified)))
-    language = language.removesuffix("-hant")
+    language = _language(marked.prompt or prompt, lexicon)
     reading = read(tokens(marked.prompt, lexicon, language), lexicon, language)
     return _Builder(lexicon, language, marked, reading).scene(style)
+
+
+def _language(prompt: str, lexicon: Lexicon) -> str:
+    """The lexicon's language of a prompt; where little words leave it open, the one that knows most of it."""
+    languages = languages_of(prompt, frozenset(map(chr, lexicon.simplified)))
+    if len(languages) == 1:
+        return languages[0].removesuffix("-hant")
+    words = prompt.lower().split()[:_TELLING_WORDS]
+    return max(languages, key=lambda language: known_words(words, lexicon.words(language)))
 
 
 class _Builder:
@@ -124,17 +134,17 @@ class _Builder:
 
     def _wanted_as_thing(self, noun: Noun) -> bool:
         """A sun, moon, star, cloud or lantern is a sprite where it was counted, coloured or placed against a thing."""
-        if noun.kind != "setting" or not noun.sprites or any(sense.kind == "backdrop" for sense in noun.effects):
+        if noun.kind != "setting" or not noun.sprites:
+            return False
+        if noun.said.count and (noun.said.exact or noun.said.count < _SCATTERED):
+            return True
+        if any(sense.kind == "backdrop" for sense in noun.effects):
             return False
         placed = any(
             (one.a is noun and one.b is not None and one.b.is_thing) or (one.b is noun and one.a.is_thing)
             for one in self._related
         )
-        return (
-            placed
-            or bool(noun.said.colour)
-            or (noun.said.exact and noun.said.count >= 1 and noun.said.determiner == "")
-        )
+        return placed or bool(noun.said.colour)
 
     def _same(self, noun: Noun) -> Noun | None:
         """The earlier noun that this one means again: `the cat`, or in Chinese and Japanese simply 猫."""
@@ -210,7 +220,7 @@ class _Builder:
             return asked
         senses = self._lexicon.words("en").senses.get(asked.lower(), ()) if asked else ()
         named = [sense.value for sense in senses if sense.kind == "style"] or list(self._values("style"))
-        if named:
+        if named and not (set(named) <= {"calligraphy", "poster"} and "ink_mountains" in self._values("backdrop")):
             return min(named, key=_STYLE_ORDER.index)
         return "ink" if "ink_mountains" in self._values("backdrop") else "cartoon"
 

@@ -15,6 +15,10 @@ PLURAL_COUNT = 3
 SETTING = ("style", "time", "season", "weather", "light", "mood", "view", "palette")
 _NOUNS = ("thing", "group", "backdrop", "feature", "role", "says", "picture", "text", "part")
 _RELATIONS = ("before", "after", "wearing", "passive", "side")
+_UNITS = frozenset(
+    (*"\"'″′%°岁歳年月日时時点分米", "inch", "inches", "cm", "mm", "km", "ft", "feet", "foot", "px", "厘米", "公里")
+)
+_UNITS |= {"years", "year", "day", "days", "hours", "m"}
 _HEADS_LAST = ("en", "de", "zh", "zh-hant", "ja", "ko")
 
 
@@ -73,7 +77,8 @@ class _Reader:
         elif kinds & set(SETTING):
             self._setting(at, token, senses)
         elif first.kind in ("number", "vague", "measure", "determiner"):
-            self._quantity(token, first)
+            if not self._is_length(at):
+                self._quantity(token, first)
         elif first.kind in ("colour", "shade", "size", "trait", "lettering", "orientation"):
             self._say(token, senses)
         elif first.kind in _RELATIONS:
@@ -84,6 +89,11 @@ class _Reader:
             self._negate(token, first)
         else:
             self._grammar(at, first)
+
+    def _is_length(self, at: int) -> bool:
+        """Whether a number counts inches, years or the like: nothing to draw so many of."""
+        following = self._tokens[at + 1].text if at + 1 < len(self._tokens) else ""
+        return self._tokens[at].number >= 0 and following in _UNITS
 
     def _grammar(self, at: int, sense: Sense) -> None:
         if sense.kind == "break":
@@ -102,6 +112,8 @@ class _Reader:
         following = self._tokens[at + 1] if at + 1 < len(self._tokens) else None
         if value == "and" and self._pending.colour and following is not None and following.has("colour"):
             return
+        if value == "of" and self._negating and self._language == "zh" and self._last is not None:
+            self._negating, self._last = False, None
         if value == "and" and self._negating:
             self._part("and" if following is None or not following.has("determiner", "number") else "stop")
         elif value != "of" and not (value == "but" and self._language == "ja"):
@@ -143,7 +155,13 @@ class _Reader:
 
     def _quantity(self, token: Token, sense: Sense) -> None:
         said = self._pending
-        if sense.kind != "measure" and (said.colour or said.size or said.traits) and self._last is not None:
+        afterwards = self._language not in ("zh", "ja", "ko")
+        if (
+            afterwards
+            and sense.kind != "measure"
+            and (said.colour or said.size or said.traits)
+            and self._last is not None
+        ):
             self._part("soft")
             said = self._pending
         if sense.kind == "number":

@@ -127,7 +127,7 @@ class _Cutter:
         return 0
 
     def _single(self, kind: str, piece: str) -> Token:
-        if kind == "emoji" and is_mark(piece):
+        if kind == "emoji" and len(piece) == 1 and is_mark(piece):
             return Token(piece, (Sense("text", str(ord(piece) - FIRST_MARK)),))
         if kind == "emoji":
             return Token(piece, self._lexicon.emojis[plain_emoji(piece)])
@@ -202,7 +202,7 @@ def _entry(source: Words, words: list[str], at: int) -> tuple[Token, int] | None
         senses = source.senses.get(phrase)
         plain = Token(phrase, senses, plural=phrase in _PLURALS) if senses else None
         if plain is not None and plain.senses[0].rank == OWN:
-            return plain, used
+            return _with_things(source, plain), used
         other = _stemmed(source, words[at : at + used]) if source.stems else _folded(source, phrase)
         if plain is not None and (other is None or other.senses[0].rank >= plain.senses[0].rank):
             return plain, used
@@ -211,8 +211,21 @@ def _entry(source: Words, words: list[str], at: int) -> tuple[Token, int] | None
     return None
 
 
+def _with_things(source: Words, token: Token) -> Token:
+    """A plural that is scenery (clouds, trees) may also be the things themselves, when they are counted."""
+    if source.language != "en" or token.has("thing") or not token.has("feature", "weather"):
+        return token
+    one = (source.senses.get(form, ()) for form in inflect.singulars(token.text))
+    things = next((tuple(sense for sense in senses if sense.kind == "thing") for senses in one if senses), ())
+    return token._replace(senses=token.senses + things, plural=True) if things else token
+
+
 def _stemmed(source: Words, words: list[str]) -> Token | None:
     phrase = " ".join(words)
+    if source.language in _S_PLURALS:
+        for ending in ("es", "s", "x"):
+            if phrase.endswith(ending) and (senses := source.senses.get(phrase.removesuffix(ending))):
+                return Token(phrase, senses, plural=True, taken=phrase.removesuffix(ending))
     stem = " ".join(inflect.stem(word, source.language) for word in words)
     if not (senses := source.stems.get(stem)):
         return None
@@ -338,6 +351,7 @@ def _together(values: list[int]) -> int:
     return min(total + section + digit, 10**18)
 
 
-def known_words(found: Iterable[Token], words: Words) -> int:
-    """How many words of a prompt a language's own list and names know: what tells languages apart."""
-    return sum(1 for token in found if token.senses and token.senses[0].rank == OWN and token.text in words.senses)
+def known_words(words: Iterable[str], source: Words) -> int:
+    """How well a language knows some words: our own list counts twice. Tells languages apart."""
+    found = (source.senses.get(word) or source.stems.get(inflect.stem(word, source.language), ()) for word in words)
+    return sum(2 if senses[0].rank == OWN else 1 for senses in found if senses)
