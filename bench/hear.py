@@ -1,6 +1,6 @@
 """Speech written down: omniwatt's engine against faster-whisper as its README uses it, same weights, same run.
 
-    python -m bench.hear --data DIR [--quick]
+    python -m bench.hear --data DIR [--quick] [--only utterances,long,...]
 
 DIR holds recordings with what was said: `manifest.jsonl` (a line of JSON each: file, text, lang, and translation where
 there is one), or NAME.txt beside NAME.wav (flac, mp3, ...), all in one language (--language, default en). Both get the
@@ -18,34 +18,24 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from bench.common import ROOT, report, say
+from bench.recordings import Clip, clips_of, long_one
+from bench.table import newest
 
 LOCK = ROOT / "bench" / "peers" / "hear.lock"
 PEER = ROOT / ".venv" / "peers" / "hear"
 CARD, LARGE = "whisper-base", "whisper-large-v3"
 SHORT_S = 10.0
 LONG_S = 600.0
-GAP_S = 0.7
+PARTS = ("utterances", "long", "tails", "accurate", "translations", "large")
 ROUNDS = 3
 REAL_TIME_PIECE_S = 0.1
-SUFFIXES = {".wav", ".flac", ".mp3", ".ogg", ".m4a", ".opus", ".webm"}
-
-
-class Clip(NamedTuple):
-    """One recording as 16 kHz WAV, and what was said in it."""
-
-    path: str
-    text: str
-    language: str
-    seconds: float
-    translation: str = ""
 
 
 class Process:
@@ -154,71 +144,6 @@ def spec(card: str, **changes: Any) -> Any:
     return msgspec.structs.replace(Catalog.open(settings.load(None, {})).spec(card), **changes)
 
 
-def listed(folder: Path, language: str) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Files with what was said, from a manifest or from texts beside them."""
-    manifest = folder / "manifest.jsonl"
-    if manifest.exists():
-        for line in manifest.read_text("utf-8").splitlines():
-            row = json.loads(line)
-            yield folder / row["file"], row
-        return
-    for path in sorted(folder.rglob("*")):
-        text = path.with_suffix(".txt")
-        if path.suffix.lower() in SUFFIXES and text.exists():
-            yield path, {"text": text.read_text("utf-8").strip(), "lang": language}
-
-
-async def decoded(data: bytes, name: str) -> bytes:
-    """16 kHz mono samples of any file, by the media engine."""
-    from omniwatt.contract.event import EMPTY, Data
-    from omniwatt.contract.job import EngineSpec, Job
-    from omniwatt.contract.request import MediaBody, MediaPart
-    from omniwatt.engines.media.engine import Media
-    from omniwatt.workers.host import CallContext
-
-    media = Media()
-    await media.load(EngineSpec("media", "media", ("transcode",)), lambda _: None)
-    part = MediaPart("audio", data, name=name)
-    body = MediaBody(part, "audio/pcm", {"sample_rate_hz": 16_000, "channels": 1})
-    async with aclosing(media.run(Job("b", "transcode", "media", body), EMPTY, CallContext(lambda *_: None))) as events:
-        samples = b"".join([event.data async for event in events if isinstance(event, Data)])
-    await media.close()
-    return samples
-
-
-def write_wav(path: Path, data: bytes) -> str:
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(data)
-    return str(path)
-
-
-def clips_of(folder: Path, language: str, scratch: Path, loop: asyncio.AbstractEventLoop) -> list[Clip]:
-    """All recordings of the folder, brought to 16 kHz."""
-    found = []
-    for number, (path, row) in enumerate(listed(folder, language)):
-        data = loop.run_until_complete(decoded(path.read_bytes(), path.name))
-        wav = write_wav(scratch / f"{number}.wav", data)
-        found.append(Clip(wav, row["text"], row["lang"], len(data) / 32_000, row.get("translation", "")))
-    if not found:
-        raise SystemExit(f"{folder} holds no recordings with transcripts")
-    return found
-
-
-def long_one(clips: list[Clip], seconds: float, path: Path) -> Clip:
-    """Recordings after each other, with a pause between them, until there are so many seconds."""
-    sound, text, total_s, number = [], [], 0.0, 0
-    pause = np.zeros(int(GAP_S * 16_000), "<i2").tobytes()
-    while total_s < seconds:
-        clip = clips[number % len(clips)]
-        with wave.open(clip.path, "rb") as file:
-            sound += [file.readframes(file.getnframes()), pause]
-        text.append(clip.text)
-        total_s += clip.seconds + GAP_S
-        number += 1
-    return Clip(write_wav(path, b"".join(sound)), " ".join(text), clips[0].language, total_s)
-
-
 class Score(NamedTuple):
     """Errors over a set of clips, and the median seconds of each clip's rounds."""
 
@@ -296,20 +221,31 @@ def utterances(ours: Ours, peer: Process, clips: list[Clip], quick: bool) -> lis
 
 
 def accurate(ours: Ours, clips: list[Clip], scorer: Process) -> list[dict[str, Any]]:
-    """The accurate mode against the default of the same weights, all clips."""
-    hearers = {"default": ours.hear, "accurate": lambda path: ours.hear(path, accurate=True)}
+    """The accurate mode against the default of the same weights, all clips, and against faster-whisper's default."""
+    hearers = {
+        "default": ours.hear,
+        "accurate": lambda path: ours.hear(path, accurate=True),
+        "faster-whisper": lambda path: scorer.ask("hear", path=path),
+    }
     found = measured(hearers, clips, 1, scorer)
-    figures = []
+    slower = total_s(found["accurate"]) / total_s(found["default"])
+    figures: list[dict[str, Any]] = [
+        {
+            "figure": "accurate_mode_cost", "value": slower, "unit": "x", "aim": "<= 4", "met": slower <= 4,
+            "readme": "Accurate mode: times slower than the default",
+        }
+    ]  # fmt: skip
     for language, default in found["default"].items():
         careful = found["accurate"][language]
         change = 100 * (careful.rate / default.rate - 1) if default.rate else 0.0
         figure = {
             "figure": "accurate_mode", "language": language, "value": change, "unit": "%", "rate": careful.rate,
-            "default_rate": default.rate, "times_slower": sum(careful.seconds) / sum(default.seconds),
+            "default_rate": default.rate, "peer_rate": found["faster-whisper"][language].rate,
+            "times_slower": sum(careful.seconds) / sum(default.seconds), "clips": len(default.seconds),
         }  # fmt: skip
         if language == "en":
             figure |= {
-                "readme": "Accurate mode: word errors, relative to the default's", "aim": "<= -18",
+                "readme": "Accurate mode: word errors, relative to the default's, all lengths", "aim": "<= -18",
                 "met": change <= -18,
             }  # fmt: skip
         figures.append(figure)
@@ -338,7 +274,11 @@ def long_file(ours: Ours, peer: Process, clips: list[Clip], scratch: Path, quick
             "readme": "A 10-minute file: times faster than faster-whisper", "sound_s": clip.seconds,
             "seconds": heard["omniwatt"]["seconds"], "rates": rates,
             "batched_ratio": heard["batched"]["seconds"] / heard["omniwatt"]["seconds"],
-        }
+        },
+        {
+            "figure": "long_error_rate_difference", "value": 100 * (rates["omniwatt"] - rates["faster-whisper"]),
+            "unit": "points", "readme": "Its word error rate: points above faster-whisper's",
+        },
     ]  # fmt: skip
 
 
@@ -370,7 +310,12 @@ def translations(ours: Ours, clips: list[Clip], scorer: Process) -> list[dict[st
         return []
     heard = [ours.hear(clip.path, task="translate")["text"] for clip in some]
     got = scorer.ask("chrf", heard=heard, truth=[clip.translation for clip in some])
-    return [{"figure": "translation_chrf", "value": got["chrf"], "unit": "chrF", "clips": len(some)}]
+    return [
+        {
+            "figure": "translation_chrf", "value": got["chrf"], "unit": "chrF", "clips": len(some),
+            "languages": sorted({clip.language for clip in some}), "readme": "Translations into English (chrF of 100)",
+        }
+    ]  # fmt: skip
 
 
 def large(loop: asyncio.AbstractEventLoop, clips: list[Clip], scorer: Process) -> list[dict[str, Any]]:
@@ -390,12 +335,25 @@ def large(loop: asyncio.AbstractEventLoop, clips: list[Clip], scorer: Process) -
     ]
 
 
+def earlier(parts: list[str], data: str) -> list[dict[str, Any]]:
+    """Today's figures of the parts that are not measured now, on the same recordings: a run can be cut into pieces."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for result in newest():
+        if result["bench"] == "hear" and result["date"].startswith(today) and result["notes"].get("data") == data:
+            return [figure for figure in result["figures"] if figure.get("part") not in {None, *parts}]
+    return []
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work; the result says so and is not kept")
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings with what was said in them")
     parser.add_argument("--language", default="en", help="of recordings without a manifest")
-    return parser.parse_args()
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}; today's others are kept")
+    asked = parser.parse_args()
+    if unknown := set(asked.only.split(",")) - set(PARTS):
+        parser.error(f"--only: there is no {', '.join(sorted(unknown))}")
+    return asked
 
 
 def main() -> None:
@@ -408,13 +366,18 @@ def main() -> None:
         ours = Ours(CARD, loop)
         model = str(Path(ours.spec.artifacts["model"]).parent)
         with contextlib.closing(Process(model, str(ours.spec.threads))) as peer:
-            figures = utterances(ours, peer, clips, asked.quick)
-            figures += long_file(ours, peer, clips, scratch, asked.quick)
-            figures += tails(ours, clips, asked.quick)
-            figures += accurate(ours, clips, peer)
-            figures += translations(ours, clips, peer)
-            figures += large(loop, clips, peer)
+            parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+                "utterances": lambda: utterances(ours, peer, clips, asked.quick),
+                "long": lambda: long_file(ours, peer, clips, scratch, asked.quick),
+                "tails": lambda: tails(ours, clips, asked.quick),
+                "accurate": lambda: accurate(ours, clips, peer),
+                "translations": lambda: translations(ours, clips, peer),
+                "large": lambda: large(loop, clips, peer),
+            }
+            wanted = asked.only.split(",")
+            fresh = [{"part": part, **figure} for part in PARTS if part in wanted for figure in parts[part]()]
         ours.close()
+    figures = sorted(fresh + earlier(wanted, asked.data.name), key=lambda figure: PARTS.index(figure["part"]))
     notes = {
         "clips": len(clips), "seconds": sum(clip.seconds for clip in clips),
         "peer": "faster-whisper, int8, beam_size=5",

@@ -159,7 +159,7 @@ class HearBody(Value, frozen=True, tag="hear"):
     """Say when each word was said."""
     logprobs: bool = False
     accurate: bool = False
-    """Take the time for beams and rescoring."""
+    """Take the time for the whole window and for beams."""
     chunking: dict[str, Any] = {}
     """`threshold`, `prefix_padding_ms`, `silence_duration_ms` of the voice activity that cuts the sound."""
     partials: bool = False

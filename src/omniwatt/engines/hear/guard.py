@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_FIRST_MARK = 50_256
+FIRST_MARK = 50_256
 """Numbers from here on are marks (the end, languages, tasks, times) in every Whisper vocabulary."""
 _ANEW = 5
 """So many tokens of the beginning, said again at the end, are no accident."""
@@ -35,7 +35,7 @@ class Written(msgspec.Struct, frozen=True):
     @property
     def ids(self) -> tuple[int, ...]:
         """Tokens of text only."""
-        return tuple(token for token in self.tokens if token < _FIRST_MARK)
+        return tuple(token for token in self.tokens if token < FIRST_MARK)
 
 
 def compression_ratio(text: str) -> float:

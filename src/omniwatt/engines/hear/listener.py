@@ -1,5 +1,7 @@
 """One call's sound: what has come in, where speech is in it, and which windows of it are ready to be written down."""
 
+import itertools
+
 import msgspec
 import numpy as np
 
@@ -22,10 +24,23 @@ class Window(msgspec.Struct, frozen=True):
     start: int
     samples: Floats
     key: Span
+    spans: tuple[Span, ...] = ()
+    """The stretches of speech in it, where it was joined from several."""
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / RATE_HZ
+
+
+def apart(window: Window) -> list[Window]:
+    """Each stretch of speech as a window of its own, the quiet between two shared by both."""
+    edges = [window.start]
+    edges += [(one.end + after.start) // 2 for one, after in itertools.pairwise(window.spans)]
+    edges += [window.start + len(window.samples)]
+    return [
+        Window(start, window.samples[start - window.start : end - window.start], span)
+        for (start, end), span in zip(itertools.pairwise(edges), window.spans, strict=True)
+    ]
 
 
 class Listener:
@@ -123,7 +138,8 @@ class Listener:
     def _cut(self, group: Span, after: int) -> Window:
         span = padded(group, max(self._taken, self._base), min(after, self.heard), self._rules)
         samples = self._samples[span.start - self._base : span.end - self._base].copy()
-        return Window(span.start, samples, Span(group.start, self._voiced_until(group)))
+        spans = tuple(one for one in self._spans if group.start <= one.start and one.end <= group.end)
+        return Window(span.start, samples, Span(group.start, self._voiced_until(group)), spans)
 
     def _forget(self, needed: int) -> None:
         """Drop what lies before `needed` and its padding."""

@@ -7,9 +7,18 @@ import msgspec
 
 from omniwatt.contract.event import Segment
 from omniwatt.engines.hear.cutting import Span
-from omniwatt.engines.hear.guard import Limits, Written, better, compression_ratio, fault, repetitive, silent
+from omniwatt.engines.hear.guard import (
+    FIRST_MARK,
+    Limits,
+    Written,
+    better,
+    compression_ratio,
+    fault,
+    repetitive,
+    silent,
+)
 from omniwatt.engines.hear.hypotheses import agree, best
-from omniwatt.engines.hear.listener import Window
+from omniwatt.engines.hear.listener import Window, apart
 from omniwatt.engines.hear.mel import FRAMES_PER_S, FULL_FRAMES, RATE_HZ
 from omniwatt.engines.hear.recogniser import Recogniser, Way
 from omniwatt.engines.hear.timing import closed, timed, trimmed
@@ -21,7 +30,11 @@ SURE_OF_LANGUAGE = 0.5
 UNHEARD_S = 1.5
 """Speech of this length after the last word is more than a word's soft end."""
 LEAST_HEARD_S = 0.5
+SPARSE_S, SPARSE_TOKENS_PER_S = 4.0, 1.6
+"""So much speech has more tokens a second than this; slow readers at hand have 2.4 and more."""
+RICHER = 1.3
 _REPEATED = ("compression", "repetition")
+_LOOPED = (*_REPEATED, "length")
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,15 +176,25 @@ class Transcriber:
 
     def _heard(self, window: Window, written: Written, way: Way, view: Any) -> Heard:
         written = self._ended(window, written)
-        if fault(written, window.seconds, self._limits):
+        why = fault(written, window.seconds, self._limits)
+        if why in _LOOPED and len(window.spans) > 1:
+            return _joined(self._write(apart(window)), way.language)
+        if why:
             written, way, view = self._again(window, written, way, view)
         self._step("decode", len(written.tokens) + 1)
         if silent(written, self._limits) or not written.text:
             return Heard((), 0, way.language)
         segments = self._segments(window, written, way, view)
         heard = Heard(segments, len(written.tokens), way.language)
+        if sparse(window, segments):
+            return self._stretch_by_stretch(window, heard)
         rest = unheard(window, segments)
         return heard if rest is None else self._with_rest(heard, rest, way)
+
+    def _stretch_by_stretch(self, window: Window, heard: Heard) -> Heard:
+        """The model passed over part of what was said: the stretches of speech one by one, if that brings more."""
+        parts = _joined(self._write(apart(window)), heard.language)
+        return parts if parts.tokens >= RICHER * heard.tokens else heard
 
     def _ended(self, window: Window, written: Written) -> Written:
         """Without what was heard after the sound's end, or was begun where there was no room for more."""
@@ -186,8 +209,7 @@ class Transcriber:
         written = self._ended(window, self._recogniser.write([view], [window.seconds], way)[0][0])
         if fault(written, window.seconds, self._limits) or silent(written, self._limits):
             return heard
-        more = self._heard(window, written, way, view)
-        return Heard((*heard.segments, *more.segments), heard.tokens + more.tokens, heard.language)
+        return _joined([heard, self._heard(window, written, way, view)], heard.language)
 
     def _again(self, window: Window, first: Written, way: Way, view: Any) -> tuple[Written, Way, Any]:
         """The full window and beams; then, as Whisper does, ever warmer.
@@ -245,6 +267,24 @@ class Transcriber:
                 changes["logprobs"] = token_logprobs(vocabulary, ids, part)
             found.append(msgspec.structs.replace(segment, **changes))
         return tuple(found)
+
+
+def _joined(parts: Sequence[Heard], language: str) -> Heard:
+    segments = tuple(segment for part in parts for segment in part.segments)
+    return Heard(segments, sum(part.tokens for part in parts), language)
+
+
+def sparse(window: Window, segments: Sequence[Segment]) -> bool:
+    """Whether some sentence is said to last much longer than anybody takes for it, others being in the same window."""
+    if len(window.spans) < 2:
+        return False
+    for segment in segments:
+        start, end = int(segment.start_s * RATE_HZ), int(segment.end_s * RATE_HZ)
+        spoken = sum(max(0, min(span.end, end) - max(span.start, start)) for span in window.spans)
+        tokens = sum(token < FIRST_MARK for token in segment.tokens)
+        if spoken >= SPARSE_S * RATE_HZ and tokens * RATE_HZ < SPARSE_TOKENS_PER_S * spoken:
+            return True
+    return False
 
 
 def unheard(window: Window, segments: Sequence[Segment]) -> Window | None:

@@ -183,3 +183,42 @@ def test_words_and_their_times_reach_into_the_rest(vocabulary: Vocabulary) -> No
     words = [word for segment in heard.segments for word in segment.words]
     assert [word.text.strip() for word in words] == ["One", "two.", "Three."]
     assert words[2].start_s == pytest.approx(6.0)
+
+
+def several(*spans_s: tuple[float, float]) -> Window:
+    """A window joined from stretches of speech."""
+    spans = tuple(Span(int(start * RATE_HZ), int(end * RATE_HZ)) for start, end in spans_s)
+    whole = Span(spans[0].start, spans[-1].end)
+    return Window(whole.start, np.zeros(whole.end - whole.start, np.float32), whole, spans)
+
+
+THRICE = ((0.0, 5.0), (5.6, 10.0), (11.0, 16.0))
+
+
+def test_what_the_model_passed_over_is_heard_stretch_by_stretch(vocabulary: Vocabulary) -> None:
+    said_once = "Say it again."
+    script = Script(vocabulary, "0.0|Again.|14.0", *[f"0.0|{said_once}|5.0"] * 3)
+    (heard,) = transcriber(script).write([several(*THRICE)])
+    assert said(heard) == [(0.0, 5.0, said_once), (5.3, 10.3, said_once), (10.5, 15.5, said_once)]
+    assert script.batches == [1, 3]
+
+
+def test_unless_that_brings_no_more(vocabulary: Vocabulary) -> None:
+    script = Script(vocabulary, "0.0|Again.|10.5", "0.0|Again.|5.0", "", "")
+    (heard,) = transcriber(script).write([several((0.0, 5.0), (5.6, 8.0), (8.4, 10.5))])
+    assert said(heard) == [(0.0, 10.5, "Again.")]
+    assert script.batches == [1, 3]
+
+
+def test_slow_speech_and_long_pauses_are_not_passed_over(vocabulary: Vocabulary) -> None:
+    script = Script(vocabulary, "0.0|Again.|16.0")
+    transcriber(script).write([several((0.0, 1.5), (13.0, 15.0))])
+    assert script.batches == [1]
+
+
+def test_a_loop_in_a_window_of_several_stretches_is_heard_stretch_by_stretch(vocabulary: Vocabulary) -> None:
+    loop = written(vocabulary, AGAIN, complete=False)
+    script = Script(vocabulary, loop, "0.0|One.|4.9", "0.0|Two.|4.0", "0.0|Three.|4.9")
+    (heard,) = transcriber(script).write([several(*THRICE)])
+    assert [text for *_, text in said(heard)] == ["One.", "Two.", "Three."]
+    assert FULL_FRAMES not in script.frames
