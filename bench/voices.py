@@ -8,7 +8,7 @@ when at least one aspect is further apart than that; loudness does not count. Wh
 languages, all of them count to ten as well: two that read the same digits alike would be one under two names.
 
 Every style's naturalness is guessed by a network (bench/naturalness.py); with --data DIR, recordings of people (as
-bench.hear takes them) are scored beside: what they get is the most that can be had. A page for blind listening is
+bench-hear takes them) are scored beside: what they get is the most that can be had. A page for blind listening is
 written to build/listening.html.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import common, hear, listening
+from bench import common, listening, recordings
 from bench.naturalness import Judge
 from omniwatt.catalog.voices import Voices, VoiceStyle, sentence
 from omniwatt.engines.speak.melody import HOP_S, melody
@@ -133,8 +133,8 @@ def _people(folder: Path) -> dict[str, Rendering]:
     """Recordings by name, decoded as the service would."""
     found: dict[str, Rendering] = {}
     with asyncio.Runner() as runner:
-        for path, _ in hear.listed(folder, "en"):
-            data = runner.run(hear.decoded(path.read_bytes(), path.name))
+        for path, _ in recordings.listed(folder, "en"):
+            data = runner.run(recordings.decoded(path.read_bytes(), path.name))
             found[path.name] = np.frombuffer(data, "<i2").astype(np.float32) / 32768, 16_000
     return found
 
