@@ -42,6 +42,7 @@ def set_up(log: settings.Log, stream: TextIO | None = None) -> logging.Handler:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_of_note)
     # Their chatter names addresses and paths; a request's own line says what an operator needs.
     for name in NOISY:
         logging.getLogger(name).setLevel("WARNING")
@@ -98,6 +99,11 @@ class RequestLog:
             line = logging.LogRecord(request_log.name, level, __file__, 0, record.state, None, None)
             line.__dict__["fields"] = _fields(record)
             request_log.handle(line)
+
+
+def _of_note(record: logging.LogRecord) -> bool:
+    """uvicorn takes a web socket that was refused with an answer for one that was forgotten."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _fields(record: Record) -> dict[str, Any]:

@@ -136,6 +136,14 @@ def test_setting_up_twice_says_things_once() -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
+def test_a_refused_web_socket_is_no_fault_of_ours() -> None:
+    stream = lines("text")
+    logging.getLogger("uvicorn.error").error("ASGI callable returned without completing handshake.")
+    logging.getLogger("uvicorn.error").error("Something else.")
+    assert stream.getvalue().count("\n") == 1
+    assert "Something else." in stream.getvalue()
+
+
 def test_a_line_is_a_line_and_cannot_paint_a_terminal() -> None:
     stream = lines("text")
     logs.get_logger("omniwatt.x").warning("red \x1b[31m and \r back")
