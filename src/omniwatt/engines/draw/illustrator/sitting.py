@@ -90,9 +90,7 @@ class Sitting:
         picture = Picture(*size, body.media_type, index, None, self._studio.describe(scene, body.prompt), details)
         self._tell(picture)
         layout = self._proved(scene, size, seed, index)
-        notes = [line.note for line in layout.lines if line.note]
-        if notes:
-            picture = msgspec.structs.replace(picture, details=details | {"notes": list(dict.fromkeys(notes))})
+        picture = msgspec.structs.replace(picture, details=details | lettered(layout, scale_of(size)))
         self._sketch(layout, picture)
         self._tell(picture)
         self._finish(layout, picture, quality)
@@ -235,6 +233,23 @@ class Sitting:
     def _send(self, data: bytes, index: int, media_type: str) -> None:
         for start in range(0, len(data), PIECE_BYTES):
             self._tell(Data(data[start : start + PIECE_BYTES], media_type, index))
+
+
+def lettered(layout: Layout, scale: float) -> dict[str, Any]:
+    """`lines`: what stands where in the picture, boxes as x, y, width, height in pixels; `notes` of what was changed."""
+    if not layout.lines:
+        return {}
+    lines = [
+        {
+            "text": line.text,
+            "box": [round(side * scale) for side in (line.box.x, line.box.y, line.box.width, line.box.height)],
+            "vertical": line.vertical,
+            "face": line.face,
+        }
+        for line in layout.lines
+    ]
+    notes = list(dict.fromkeys(line.note for line in layout.lines if line.note))
+    return {"lines": lines} | ({"notes": notes} if notes else {})
 
 
 def asked_for(layout: Layout) -> tuple[int, ...]:
