@@ -23,6 +23,8 @@ _SMOOTH = skia.SamplingOptions(skia.CubicResampler.Mitchell())
 _SOFT_SCALE, _SOFT_UNITS = 0.25, 14.0
 _FINE_FROM = 1.5
 """Above so many pixels a unit, smaller octaves are drawn, and looks see a scene of one pixel a unit beside the native."""
+_GRID_PX = 8
+"""Surfaces begin at multiples of this: Skia's dither repeats every 8 pixels, and tiles must meet in it."""
 _TWICE_BELOW = 1.3
 """High quality is painted twice as large and halved below so many pixels a unit; above, pixels are small enough."""
 
@@ -45,9 +47,13 @@ class Painter:
 
     def tile(self, x: int, y: int, width: int, height: int, scale: float) -> Pixels:
         """The same, in pixels of the whole picture at this scale."""
+        left, top = x // _GRID_PX * _GRID_PX, y // _GRID_PX * _GRID_PX
+        size = (x - left + width, y - top + height)
         if self.rich == 3 and scale < _TWICE_BELOW and not self._look.cells:
-            return _halved(self._tile(2 * x, 2 * y, 2 * width, 2 * height, 2 * scale))
-        return read(self._tile(x, y, width, height, scale))
+            surface = _halved(self._tile(2 * left, 2 * top, 2 * size[0], 2 * size[1], 2 * scale))
+        else:
+            surface = self._tile(left, top, *size, scale)
+        return read(surface, x - left, y - top)
 
     def _tile(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
         surface = _surface(width, height)
@@ -82,12 +88,13 @@ class Painter:
 
     def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int, *, smooth: bool = False) -> Any:
         """The bare scene about this tile, as a shader in design units."""
-        surface = _surface(width + 2 * halo, height + 2 * halo)
+        left, top = (x - halo) // _GRID_PX * _GRID_PX, (y - halo) // _GRID_PX * _GRID_PX
+        surface = _surface(x + width + halo - left, y + height + halo - top)
         canvas = surface.getCanvas()
-        canvas.translate(halo - x, halo - y)
+        canvas.translate(-left, -top)
         canvas.scale(scale, scale)
         canvas.drawPicture(self._scene(_fine(scale)))
-        place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(x - halo, y - halo)
+        place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(left, top)
         image = surface.makeImageSnapshot()
         return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _SMOOTH if smooth else _LINEAR, place)
 
@@ -170,18 +177,20 @@ def _surface(width: int, height: int) -> Any:
     return made
 
 
-def _halved(surface: Any) -> Pixels:
+def _halved(surface: Any) -> Any:
     """Each 2x2 pixels' mean."""
     small = _surface(surface.width() // 2, surface.height() // 2)
     canvas = small.getCanvas()
     canvas.scale(0.5, 0.5)
     canvas.drawImage(surface.makeImageSnapshot(), 0, 0, _LINEAR)
-    return read(small)
+    return small
 
 
-def read(surface: Any) -> Pixels:
-    """A surface's pixels as RGBA, alpha not premultiplied."""
-    info = surface.imageInfo().makeColorType(skia.kRGBA_8888_ColorType).makeAlphaType(skia.kUnpremul_AlphaType)
-    out = np.empty((surface.height(), surface.width(), 4), np.uint8)
-    surface.readPixels(info, out, out.strides[0], 0, 0)
+def read(surface: Any, left: int = 0, top: int = 0) -> Pixels:
+    """A surface's pixels from (left, top) on as RGBA, alpha not premultiplied."""
+    info = skia.ImageInfo.Make(
+        surface.width() - left, surface.height() - top, skia.kRGBA_8888_ColorType, skia.kUnpremul_AlphaType
+    )
+    out = np.empty((info.height(), info.width(), 4), np.uint8)
+    surface.readPixels(info, out, out.strides[0], left, top)
     return out

@@ -143,7 +143,8 @@ class Stage:
 
     @property
     def season(self) -> str:
-        return self.layout.scene.season
+        """As asked for; falling snow makes it winter."""
+        return "winter" if self.has("snow") else self.layout.scene.season
 
     def has(self, *words: str) -> bool:
         """Whether one of these was asked for as weather, light, feature or mood, and none of them excluded."""

@@ -118,8 +118,8 @@ def night_row(stage: Stage, towers: list[Tower], layer: int, near: float, size: 
         )
         edge = skia.Rect.MakeLTRB(tower.x + tower.width * 0.72, tower.top, tower.x + tower.width, tower.foot)
         stage.canvas.drawRect(edge, skia.Paint(Color4f=skia.Color4f(0, 0, 0.02, 0.16)))
-        tints = tuple(rgb(text) for text in (*WARM, NEONS[1], NEONS[0])[roll.randrange(3) :])
-        tints = tuple(mix(tint, base, 0.5 - 0.5 * near) for tint in tints)
+        mood = roll.choice((WARM, WARM, ("#bfe6ff", "#e8f6ff", "#8fd0ff"), ("#ffb3e2", "#ffd9f0", "#c9a0ff")))
+        tints = tuple(mix(rgb(tint), base, 0.55 - 0.4 * near + 0.22 * roll.random()) for tint in mood)
         windows(stage, tower, size, roll.uniform(0.12, 0.42), roll, tints)
         if near > 0.3 and roll.random() < 0.6:
             x, y = tower.x + tower.width * 0.5, tower.top - (tower.width * 1.0 if tower.crown == "spire" else 6)
@@ -150,6 +150,7 @@ def signs(stage: Stage, towers: list[Tower], layer: int, size: float, share: flo
             path = skia.Path()
             path.addCircle(tower.x + tower.width / 2, y, size * 1.5)
             path.addCircle(tower.x + tower.width / 2, y, size * 0.9)
+            stage.glow(tower.x + tower.width / 2, y, size * 9, colour, 0.45)
             tube(stage, path, colour, size * 0.2)
         else:
             for bar in range(4):
@@ -168,7 +169,7 @@ def tube(stage: Stage, path: Any, colour: RGB, width: float) -> None:
 
 
 def _board(stage: Stage, x: float, y: float, width: float, tall: float, colour: RGB, roll: random.Random) -> None:
-    stage.glow(x + width / 2, y + tall / 2, tall * 0.95, colour, 0.34)
+    stage.glow(x + width / 2, y + tall / 2, tall * 1.5, colour, 0.5)
     rect = skia.Rect.MakeXYWH(x, y, width, tall)
     path = skia.Path()
     path.addRoundRect(rect, width * 0.2, width * 0.2)

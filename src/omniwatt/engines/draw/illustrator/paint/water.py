@@ -7,7 +7,7 @@ from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
 
 WATER = """
 uniform shader seen, n; uniform float top, depth, rough, clear, middle, glint, squeeze;
-uniform float3 near, far, spark; uniform float2 sun;
+uniform float3 near, far, spark; uniform float2 sun; uniform float smear;
 half4 main(float2 p) {
   float t = clamp((p.y - top) / depth, 0.0, 1.2);
   float lens = 1.0 / (t + 0.07);
@@ -18,6 +18,12 @@ half4 main(float2 p) {
   float grow = smoothstep(0.0, 0.16, t);
   float2 r = float2(p.x + w * 46.0 * grow, top - (p.y - top) * squeeze + w * (30.0 + 190.0 * t) * grow - 2.0);
   float3 c = seen.eval(r).rgb;
+  if (smear > 0.0) {
+    float k = smear * (8.0 + 46.0 * t);
+    c = c * 0.28 + seen.eval(r + float2(0, k)).rgb * 0.22 + seen.eval(r - float2(0, k)).rgb * 0.22
+      + seen.eval(r + float2(0, 2.1 * k)).rgb * 0.14 + seen.eval(r - float2(0, 2.1 * k)).rgb * 0.14;
+    c = c * (1.0 + 0.5 * smear);
+  }
   float3 body = mix(far, near, smoothstep(0.0, 0.9, t));
   float show = clear * mix(1.0, 0.42, smoothstep(0.0, 1.0, t));
   c = mix(body, c, show) + w * mix(0.05, 0.16, t);
@@ -31,12 +37,12 @@ half4 main(float2 p) {
 
 def water(
     stage: Stage, top: float, near: RGB, far: RGB, *, rough: float = 1.0, clear: float = 0.6, glint: float = 0.9,
-    spark: RGB = (1.0, 0.97, 0.88), squeeze: float = 1.0, cover: Any = None,
+    spark: RGB = (1.0, 0.97, 0.88), squeeze: float = 1.0, smear: float = 0.0, cover: Any = None,
 ) -> None:  # fmt: skip
     """Water from `top` to the lower edge (or over `cover`); `clear` is how much of the mirror is seen."""
     stage.over(
         WATER, cover or stage.rect(top, stage.height + MARGIN),
         {"seen": stage.mirror(), "n": noise(64, 3, stage.number("ripples"), 2.6)},
         top=top, depth=max(stage.height - top, 60.0), rough=rough, clear=clear, middle=stage.width / 2, glint=glint,
-        squeeze=squeeze, near=near, far=far, spark=spark, sun=(stage.light.x, stage.light.y),
+        squeeze=squeeze, smear=smear, near=near, far=far, spark=spark, sun=(stage.light.x, stage.light.y),
     )  # fmt: skip

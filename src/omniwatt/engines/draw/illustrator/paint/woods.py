@@ -39,7 +39,7 @@ half4 main(float2 p) {
 
 
 def grass_colour(stage: Stage) -> RGB:
-    return stage.lit(stage.tone(GRASS["winter" if stage.has("snow") else stage.season]))
+    return stage.lit(stage.tone(GRASS[stage.season]))
 
 
 def ground(stage: Stage, top: float, colour: RGB | None = None, *, bumpy: float = 10.0, name: str = "ground") -> None:
@@ -81,7 +81,7 @@ def firs(
         (1, mix(colour, rgb(stage.light.haze), 0.3 * (1 - depth)), 1),
     ]
     stage.shaded(path, along(0, foot - tall, 0, foot + tall * 0.1, stops))
-    if snow or stage.season == "winter" or stage.has("snow"):
+    if snow or stage.season == "winter":
         capped(stage, path, foot, tall)
 
 

@@ -17,7 +17,7 @@ def behind(stage: Stage) -> None:
 
 def ranges(stage: Stage, foot: float) -> None:
     """Three ranges, the nearest wooded."""
-    snow = 0.25 if stage.season == "winter" or stage.has("snow") else 0.62
+    snow = 0.25 if stage.season == "winter" else 0.62
     mountains(stage, "far", foot, foot * 0.62, 0.1, snow=snow - 0.1, peaks=3)
     mountains(stage, "middle", foot, foot * 0.46, 0.35, snow=snow + 0.05, peaks=4)
     mountains(stage, "hills", foot + 4, foot * 0.2, 0.55, snow=snow + 0.9 if snow > 0.4 else snow, peaks=5)

@@ -31,11 +31,12 @@ def behind(stage: Stage) -> None:
         towers = row(stage, layer, foot + 4, tall * low, tall * high, wide)
         night_row(stage, towers, layer, near, size)
         if layer:
-            signs(stage, towers, layer, size * 0.9, 0.3)
+            signs(stage, towers, layer, size * 1.15, 0.6)
         _smog(stage, foot, layer)
     edge = row(stage, 3, foot + 26, tall * 0.62, tall * 0.98, 165, gap=0.5)
     night_row(stage, edge, 3, 1.0, 15)
-    signs(stage, edge, 3, 17, 1.0)
+    signs(stage, edge, 3, 23, 1.0)
+    _shops(stage, foot)
     _bridges(stage, edge, foot)
     _street(stage, foot)
 
@@ -43,7 +44,8 @@ def behind(stage: Stage) -> None:
 def _sky(stage: Stage, foot: float) -> None:
     zenith, middle, rim = stage.tone("#070a24"), stage.tone("#2a1a5e"), stage.tone("#c2448f")
     stage.canvas.drawRect(stage.box(), skia.Paint(Color=0xFF0A0A20))
-    stage.wash([(0, zenith, 1), (0.5, middle, 1), (0.82, mix(middle, rim, 0.55), 1), (1, rim, 1)], -MARGIN, foot + 30)
+    stage.wash([(0, zenith, 1), (0.45, middle, 1), (0.78, mix(middle, rim, 0.6), 1), (1, rim, 1)], -MARGIN, foot + 30)
+    stage.glow(stage.width / 2, foot, stage.width * 0.62, stage.tone("#ff5fb0"), 0.75)
     stars(stage, foot * 0.6, 0.5)
     moon(stage, stage.light.x, stage.height * 0.13, 30)
 
@@ -59,6 +61,21 @@ def _smog(stage: Stage, foot: float, layer: int) -> None:
         top=top,
         foot=foot,
     )
+
+
+def _shops(stage: Stage, foot: float) -> None:
+    """Lit fronts along the foot of the town, in many colours, each with its glow."""
+    roll = stage.roll("shops")
+    x = -MARGIN
+    while x < stage.width + MARGIN:
+        away = abs(x / stage.width - 0.5) * 2
+        wide, high = roll.uniform(14, 34) * (0.4 + away), (5 + 15 * away) * roll.uniform(0.8, 1.2)
+        colour = rgb(roll.choice((*NEONS, "#ffd58a", "#ffe9b8", "#ffd58a")))
+        stage.glow(x + wide / 2, foot + 2, wide * 2.2, colour, 0.42)
+        front = skia.Path()
+        front.addRect(skia.Rect.MakeLTRB(x, foot + 4 - high, x + wide * 0.86, foot + 4))
+        stage.fill(front, mix(colour, (1, 1, 1), 0.45), 0.9)
+        x += wide * roll.uniform(1.0, 1.5)
 
 
 def _bridges(stage: Stage, towers: list[Tower], foot: float) -> None:
@@ -80,7 +97,7 @@ def _bridges(stage: Stage, towers: list[Tower], foot: float) -> None:
 def _street(stage: Stage, foot: float) -> None:
     """Wet asphalt to the viewer: the mirrored city, lane marks and streaks of passing lamps."""
     near, far = rgb("#0b0d1f"), rgb("#251a3f")
-    water(stage, foot, near, far, rough=0.62, clear=0.86, glint=0.25, spark=rgb("#ff9ad8"))
+    water(stage, foot, near, far, rough=0.26, clear=1.0, glint=0.15, spark=rgb("#ff9ad8"), smear=1.7)
     middle, low = stage.width / 2, stage.height + MARGIN
     deep = low - foot
     kerb = stage.width * 0.16
@@ -120,10 +137,10 @@ def _trails(stage: Stage, middle: float, foot: float, deep: float) -> None:
     """Long exposures of lamps: white towards us on one side, red away on the other."""
     roll = stage.roll("trails")
     for side, colours in ((-1, ("#ff3348", "#ff6a3d", "#ff2fa0")), (1, ("#fff1c9", "#bfe7ff", "#ffffff"))):
-        for index in range(9):
-            lane = (0.16 + 0.8 * roll.random()) * side
+        for index in range(7):
+            lane = (0.10 + 0.34 * roll.random()) * side
             rise = roll.uniform(0.0, 26.0)
-            sway = roll.uniform(-0.07, 0.07)
+            sway = roll.uniform(-0.05, 0.05)
             colour = rgb(colours[index % 3])
             for part in range(14):
                 a, b = (part / 14) ** 2.2, ((part + 1) / 14) ** 2.2
@@ -134,5 +151,5 @@ def _trails(stage: Stage, middle: float, foot: float, deep: float) -> None:
                     path.moveTo(x, y) if step == 0 else path.lineTo(x, y)
                 width = 0.5 + 5.0 * b
                 fade = 0.9 - 0.35 * b
-                stage.line(path, colour, width * 3.4, 0.06 * fade)
-                stage.line(path, mix(colour, (1, 1, 1), 0.45), width * 0.55, 0.7 * fade)
+                stage.line(path, colour, width * 5.0, 0.07 * fade)
+                stage.line(path, mix(colour, (1, 1, 1), 0.45), width * 0.7, 0.85 * fade)

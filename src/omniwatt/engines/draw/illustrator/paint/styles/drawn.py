@@ -43,16 +43,16 @@ float3 look(float2 p) {
 }
 """
 PENCIL = """
-uniform shader n, g; uniform float3 sheet;
+uniform shader n, g; uniform float3 sheet; uniform float lift;
 float hatch(float2 p, float2 d, float gap, float dark) {
   float w = (n.eval(p).a - 0.5) * 5.0;
   float s = abs(fract((dot(p, d) + w) / gap) - 0.5) * 2.0;
   float soft_ = clamp(u / gap * 2.0, 0.12, 0.6);
-  return 1.0 - smoothstep(dark - soft_, dark + soft_, s);
+  return (1.0 - smoothstep(dark - soft_, dark + soft_, s)) * smoothstep(0.02, 0.22, dark);
 }
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb;
-  float l = mix(luma(c), luma(mid.eval(p).rgb), 0.5);
+  float l = smoothstep(0.0, 0.86, pow(mix(luma(c), luma(mid.eval(p).rgb), 0.5), lift));
   float grain = g.eval(p).a;
   float pressure = 0.72 + 0.5 * n.eval(p * 0.3 + 70.0).a;
   float k = hatch(p, float2(0.80, 0.60), 4.6, clamp(1.05 - l * 1.22, 0.0, 1.0)) * 0.50;
@@ -60,7 +60,7 @@ float3 look(float2 p) {
   k = max(k, hatch(p, float2(0.10, 0.99), 4.2, clamp(0.52 - l * 1.45, 0.0, 1.0)) * 0.66);
   float e = smoothstep(0.05, 0.30, rim(p, 1.3)) * (0.55 + 0.6 * smoothstep(0.35, 0.6, grain));
   k = max(k, e * 0.86) * pressure;
-  k = clamp(k * (0.45 + 1.05 * smoothstep(0.30, 0.62, grain)) + (1.0 - l) * 0.16, 0.0, 0.93);
+  k = clamp(k * (0.45 + 1.05 * smoothstep(0.30, 0.62, grain)) + (1.0 - l) * (1.0 - l) * 0.2, 0.0, 0.93);
   float2 b = min(p, size - p);
   float edge = smoothstep(8.0, 46.0, min(b.x, b.y) + (n.eval(p * 0.5 + 20.0).a - 0.5) * 60.0);
   float3 lead = mix(float3(0.17, 0.17, 0.19), vivid(c, 1.3) * 0.62, 0.34);
@@ -92,7 +92,7 @@ LOOKS = {
     "pencil": Look(
         PENCIL, 3.0,
         lambda stage: {"n": noise(90, 3, stage.number("hand")), "g": noise(2.6, 2, stage.number("tooth"))},
-        lambda _: {"sheet": (0.965, 0.955, 0.93)},
+        lambda stage: {"sheet": (0.965, 0.955, 0.93), "lift": 0.55 if stage.light.dark else 0.9},
     ),
     "neon": Look(NEON, 13.0, lambda stage: {"n": noise(420, 2, stage.number("hue"))}),
     "pixel": Look(cells=160),

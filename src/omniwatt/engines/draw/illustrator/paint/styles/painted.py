@@ -1,7 +1,6 @@
 """Painted looks: watercolour, oil, ink wash, calligraphy."""
 
 import math
-import random
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,9 @@ from PIL import Image, ImageFilter
 from omniwatt.engines.draw.illustrator.paint.colours import rgb
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
 from omniwatt.engines.draw.illustrator.paint.styles import Look
+
+_GUIDE_SCALE = 0.5
+"""Pixels a unit of the scene that strokes are taken from."""
 
 WATERCOLOUR = """
 uniform shader n, g; uniform float3 sheet;
@@ -51,7 +53,7 @@ float3 look(float2 p) {
 }
 """
 INK = """
-uniform shader n, g; uniform float3 sheet, ink; uniform float keep, dry;
+uniform shader n, g; uniform float3 sheet, ink; uniform float keep, dry, lift, white;
 float3 look(float2 p) {
   float4 w = n.eval(p);
   float v = n.eval(p * 6.0 + 33.0).a;
@@ -59,7 +61,8 @@ float3 look(float2 p) {
   float3 c = mix(mid.eval(q).rgb, pic.eval(q).rgb, 0.6);
   float l = luma(c), around = luma(soft.eval(q).rgb);
   float red = smoothstep(0.16, 0.36, c.r - max(c.g, c.b)) * smoothstep(0.2, 0.4, c.r);
-  float k = 1.0 - smoothstep(0.04, 0.93, l + (w.a - 0.5) * 0.12);
+  l = pow(max(l, 0.0), lift);
+  float k = 1.0 - smoothstep(0.03, white, l + (w.a - 0.5) * 0.14);
   k = clamp(pow(k, 1.15) + (around - l) * 0.42, 0.0, 1.0);
   k += smoothstep(0.09, 0.34, rim(p, 1.4)) * 0.42;
   float grain = g.eval(p).a;
@@ -75,7 +78,6 @@ float3 look(float2 p) {
 def _strokes(stage: Stage, image: Any) -> None:
     """Brush strokes in three sizes along the shapes: broad ones everywhere, small ones where there is detail."""
     guide = np.asarray(image.toarray(colorType=skia.kRGBA_8888_ColorType))[..., :3]
-    scale = 0.5
     small = Image.fromarray(np.ascontiguousarray(guide))
     grey = np.asarray(small.convert("L").filter(ImageFilter.GaussianBlur(1.6)), np.float32) / 255
     dy, dx = np.gradient(grey)
@@ -88,8 +90,7 @@ def _strokes(stage: Stage, image: Any) -> None:
     colours = np.asarray(small.filter(ImageFilter.GaussianBlur(1.0)))
     layers = ((30.0, 0.0), (15.0, 0.16), (7.5, 0.42)) if stage.rich > 1 else ((22.0, 0.0), (9.0, 0.4))
     for layer, (width, least) in enumerate(layers):
-        roll = stage.roll("strokes", layer)
-        _layer(stage, roll, width, least, scale, colours, turn, detail)
+        _layer(stage, layer, width, least, colours, turn, detail)
 
 
 def _blur(field: Any, radius: int) -> Any:
@@ -103,48 +104,48 @@ def _blur(field: Any, radius: int) -> Any:
     return field
 
 
-def _layer(
-    stage: Stage, roll: random.Random, width: float, least: float, scale: float, colours: Any, turn: Any, detail: Any
-) -> None:
+def _layer(stage: Stage, layer: int, width: float, least: float, colours: Any, turn: Any, detail: Any) -> None:
+    """Strokes of one size, in no order, where the scene is at least so detailed."""
+    rng = np.random.default_rng(stage.number("strokes", layer))
     pitch = width * 0.62
-    places = [
-        (x * pitch + roll.uniform(-0.5, 0.5) * pitch - MARGIN, y * pitch + roll.uniform(-0.5, 0.5) * pitch - MARGIN)
-        for y in range(int((stage.height + 2 * MARGIN) / pitch) + 1)
-        for x in range(int((stage.width + 2 * MARGIN) / pitch) + 1)
-    ]
-    roll.shuffle(places)
+    grid = np.mgrid[0 : stage.width + 2 * MARGIN : pitch, 0 : stage.height + 2 * MARGIN : pitch].reshape(2, -1).T
+    spots = rng.permutation(grid) + rng.uniform(-0.5, 0.5, grid.shape) * pitch
     high, wide = detail.shape
-    brush = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeCap=skia.Paint.kRound_Cap)
-    bristles = 3 if width > 8 and stage.rich > 1 else 1
-    for x, y in places:
-        column = min(max(int((x + MARGIN) * scale), 0), wide - 1)
-        line = min(max(int((y + MARGIN) * scale), 0), high - 1)
-        busy = float(detail[line, column])
-        if busy < least:
-            continue
-        angle = float(turn[line, column]) + roll.uniform(-0.14, 0.14)
-        long = width * (2.3 - 1.4 * min(busy, 1.0)) * roll.uniform(0.7, 1.2) * 0.5
-        tone = colours[line, column]
-        cos, sin = math.cos(angle), math.sin(angle)
-        for bristle in range(bristles):
-            aside = (bristle - (bristles - 1) / 2) * width * 0.30
-            lift = roll.uniform(-9, 9)
-            parts = [min(max(round(float(part) + lift), 0), 255) for part in tone]
-            brush.setColor(0xF0000000 | parts[0] << 16 | parts[1] << 8 | parts[2])
-            brush.setStrokeWidth(width * (0.95 if bristles == 1 else 0.44) * roll.uniform(0.85, 1.1))
-            ox, oy = x - sin * aside, y + cos * aside
-            slip = roll.uniform(-0.15, 0.15) * width
-            stage.canvas.drawLine(
-                ox - cos * (long + slip),
-                oy - sin * (long + slip),
-                ox + cos * (long - slip),
-                oy + sin * (long - slip),
-                brush,
-            )
+    columns = np.clip((spots[:, 0] * _GUIDE_SCALE).astype(int), 0, wide - 1)
+    lines = np.clip((spots[:, 1] * _GUIDE_SCALE).astype(int), 0, high - 1)
+    kept = detail[lines, columns] >= least
+    spots, columns, lines = spots[kept] - MARGIN, columns[kept], lines[kept]
+    count = len(spots)
+    angle = turn[lines, columns] + rng.uniform(-0.16, 0.16, count)
+    along = np.stack([np.cos(angle), np.sin(angle)], 1)
+    busy = np.minimum(detail[lines, columns], 1.0)
+    half = (width * (2.3 - 1.4 * busy) * rng.uniform(0.35, 0.6, count))[:, None]
+    bristles = 3 if width > 10 and stage.rich > 1 else 1
+    thick = width * (0.95 if bristles == 1 else 0.42) * rng.uniform(0.85, 1.15, count)
+    brush = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style)
+    for bristle in range(bristles):
+        aside = (bristle - (bristles - 1) / 2) * width * 0.30
+        middle = (
+            spots
+            + np.stack([-along[:, 1], along[:, 0]], 1) * aside
+            + along * rng.uniform(-0.15, 0.15, (count, 1)) * width
+        )
+        ends = np.concatenate([middle - along * half, middle + along * half], 1).tolist()
+        tones = np.clip(colours[lines, columns].astype(int) + rng.integers(-9, 10, (count, 1)), 0, 255)
+        codes = (0xF0000000 | tones[:, 0] << 16 | tones[:, 1] << 8 | tones[:, 2]).tolist()
+        for end, code, size in zip(ends, codes, thick.tolist(), strict=True):
+            brush.setColor(code)
+            brush.setStrokeWidth(size)
+            stage.canvas.drawLine(*end, brush)
 
 
 def _sheet(stage: Stage) -> tuple[float, float, float]:
     return rgb("#f4eee0") if not stage.light.dark else rgb("#dcdcd8")
+
+
+def _white(stage: Stage) -> float:
+    """From which lightness on the paper is left bare; what is ink already keeps all its tones."""
+    return 0.92 if stage.layout.scene.backdrop == "ink_mountains" else 0.78
 
 
 LOOKS = {
@@ -157,10 +158,10 @@ LOOKS = {
     ),
     "ink": Look(
         INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {"sheet": _sheet(stage), "ink": (0.09, 0.10, 0.12), "keep": 0.28, "dry": 0.8},
+        lambda stage: {"sheet": _sheet(stage), "ink": (0.09, 0.10, 0.12), "keep": 0.28, "dry": 0.8, "lift": 0.5 if stage.light.dark else 1.0, "white": _white(stage)},
     ),
     "calligraphy": Look(
         INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {"sheet": _sheet(stage), "ink": (0.28, 0.27, 0.26), "keep": 0.12, "dry": 0.9},
+        lambda stage: {"sheet": _sheet(stage), "ink": (0.28, 0.27, 0.26), "keep": 0.12, "dry": 0.9, "lift": 0.4 if stage.light.dark else 0.75, "white": _white(stage)},
     ),
 }  # fmt: skip

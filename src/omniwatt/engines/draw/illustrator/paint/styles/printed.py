@@ -20,8 +20,10 @@ float3 look(float2 p) {
   t = far(s, d); if (t < m) { m = t; best = d; }
   t = far(s, e); if (t < m) { m = t; best = e; }
   t = far(s, f); if (t < m) { m = t; best = f; }
-  float l = luma(s);
-  float3 ink = mix(best, best * (0.80 + 0.42 * l), 0.75);
+  float l = max(luma(s), 0.01), k = l * 5.0 + dot_ * 0.55 + grain * 0.5;
+  float step = (floor(k) + smoothstep(0.42, 0.58, fract(k))) / 5.0 + 0.04;
+  float3 own = vivid(clamp(s * (step / l), 0.0, 1.0), 1.2);
+  float3 ink = mix(own, best * (0.78 + 0.4 * step), 0.42);
   float worn = smoothstep(0.66, 0.74, n.eval(p * 2.0).a) * 0.10;
   ink = mix(ink, float3(0.96, 0.93, 0.86), worn + max(grain - 0.16, 0.0) * 0.5);
   float2 q = min(p, size - p);
