@@ -66,7 +66,7 @@ async def test_a_model_that_does_not_draw(way: Way) -> None:
 
 async def test_modalities_alone_let_it_draw(way: Way) -> None:
     async with calling(way) as caller:
-        call = 'echo: {"call": "draw_picture"}'
+        call = 'echo: {"call": "draw_picture", "text": "draw"}'
         messages = [{"role": "user", "content": call}]
         answer = await caller.http.post(CHAT, json=asked(messages=messages, modalities=["text", "image"]))
         assert answer.status_code == 200, answer.text

@@ -51,6 +51,14 @@ TOOL = Tool(
 )
 SHOWN = "(a picture)"
 """Stands for a picture before a model that cannot see it."""
+_PICTURES = re.compile(
+    r"\b(draw|paint|sketch|illustrat|pictur|image|photo|poster|logo|icon|wallpaper|drawing|painting|calligraph|render"
+    r"|zeichn|mal(e|en|st)?\b|bild|plakat|dessin|peins|peindre|affiche|dibuj|pinta|imagen|cartel|disegn|dipingi|immagin"
+    r"|desenh|imagem|нарис|рису|картин|плакат)"
+    r"|[画畫绘繪图圖]|海报|海報|书法|書法|照片|描い|描く|絵|イラスト|ポスター|写真|그려|그림|포스터|사진",
+    re.IGNORECASE,
+)
+"""Words of a wish for a picture: a small model that is offered the tool calls it for anything else, too."""
 _QUOTED = re.compile('[\u201c\u300c\u300e"]([^\u201c\u201d\u300c\u300d\u300e\u300f"]{1,400})[\u201d\u300d\u300f"]')
 
 
@@ -97,9 +105,9 @@ class _Turn:
         """The chat's events, without its end and the calls of our tool."""
         plan = self._plan
         messages = blind(self._body.messages) if plan.blind else self._body.messages
-        body = msgspec.structs.replace(
-            self._body, messages=messages, picture=None, tools=(*self._body.tools, TOOL), parallel_tool_calls=False
-        )
+        body = msgspec.structs.replace(self._body, messages=messages, picture=None)
+        if self._body.tool_choice != "auto" or plan.upstream_model or wishes_picture(self._body.messages):
+            body = msgspec.structs.replace(body, tools=(*body.tools, TOOL), parallel_tool_calls=False)
         job = Job(
             id=self._request.id,
             capability="chat",
@@ -165,6 +173,12 @@ class _Turn:
             image_output_tokens=made.image_output_tokens,
         )
         return [ChoiceEnd(reason), msgspec.structs.replace(self._written, usage=usage)]
+
+
+def wishes_picture(messages: Sequence[Message]) -> bool:
+    """Whether the user's last words, or those of the turn before, may be a wish for a picture or for another one."""
+    said = [message.text for message in messages if message.role == "user"]
+    return any(_PICTURES.search(text) for text in said[-2:]) or bool(pictures_of(messages))
 
 
 def asked_for(calls: Sequence[str]) -> str:

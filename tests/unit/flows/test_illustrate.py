@@ -3,7 +3,7 @@
 import pytest
 
 from omniwatt.contract.request import MediaPart, Message, TextPart
-from omniwatt.flows.illustrate import SHOWN, asked_for, blind, picture_prompt, pictures_of
+from omniwatt.flows.illustrate import SHOWN, asked_for, blind, picture_prompt, pictures_of, wishes_picture
 
 
 def user(*texts: str) -> list[Message]:
@@ -33,6 +33,26 @@ def test_the_prompt(said: list[str], asked: str, trusted: bool, drawn: str) -> N
 )
 def test_arguments_of_any_shape(arguments: str, prompt: str) -> None:
     assert asked_for([arguments]) == prompt
+
+
+@pytest.mark.parametrize(
+    ("said", "wishes"),
+    [
+        (["Draw a cat"], True),
+        (["Can you make me an image of it?"], True),
+        (["画一幅山水"], True),
+        (["星空の絵を描いて"], True),
+        (["Zeichne mir eine Katze"], True),
+        (["고양이를 그려 줘"], True),
+        (["What is the capital of France?"], False),
+        (["你好，你是谁？"], False),
+        (["Draw a cat", "now at night"], True),
+        (["Draw a cat", "thank you", "What is 2+2?"], False),
+        ([], False),
+    ],
+)
+def test_wishes_for_pictures(said: list[str], wishes: bool) -> None:
+    assert wishes_picture(user(*said)) is wishes
 
 
 def test_a_model_without_eyes_is_told_of_pictures() -> None:
