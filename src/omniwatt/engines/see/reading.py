@@ -86,7 +86,8 @@ def laid_down(line: Pixels) -> Pixels:
     if height <= COLUMN * width:
         return line
     cells = [line[start:end] for start, end in _cells(line)]
-    return np.hstack([_squared(cell, width) for cell in cells]) if cells else line
+    side = max([width, *(len(cell) for cell in cells)])
+    return np.hstack([_raised(cell, side) for cell in cells]) if cells else line
 
 
 def _cells(column: Pixels) -> list[tuple[int, int]]:
@@ -104,9 +105,9 @@ def _cells(column: Pixels) -> list[tuple[int, int]]:
     return cells
 
 
-def _squared(cell: Pixels, side: int) -> Pixels:
+def _raised(cell: Pixels, height: int) -> Pixels:
     """With ground above and below, so that all characters stand at one height."""
-    missing = max(0, side - cell.shape[0])
+    missing = height - cell.shape[0]
     above = missing // 2
     return np.asarray(cv2.copyMakeBorder(cell, above, missing - above, 0, 0, cv2.BORDER_REPLICATE), np.uint8)
 

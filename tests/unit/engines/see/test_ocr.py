@@ -117,6 +117,15 @@ def test_parts_of_a_character_stay_together() -> None:
     assert laid_down(column).shape[1] == 120
 
 
+def test_a_character_taller_than_the_column_is_wide_sets_the_height() -> None:
+    column = np.full((300, 60, 3), 255, np.uint8)
+    for top, height in ((10, 100), (140, 40), (210, 50)):
+        column[top : top + height, 5:55] = 0
+    laid = laid_down(column)
+    assert laid.shape[0] == 100
+    assert laid.shape[1] in {120, 180}
+
+
 def test_a_line_stays_a_line() -> None:
     line = np.zeros((40, 300, 3), np.uint8)
     assert laid_down(line) is line

@@ -236,7 +236,7 @@ class Sitting:
 
 
 def lettered(layout: Layout, scale: float) -> dict[str, Any]:
-    """`lines`: what stands where in the picture, boxes as x, y, width, height in pixels; `notes` of what was changed."""
+    """`lines`: what stands where, boxes as x, y, width, height in pixels; `notes`: what was changed."""
     if not layout.lines:
         return {}
     lines = [
