@@ -39,7 +39,7 @@ class Form:
     provenance: Mapping[str, str] = field(default_factory=dict)
     """`generator`, `model`, `prompt_sha256`, ...: written where each form keeps such things."""
     icc: bytes = b""
-    """A colour profile to put in; empty is sRGB as each form says it best. A CMYK one turns JPEG, TIFF and PDF to CMYK."""
+    """A colour profile to put in; empty is sRGB. A CMYK one turns JPEG, TIFF and PDF to CMYK."""
     outlines: tuple[Outline, ...] = ()
     """PDF and SVG: lettering laid over the same lettering in the pixels, so that its edges are sharp at any size."""
 
@@ -64,15 +64,19 @@ def to_inks(profile: bytes) -> Any:
     """The way from sRGB to this CMYK profile, relative with black point compensation. Raises ValueError."""
     try:
         return ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", "CMYK",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )  # fmt: skip
+            ImageCms.createProfile("sRGB"),
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            "RGB",
+            "CMYK",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
     except ImageCms.PyCMSError as error:
         raise ValueError("the colour profile cannot be used") from error
 
 
 def xmp(provenance: Mapping[str, str]) -> bytes:
-    """An XMP packet (ISO 16684-1) with what a picture says of itself; made by an algorithm, as IPTC's word for it is."""
+    """An XMP packet (ISO 16684-1) with what a picture says of itself, in IPTC's words made by an algorithm."""
     parts = "".join(f" ow:{name}={quoteattr(value)}" for name, value in sorted(provenance.items()))
     tool = escape(provenance.get("generator", "omniwatt"), {'"': "&quot;"})
     return (

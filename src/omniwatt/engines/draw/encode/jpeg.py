@@ -49,9 +49,14 @@ class Jpeg:
             image = ImageCms.applyTransform(image, self._inks)
         out = io.BytesIO()
         image.save(
-            out, "JPEG", quality=min(95, max(1, self._form.quality)), subsampling=2 if self._halved else 0,
-            restart_marker_rows=1, optimize=False, **self._said() if self._first else {},
-        )  # fmt: skip
+            out,
+            "JPEG",
+            quality=min(95, max(1, self._form.quality)),
+            subsampling=2 if self._halved else 0,
+            restart_marker_rows=1,
+            optimize=False,
+            **self._said() if self._first else {},
+        )
         data = out.getvalue()
         start = data.index(b"\xff\xda")
         if not self._first:

@@ -102,7 +102,8 @@ class Pdf:
         out += self._object(f"<< /Type /Catalog /Pages {pages} 0 R /Metadata {meta} 0 R >>")
         table = "".join(f"{place:010d} 00000 n \n" for place in self._places)
         count = len(self._places) + 1
-        tail = f"xref\n0 {count}\n0000000000 65535 f \n{table}trailer\n<< /Size {count} /Root {root} 0 R /Info {info} 0 R >>\n"
+        tail = f"xref\n0 {count}\n0000000000 65535 f \n{table}trailer\n"
+        tail += f"<< /Size {count} /Root {root} 0 R /Info {info} 0 R >>\n"
         return out + (tail + f"startxref\n{self._written}\n%%EOF\n").encode()
 
     def _stream(self, head: str, data: bytes) -> bytes:
@@ -149,9 +150,14 @@ class Svg:
         unit = 25.4 / (form.dpi or _USUAL_DPI)
         packet = re.sub(rb"<\?xpacket.*?\?>", b"", xmp(form.provenance))
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{form.width * unit:.3f}mm"'
-            f' height="{form.height * unit:.3f}mm" viewBox="0 0 {form.width} {form.height}">\n<metadata>'
-        ).encode() + packet + b"</metadata>\n"  # fmt: skip
+            (
+                '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+                f' width="{form.width * unit:.3f}mm"'
+                f' height="{form.height * unit:.3f}mm" viewBox="0 0 {form.width} {form.height}">\n<metadata>'
+            ).encode()
+            + packet
+            + b"</metadata>\n"
+        )
 
     def _pieces(self, bands: list[tuple[bytes, int]]) -> bytes:
         out, self._head = self._head, b""

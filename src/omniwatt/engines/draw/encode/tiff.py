@@ -1,4 +1,4 @@
-"""TIFF 6.0, BigTIFF above 4 GB: strips packed with Deflate; kept packed in a file of its own until their places are known."""
+"""TIFF 6.0, BigTIFF above 3 GiB: strips packed with Deflate, kept in an unnamed file until their places are known."""
 
 import struct
 import tempfile
@@ -27,7 +27,7 @@ class Tiff:
         self._channels = 4 if form.alpha or self._inks is not None else 3
         self._per_strip = max(1, min(form.height, _STRIP_BYTES // (form.width * self._channels)))
         self._waiting = np.zeros((0, form.width, self._channels), np.uint8)
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `pieces`
         self._counts: list[int] = []
 
     def rows(self, pixels: NDArray[np.uint8]) -> bytes:
@@ -97,15 +97,25 @@ class Tiff:
         dpi = struct.pack("<II", round((form.dpi or 72) * 1000), 1000)
         photometric = 5 if self._inks is not None else 2
         entries = [
-            (256, _LONG, struct.pack("<I", form.width)), (257, _LONG, struct.pack("<I", form.height)),
-            (258, _SHORT, struct.pack("<H", 8) * self._channels), (259, _SHORT, struct.pack("<H", 8)),
-            (262, _SHORT, struct.pack("<H", photometric)), (270, _ASCII, _ascii(said(form.provenance))),
-            (273, kind, struct.pack(f"<{many}{wide}", *offsets)), (277, _SHORT, struct.pack("<H", self._channels)),
-            (278, _LONG, struct.pack("<I", self._per_strip)), (279, kind, struct.pack(f"<{many}{wide}", *self._counts)),
-            (282, _RATIONAL, dpi), (283, _RATIONAL, dpi), (284, _SHORT, struct.pack("<H", 1)), (296, _SHORT, struct.pack("<H", 2)),
-            (305, _ASCII, _ascii(form.generator)), (317, _SHORT, struct.pack("<H", 2)),
-            (700, _BYTE, xmp(form.provenance)), (34675, _UNDEFINED, form.icc or srgb()),
-        ]  # fmt: skip
+            (256, _LONG, struct.pack("<I", form.width)),
+            (257, _LONG, struct.pack("<I", form.height)),
+            (258, _SHORT, struct.pack("<H", 8) * self._channels),
+            (259, _SHORT, struct.pack("<H", 8)),
+            (262, _SHORT, struct.pack("<H", photometric)),
+            (270, _ASCII, _ascii(said(form.provenance))),
+            (273, kind, struct.pack(f"<{many}{wide}", *offsets)),
+            (277, _SHORT, struct.pack("<H", self._channels)),
+            (278, _LONG, struct.pack("<I", self._per_strip)),
+            (279, kind, struct.pack(f"<{many}{wide}", *self._counts)),
+            (282, _RATIONAL, dpi),
+            (283, _RATIONAL, dpi),
+            (284, _SHORT, struct.pack("<H", 1)),
+            (296, _SHORT, struct.pack("<H", 2)),
+            (305, _ASCII, _ascii(form.generator)),
+            (317, _SHORT, struct.pack("<H", 2)),
+            (700, _BYTE, xmp(form.provenance)),
+            (34675, _UNDEFINED, form.icc or srgb()),
+        ]
         if form.alpha and self._inks is None:
             entries.append((338, _SHORT, struct.pack("<H", 2)))
         return entries

@@ -33,7 +33,12 @@ class Webp:
         out = io.BytesIO()
         more: dict[str, Any] = {"lossless": True, "method": 1} if self._form.quality >= 100 else {"method": 3}
         self._image.save(
-            out, "WEBP", quality=self._form.quality, exif=exif, xmp=xmp(self._form.provenance),
-            icc_profile=self._form.icc or srgb(), **more,
-        )  # fmt: skip
+            out,
+            "WEBP",
+            quality=self._form.quality,
+            exif=exif,
+            xmp=xmp(self._form.provenance),
+            icc_profile=self._form.icc or srgb(),
+            **more,
+        )
         return out.getvalue()

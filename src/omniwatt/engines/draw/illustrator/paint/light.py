@@ -74,9 +74,18 @@ def light_of(layout: Layout) -> Light:
     height, colour, strength, ambient, shadow, alpha, haze, far = _TIMES[time]
     x, y = _place(layout, height)
     made = Light(
-        x=x, y=y, height=height, colour=colour, strength=strength, ambient=ambient, shadow=shadow,
-        shadow_alpha=alpha, haze=haze, haze_far=far, dark=time == "night",
-    )  # fmt: skip
+        x=x,
+        y=y,
+        height=height,
+        colour=colour,
+        strength=strength,
+        ambient=ambient,
+        shadow=shadow,
+        shadow_alpha=alpha,
+        haze=haze,
+        haze_far=far,
+        dark=time == "night",
+    )
     return _inked(_special(_weathered(made, scene), scene), scene)
 
 
@@ -102,9 +111,13 @@ def _weathered(light: Light, scene: Scene) -> Light:
         strength = light.strength * (0.75 if weather <= {"clouds", "clear"} else 0.35)
         dim = mix(rgb(light.ambient), (0.72, 0.76, 0.82), 0.5 if "storm" in weather else 0.2)
         return _changed(
-            light, strength=strength, shadow_alpha=light.shadow_alpha * 0.6, haze_far=max(light.haze_far, far),
-            haze=light.haze if light.dark else code(mix(rgb(light.haze), grey, share)), ambient=code(dim),
-        )  # fmt: skip
+            light,
+            strength=strength,
+            shadow_alpha=light.shadow_alpha * 0.6,
+            haze_far=max(light.haze_far, far),
+            haze=light.haze if light.dark else code(mix(rgb(light.haze), grey, share)),
+            ambient=code(dim),
+        )
     return light
 
 
@@ -133,9 +146,15 @@ def _inked(light: Light, scene: Scene) -> Light:
     if scene.style in _INK or scene.backdrop == "ink_mountains":
         ambient = "#ffffff" if scene.style in _INK else light.ambient
         return _changed(
-            light, ink=True, haze="#efe9da" if not light.dark else light.haze, haze_far=0.6, shadow="#3a3a3a",
-            shadow_alpha=0.18, ambient=ambient, strength=min(light.strength, 0.5),
-        )  # fmt: skip
+            light,
+            ink=True,
+            haze="#efe9da" if not light.dark else light.haze,
+            haze_far=0.6,
+            shadow="#3a3a3a",
+            shadow_alpha=0.18,
+            ambient=ambient,
+            strength=min(light.strength, 0.5),
+        )
     return light
 
 

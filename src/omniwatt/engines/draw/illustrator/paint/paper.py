@@ -21,9 +21,14 @@ def rice_paper(stage: Stage, tone: RGB, *, fibres: bool = True, stain: float = 0
     """Warm paper with cloudy tone and a few long fibres."""
     brown = mix(tone, (0.62, 0.50, 0.34), 0.28)
     stage.over(
-        PAPER, stage.box(), {"n": noise(420, 4, stage.number("paper")), "g": noise(3.2, 2, stage.number("grain"))},
-        tone=tone, stain=brown, grain=0.055, clouds=stain,
-    )  # fmt: skip
+        PAPER,
+        stage.box(),
+        {"n": noise(420, 4, stage.number("paper")), "g": noise(3.2, 2, stage.number("grain"))},
+        tone=tone,
+        stain=brown,
+        grain=0.055,
+        clouds=stain,
+    )
     if not fibres:
         return
     roll = stage.roll("fibres")
@@ -35,8 +40,10 @@ def rice_paper(stage: Stage, tone: RGB, *, fibres: bool = True, stain: float = 0
         path.moveTo(x, y)
         bend = roll.uniform(-0.6, 0.6)
         path.quadTo(
-            x + math.cos(angle) * long * 0.5, y + math.sin(angle) * long * 0.5,
-            x + math.cos(angle + bend) * long, y + math.sin(angle + bend) * long,
-        )  # fmt: skip
+            x + math.cos(angle) * long * 0.5,
+            y + math.sin(angle) * long * 0.5,
+            x + math.cos(angle + bend) * long,
+            y + math.sin(angle + bend) * long,
+        )
     stage.line(light, (1, 1, 1), 0.5, 0.35)
     stage.line(dark, mix(tone, (0.3, 0.2, 0.1), 0.6), 0.4, 0.16)

@@ -14,7 +14,8 @@ from omniwatt.engines.draw.illustrator.paint import backdrops, styles
 from omniwatt.engines.draw.illustrator.paint.pixelate import cells
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, pixels, shader
 from omniwatt.engines.draw.illustrator.paint.weather import weather
-from omniwatt.engines.draw.lettering.letter import letter
+from omniwatt.engines.draw.lettering.emoji import inline
+from omniwatt.engines.draw.lettering.letter import letters
 
 Pixels = NDArray[np.uint8]
 RICH = {"low": 1, "medium": 2, "high": 3}
@@ -22,7 +23,7 @@ _LINEAR = skia.SamplingOptions(skia.FilterMode.kLinear)
 _SMOOTH = skia.SamplingOptions(skia.CubicResampler.Mitchell())
 _SOFT_SCALE, _SOFT_UNITS = 0.25, 14.0
 _FINE_FROM = 1.5
-"""Above so many pixels a unit, smaller octaves are drawn, and looks see a scene of one pixel a unit beside the native."""
+"""Above so many pixels a unit, smaller octaves are drawn, and looks see the scene at one pixel a unit besides."""
 _GRID_PX = 8
 """Surfaces begin at multiples of this: Skia's dither repeats every 8 pixels, and tiles must meet in it."""
 _TWICE_BELOW = 1.3
@@ -152,12 +153,9 @@ class Painter:
     def _lettered(self) -> Any:
         stage = self._stage()
         if self._faces is not None:
-            for line in self.layout.lines:
-                letter(stage.canvas, line, self._faces, self._emoji, seed=self.layout.seed)
+            emoji = inline(self._faces, self._sprites) if self._sprites is not None else None
+            letters(stage.canvas, self.layout.lines, self._faces, emoji, seed=self.layout.seed)
         return stage.finish()
-
-    def _emoji(self, canvas: Any, text: str, into: Any) -> None:
-        """An emoji in a line of text, as its sprite, where the set has it."""
 
     def _once(self, key: Any, make: Any) -> Any:
         if key not in self._kept:

@@ -37,8 +37,18 @@ def crest(stage: Stage, name: object, foot: float, rise: float, peaks: int) -> t
     return x, foot - rise * (0.1 + 0.78 * line + 0.2 * rough * (0.25 + line))
 
 
-def mountains(stage: Stage, name: object, foot: float, rise: float, depth: float, *, snow: float = 0.5, peaks: int = 3,
-              stone: RGB | None = None, trees: float = 1.0) -> None:  # fmt: skip
+def mountains(
+    stage: Stage,
+    name: object,
+    foot: float,
+    rise: float,
+    depth: float,
+    *,
+    snow: float = 0.5,
+    peaks: int = 3,
+    stone: RGB | None = None,
+    trees: float = 1.0,
+) -> None:
     """One range at this depth; `snow` is the share of the height where it begins (above 1.4: none)."""
     x, y = crest(stage, name, foot, rise, peaks)
     haze = rgb(stage.light.haze)
@@ -48,9 +58,20 @@ def mountains(stage: Stage, name: object, foot: float, rise: float, depth: float
     dim = mix(shade(stone, -0.2), mix(haze, rgb("#3a4a78"), 0.6), 0.35)
     green = {"autumn": "#7d5a2c", "winter": "#52645f", "spring": "#4f7d4c"}.get(stage.season, "#2f5a47")
     paint = shader(
-        ROCK, {"n": noise(95, 5, stage.number("rock", name), 0.9)},
-        {"lit": mix(shade(stone, 0.1), warm, 0.22), "dim": dim, "haze": haze, "white": mix(stage.lit((0.97, 0.98, 1.0)), warm, 0.15),
-         "wood": stage.lit(stage.tone(green)), "top": float(y.min()), "foot": foot, "snow": snow, "side": side,
-         "veil": min(stage.light.haze_at(depth) * 1.15, 0.9), "trees": trees},
-    )  # fmt: skip
+        ROCK,
+        {"n": noise(95, 5, stage.number("rock", name), 0.9)},
+        {
+            "lit": mix(shade(stone, 0.1), warm, 0.22),
+            "dim": dim,
+            "haze": haze,
+            "white": mix(stage.lit((0.97, 0.98, 1.0)), warm, 0.15),
+            "wood": stage.lit(stage.tone(green)),
+            "top": float(y.min()),
+            "foot": foot,
+            "snow": snow,
+            "side": side,
+            "veil": min(stage.light.haze_at(depth) * 1.15, 0.9),
+            "trees": trees,
+        },
+    )
     stage.shaded(outline(x, y, foot + 40), paint)

@@ -146,11 +146,21 @@ def cover(stage: Stage, foot: float) -> None:
     elif lid:
         bright, dim = shade(rim, 0.02), shade(upper, -0.12 if stage.has("storm") else -0.03)
     stage.over(
-        CLOUDS, stage.rect(-MARGIN, foot + 10), {"n": noise(150, 5, stage.number("clouds"), 1.7)},
-        horizon=foot, span=max(foot, 200.0), least=0.36 if lid else 0.47 if some else 0.53, soft=0.3 if lid else 0.16,
-        far=190.0, wind=stage.roll("wind").uniform(0, 900), bright=bright, dim=dim, haze=rim,
-        sun=(stage.light.x, stage.light.y), opacity=0.95 if lid or some else 0.85,
-    )  # fmt: skip
+        CLOUDS,
+        stage.rect(-MARGIN, foot + 10),
+        {"n": noise(150, 5, stage.number("clouds"), 1.7)},
+        horizon=foot,
+        span=max(foot, 200.0),
+        least=0.36 if lid else 0.47 if some else 0.53,
+        soft=0.3 if lid else 0.16,
+        far=190.0,
+        wind=stage.roll("wind").uniform(0, 900),
+        bright=bright,
+        dim=dim,
+        haze=rim,
+        sun=(stage.light.x, stage.light.y),
+        opacity=0.95 if lid or some else 0.85,
+    )
 
 
 def heaps(stage: Stage, foot: float, count: int = 4) -> None:

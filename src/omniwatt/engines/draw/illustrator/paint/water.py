@@ -36,13 +36,34 @@ half4 main(float2 p) {
 
 
 def water(
-    stage: Stage, top: float, near: RGB, far: RGB, *, rough: float = 1.0, clear: float = 0.6, glint: float = 0.9,
-    spark: RGB = (1.0, 0.97, 0.88), squeeze: float = 1.0, smear: float = 0.0, cover: Any = None,
-) -> None:  # fmt: skip
+    stage: Stage,
+    top: float,
+    near: RGB,
+    far: RGB,
+    *,
+    rough: float = 1.0,
+    clear: float = 0.6,
+    glint: float = 0.9,
+    spark: RGB = (1.0, 0.97, 0.88),
+    squeeze: float = 1.0,
+    smear: float = 0.0,
+    cover: Any = None,
+) -> None:
     """Water from `top` to the lower edge (or over `cover`); `clear` is how much of the mirror is seen."""
     stage.over(
-        WATER, cover or stage.rect(top, stage.height + MARGIN),
+        WATER,
+        cover or stage.rect(top, stage.height + MARGIN),
         {"seen": stage.mirror(), "n": noise(64, 3, stage.number("ripples"), 2.6)},
-        top=top, depth=max(stage.height - top, 60.0), rough=rough, clear=clear, middle=stage.width / 2, glint=glint,
-        squeeze=squeeze, smear=smear, near=near, far=far, spark=spark, sun=(stage.light.x, stage.light.y),
-    )  # fmt: skip
+        top=top,
+        depth=max(stage.height - top, 60.0),
+        rough=rough,
+        clear=clear,
+        middle=stage.width / 2,
+        glint=glint,
+        squeeze=squeeze,
+        smear=smear,
+        near=near,
+        far=far,
+        spark=spark,
+        sun=(stage.light.x, stage.light.y),
+    )

@@ -1,6 +1,7 @@
 """Weather and light over a scene: rays, rain, snow, fog, wind, rainbow, aurora, glow, depth, vignette."""
 
 import math
+from collections.abc import Callable
 
 import skia
 
@@ -36,7 +37,8 @@ half4 main(float2 p) {
   float up = (foot - p.y) / tall;
   float folds = n.eval(float2(p.x * 2.6 + (w - 0.5) * 900.0, bend + 40.0)).a;
   float fine = n.eval(float2(p.x * 9.0, bend + 90.0)).a;
-  float k = smoothstep(0.0, 0.20, up) * exp(-max(up, 0.0) * 2.1) * 1.25 * smoothstep(0.34, 0.7, folds) * (0.6 + 0.8 * fine);
+  float k = smoothstep(0.0, 0.20, up) * exp(-max(up, 0.0) * 2.1) * 1.25 * smoothstep(0.34, 0.7, folds);
+  k *= 0.6 + 0.8 * fine;
   float3 c = mix(low, high, clamp(up * 1.3, 0.0, 1.0));
   k = clamp(k * amount, 0.0, 1.0);
   return half4(half3(c) * k, k);
@@ -46,20 +48,10 @@ half4 main(float2 p) {
 
 def weather(stage: Stage) -> None:
     """Everything the weather and the light put before the scene."""
-    indoors = stage.layout.scene.backdrop in ("room", "paper", "plain", "gradient", "space", "underwater")
-    if not indoors:
-        if stage.has("rainbow"):
-            rainbow(stage)
-        if stage.has("fog", "mist"):
-            fog(stage)
-        if stage.has("rain", "storm"):
-            rain(stage)
-        if stage.has("storm") and "lightning" not in stage.layout.scene.without:
-            lightning(stage)
-        if stage.has("snow"):
-            flakes(stage)
-        if stage.has("wind"):
-            leaves(stage)
+    if stage.layout.scene.backdrop not in _INDOORS:
+        for words, paint in _OUTDOORS:
+            if stage.has(*words):
+                paint(stage)
         if stage.has("aurora") and stage.layout.scene.backdrop != "starry_sky":
             aurora(stage, stage.horizon)
     if stage.has("rays", "sun", "dramatic") and stage.layout.scene.backdrop not in ("forest", "underwater", "space"):
@@ -81,17 +73,28 @@ def rays(stage: Stage, x: float, y: float, reach: float, amount: float) -> None:
     """Beams that fan out from a place, broken as by leaves or clouds."""
     tint = mix(rgb(stage.light.colour), (1, 1, 1), 0.2)
     stage.over(
-        RAYS, stage.box(), {"n": noise(90, 3, stage.number("rays"))}, blend=skia.BlendMode.kScreen,
-        tint=tint, source=(x, y), reach=reach * 1.25, amount=amount,
-    )  # fmt: skip
+        RAYS,
+        stage.box(),
+        {"n": noise(90, 3, stage.number("rays"))},
+        blend=skia.BlendMode.kScreen,
+        tint=tint,
+        source=(x, y),
+        reach=reach * 1.25,
+        amount=amount,
+    )
 
 
 def fog(stage: Stage) -> None:
     tint = mix(rgb(stage.light.haze), (1, 1, 1), 0.1 if stage.light.dark else 0.35)
     stage.over(
-        FOG, stage.box(), {"n": noise(330, 4, stage.number("fog"), 2.2)}, tint=tint, horizon=stage.horizon,
-        span=stage.height * 0.42, amount=0.82 if stage.has("fog") else 0.5,
-    )  # fmt: skip
+        FOG,
+        stage.box(),
+        {"n": noise(330, 4, stage.number("fog"), 2.2)},
+        tint=tint,
+        horizon=stage.horizon,
+        span=stage.height * 0.42,
+        amount=0.82 if stage.has("fog") else 0.5,
+    )
 
 
 def rain(stage: Stage) -> None:
@@ -118,6 +121,8 @@ def rain(stage: Stage) -> None:
 
 def lightning(stage: Stage) -> None:
     """One forked bolt on the side away from the light."""
+    if "lightning" in stage.layout.scene.without:
+        return
     roll = stage.roll("lightning")
     x, y = stage.width * (0.25 if stage.light.x > stage.width / 2 else 0.75), -MARGIN
     pale = rgb("#dfe6ff")
@@ -194,6 +199,25 @@ def aurora(stage: Stage, foot: float) -> None:
     pairs = (("#2bff9a", "#5a4bff"), ("#39e6c8", "#b44bff"), ("#7dff6a", "#2b7bff"))
     for layer, (low, high) in enumerate(pairs):
         stage.over(
-            AURORA, stage.rect(-MARGIN, foot), {"n": noise(260, 3, stage.number("aurora", layer))}, blend=skia.BlendMode.kScreen,
-            low=rgb(low), high=rgb(high), base=foot * (0.5 + 0.16 * layer), tall=foot * 0.42, bend=roll.uniform(0, 900), amount=1.35 - 0.25 * layer,
-        )  # fmt: skip
+            AURORA,
+            stage.rect(-MARGIN, foot),
+            {"n": noise(260, 3, stage.number("aurora", layer))},
+            blend=skia.BlendMode.kScreen,
+            low=rgb(low),
+            high=rgb(high),
+            base=foot * (0.5 + 0.16 * layer),
+            tall=foot * 0.42,
+            bend=roll.uniform(0, 900),
+            amount=1.35 - 0.25 * layer,
+        )
+
+
+_INDOORS = frozenset({"room", "paper", "plain", "gradient", "space", "underwater"})
+_OUTDOORS: tuple[tuple[tuple[str, ...], Callable[[Stage], None]], ...] = (
+    (("rainbow",), rainbow),
+    (("fog", "mist"), fog),
+    (("rain", "storm"), rain),
+    (("storm",), lightning),
+    (("snow",), flakes),
+    (("wind",), leaves),
+)

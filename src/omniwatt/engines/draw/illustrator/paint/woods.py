@@ -18,8 +18,13 @@ from omniwatt.engines.draw.illustrator.paint.shapes import (
 )
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, along, noise, shader
 
-LEAVES = {"spring": ("#7fb845", "#f3b6cc"), "summer": ("#3f8a3c", "#5fa548"), "autumn": ("#d98524", "#b8432a"),
-          "winter": ("#8c98a0", "#b9c6cc"), "": ("#4a9440", "#6cae4a")}  # fmt: skip
+LEAVES = {
+    "spring": ("#7fb845", "#f3b6cc"),
+    "summer": ("#3f8a3c", "#5fa548"),
+    "autumn": ("#d98524", "#b8432a"),
+    "winter": ("#8c98a0", "#b9c6cc"),
+    "": ("#4a9440", "#6cae4a"),
+}
 GRASS = {"spring": "#8cc751", "summer": "#6fae45", "autumn": "#b79a48", "winter": "#dfe8ee", "": "#79b84b"}
 FLOWERS = ("#ff6f91", "#ffd23f", "#ffffff", "#b28dff", "#ff9f4a", "#f2545b")
 
@@ -30,7 +35,8 @@ half4 main(float2 p) {
   float lens = 1.0 / (t + 0.18);
   float a = n.eval(float2(p.x * lens * 0.6, lens * 240.0)).a;
   float b = g.eval(float2(p.x, p.y * 0.35)).a;
-  float k = clamp(0.5 + (a - 0.5) * 1.5 + (b - 0.5) * 0.7 * t - 0.25 * t + 0.35 * exp(-abs(p.x - sun) / 420.0) * (1.0 - t), 0.0, 1.0);
+  float k = 0.5 + (a - 0.5) * 1.5 + (b - 0.5) * 0.7 * t - 0.25 * t;
+  k = clamp(k + 0.35 * exp(-abs(p.x - sun) / 420.0) * (1.0 - t), 0.0, 1.0);
   float3 c = mix(dark, light, k);
   c = mix(c, haze, veil * pow(1.0 - t, 2.0));
   return half4(half3(c), 1.0);
@@ -49,10 +55,18 @@ def ground(stage: Stage, top: float, colour: RGB | None = None, *, bumpy: float 
     base = colour or grass_colour(stage)
     warm = rgb(stage.light.colour)
     paint = shader(
-        TURF, {"n": noise(180, 4, stage.number(name, "turf"), 1.6), "g": noise(7, 3, stage.number(name, "grass"), 0.5)},
-        {"light": mix(shade(base, 0.07), warm, 0.12), "dark": shade(base, -0.14, 1.0, 8), "haze": rgb(stage.light.haze), "top": top,
-         "foot": stage.height + MARGIN, "veil": min(stage.light.haze_far * 1.3, 0.85), "sun": stage.light.x},
-    )  # fmt: skip
+        TURF,
+        {"n": noise(180, 4, stage.number(name, "turf"), 1.6), "g": noise(7, 3, stage.number(name, "grass"), 0.5)},
+        {
+            "light": mix(shade(base, 0.07), warm, 0.12),
+            "dark": shade(base, -0.14, 1.0, 8),
+            "haze": rgb(stage.light.haze),
+            "top": top,
+            "foot": stage.height + MARGIN,
+            "veil": min(stage.light.haze_far * 1.3, 0.85),
+            "sun": stage.light.x,
+        },
+    )
     stage.shaded(outline(x, y, stage.height + MARGIN), paint)
 
 
@@ -93,8 +107,9 @@ def capped(stage: Stage, path: skia.Path, foot: float, tall: float) -> None:
     shader_ = shader(
         "uniform shader n; uniform float3 c; half4 main(float2 p) { float a = n.eval(p).a;"
         " float k = smoothstep(0.48, 0.56, a) * 0.9; return half4(half3(c) * k, k); }",
-        {"n": noise(tall * 0.16, 3, stage.number("cap"), 1.7)}, {"c": white},
-    )  # fmt: skip
+        {"n": noise(tall * 0.16, 3, stage.number("cap"), 1.7)},
+        {"c": white},
+    )
     stage.canvas.drawRect(stage.rect(foot - tall * 1.3, foot + tall * 0.2), skia.Paint(Shader=shader_))
     stage.canvas.restore()
 

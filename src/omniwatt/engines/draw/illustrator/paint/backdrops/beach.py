@@ -7,7 +7,7 @@ import skia
 
 from omniwatt.engines.draw.illustrator.paint.backdrops.sea import surface
 from omniwatt.engines.draw.illustrator.paint.colours import mix, rgb, shade
-from omniwatt.engines.draw.illustrator.paint.shapes import across, outline, polygon, waves
+from omniwatt.engines.draw.illustrator.paint.shapes import Array, across, outline, polygon, waves
 from omniwatt.engines.draw.illustrator.paint.skies import heaps, sky
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, along, noise, shader
 
@@ -39,9 +39,10 @@ def behind(stage: Stage) -> None:
     sand = stage.lit(stage.tone("#f0d9a8"), 0.85)
     wet = mix(shade(sand, -0.16), rgb(stage.light.haze), 0.18)
     paint = shader(
-        SAND, {"n": noise(160, 4, stage.number("sand"), 1.8), "g": noise(3.4, 2, stage.number("grain"))},
+        SAND,
+        {"n": noise(160, 4, stage.number("sand"), 1.8), "g": noise(3.4, 2, stage.number("grain"))},
         {"dry": sand, "wet": wet, "top": float(line.min()), "foot": stage.height, "bend": 0.0},
-    )  # fmt: skip
+    )
     stage.shaded(outline(x, line, stage.height + MARGIN), paint)
     _foam(stage, x, line)
     if "palm" not in stage.layout.scene.without and "trees" not in stage.layout.scene.without:
@@ -51,14 +52,14 @@ def behind(stage: Stage) -> None:
         _palm(stage, (base + side * 10, stage.height + 10), 470, -side, 1)
 
 
-def _shallows(stage: Stage, x: np.ndarray, line: np.ndarray, foot: float) -> None:  # type: ignore[type-arg]
+def _shallows(stage: Stage, x: Array, line: Array, foot: float) -> None:
     clear = stage.lit(stage.tone("#4fd0c8", 0.3), 0.8)
     deep = float(line.mean()) - foot
     stops = [(0.0, clear, 0.0), (0.55, clear, 0.25), (1.0, mix(clear, (1, 1, 1), 0.3), 0.8)]
     stage.shaded(outline(x, line - deep * 0.75, stage.height), along(0, foot + deep * 0.25, 0, foot + deep, stops))
 
 
-def _foam(stage: Stage, x: np.ndarray, line: np.ndarray) -> None:  # type: ignore[type-arg]
+def _foam(stage: Stage, x: Array, line: Array) -> None:
     """Three edges of foam: the nearest one broad, with a wet film behind it."""
     white = stage.lit((1, 1, 1), 0.6)
     for layer, (away, wide, alpha) in enumerate(((-52, 3.0, 0.5), (-26, 5.0, 0.7), (0, 9.0, 0.95))):

@@ -80,8 +80,18 @@ def _face(
     bright = mix(shade(sand, 0.07), warm, 0.32) if lit else shade(sand, -0.15, 1.05, -14)
     dim = shade(sand, -0.10, 1.0, -8) if lit else shade(sand, -0.27, 0.95, -20)
     paint = shader(
-        DUNE, {"n": noise(300, 3, stage.number("sand", name), 1.5), "g": noise(15, 2, stage.number("ripple"), 3.0)},
-        {"lit": bright, "dim": dim, "haze": rgb(stage.light.haze), "top": top, "foot": foot, "fade": fade,
-         "veil": min(stage.light.haze_at(depth) * 1.1, 0.8), "size": 0.45 + depth, "tilt": 0.25 if lit else -0.35},
-    )  # fmt: skip
+        DUNE,
+        {"n": noise(300, 3, stage.number("sand", name), 1.5), "g": noise(15, 2, stage.number("ripple"), 3.0)},
+        {
+            "lit": bright,
+            "dim": dim,
+            "haze": rgb(stage.light.haze),
+            "top": top,
+            "foot": foot,
+            "fade": fade,
+            "veil": min(stage.light.haze_at(depth) * 1.1, 0.8),
+            "size": 0.45 + depth,
+            "tilt": 0.25 if lit else -0.35,
+        },
+    )
     stage.shaded(path, paint)

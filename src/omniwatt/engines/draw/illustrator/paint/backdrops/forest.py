@@ -90,9 +90,16 @@ def _leaves(
     leaf = stage.lit(stage.tone(LEAVES[stage.season][0]))
     tone = mix(mix(glow, leaf, 0.4 + 0.5 * near), deep, 0.30 * near)
     stage.over(
-        CANOPY, stage.rect(-MARGIN, foot * (0.95 - 0.22 * near)), {"n": noise(120 + 60 * near, 4, stage.number("leaves", layer))},
-        leaf=tone, light=rgb(stage.light.colour), foot=foot, dense=0.20 + 0.05 * near, sunx=stage.light.x, suny=foot * 0.35,
-    )  # fmt: skip
+        CANOPY,
+        stage.rect(-MARGIN, foot * (0.95 - 0.22 * near)),
+        {"n": noise(120 + 60 * near, 4, stage.number("leaves", layer))},
+        leaf=tone,
+        light=rgb(stage.light.colour),
+        foot=foot,
+        dense=0.20 + 0.05 * near,
+        sunx=stage.light.x,
+        suny=foot * 0.35,
+    )
 
 
 def _floor(stage: Stage, foot: float, soil: tuple[float, float, float]) -> None:

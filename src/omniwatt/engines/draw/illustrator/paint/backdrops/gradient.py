@@ -17,9 +17,13 @@ half4 main(float2 p) {
 }
 """
 SETS = (
-    ("#ff9a8b", "#ffd3a5", "#7c6cf0", "#ff6fb5"), ("#a1e3f9", "#d6c8ff", "#3a86ff", "#8338ec"), ("#fef3c7", "#fbbf77", "#f472b6", "#7c3aed"),
-    ("#d4fc79", "#96e6c8", "#2bb3c0", "#1f6f9f"), ("#fde2e4", "#cddafd", "#bee1e6", "#dfc9f7"), ("#1b2a6b", "#5a2ea6", "#0b1238", "#c23c9a"),
-)  # fmt: skip
+    ("#ff9a8b", "#ffd3a5", "#7c6cf0", "#ff6fb5"),
+    ("#a1e3f9", "#d6c8ff", "#3a86ff", "#8338ec"),
+    ("#fef3c7", "#fbbf77", "#f472b6", "#7c3aed"),
+    ("#d4fc79", "#96e6c8", "#2bb3c0", "#1f6f9f"),
+    ("#fde2e4", "#cddafd", "#bee1e6", "#dfc9f7"),
+    ("#1b2a6b", "#5a2ea6", "#0b1238", "#c23c9a"),
+)
 
 
 def corners(stage: Stage) -> list[RGB]:

@@ -1,13 +1,15 @@
 """Ink mountains: ranges that fade into mist over a lake, on rice paper, with room left empty."""
 
 import math
+import random
+from typing import Any
 
 import numpy as np
 import skia
 
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, mix, rgb
 from omniwatt.engines.draw.illustrator.paint.paper import rice_paper
-from omniwatt.engines.draw.illustrator.paint.shapes import across, outline, polygon, waves
+from omniwatt.engines.draw.illustrator.paint.shapes import Array, across, outline, polygon, waves
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, argb, noise, shader
 
 INK = """
@@ -56,7 +58,7 @@ def _sun(stage: Stage) -> None:
     stage.canvas.drawCircle(x, y, 34, skia.Paint(Color=argb(colour, 0.82), AntiAlias=True))
 
 
-def _peaks(stage: Stage, layer: int, top: float, foot: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _peaks(stage: Stage, layer: int, top: float, foot: float) -> tuple[Array, Array]:
     """A range's crest: a few steep peaks over a broken line."""
     roll = stage.roll("range", layer)
     x = across(-MARGIN, stage.width + MARGIN, stage.fine)
@@ -82,9 +84,16 @@ def _ranges(stage: Stage, ink: RGB, paper: RGB, foot: float) -> None:
         x, y = _peaks(stage, layer, top, low)
         tint = mix(mix(ink, rgb("#5d7f92"), 0.55 * (1 - near)), paper, 0.25 * (1 - near))
         paint = shader(
-            INK, {"n": noise(130, 5, stage.number("wash", layer), 0.8), "g": noise(5, 4, stage.number("dry", layer))},
-            {"ink": tint, "top": float(y.min()), "foot": low + 10, "dark": 0.26 + 0.56 * near**1.4, "dry": 0.25 + 0.35 * near},
-        )  # fmt: skip
+            INK,
+            {"n": noise(130, 5, stage.number("wash", layer), 0.8), "g": noise(5, 4, stage.number("dry", layer))},
+            {
+                "ink": tint,
+                "top": float(y.min()),
+                "foot": low + 10,
+                "dark": 0.26 + 0.56 * near**1.4,
+                "dry": 0.25 + 0.35 * near,
+            },
+        )
         path = outline(x, y, low + 60)
         stage.shaded(path, paint)
         edge = skia.Path.Polygon([skia.Point(float(a), float(b)) for a, b in zip(x, y, strict=True)], False)
@@ -144,19 +153,17 @@ def _pines(stage: Stage, ink: RGB, foot: float) -> None:
     far = np.abs(x - base)
     y = stage.height - 105 * np.exp(-((far / 300) ** 2)) + 20 * waves(x, 60, stage.number("bank"), fine=stage.fine) + 22
     bank = shader(
-        INK, {"n": noise(60, 5, 5, 0.8), "g": noise(5, 3, 9)},
+        INK,
+        {"n": noise(60, 5, 5, 0.8), "g": noise(5, 3, 9)},
         {"ink": ink, "top": stage.height - 130.0, "foot": stage.height + 140.0, "dark": 0.95, "dry": 0.5},
-    )  # fmt: skip
+    )
     stage.shaded(outline(x, y, stage.height + MARGIN), bank)
     for index in range(2):
         root = (base - side * (70 + 95 * index), stage.height - 62 + 22 * index)
         _pine(stage, ink, root, 250 - 90 * index, -side, roll)
 
 
-def _pine(stage: Stage, ink: RGB, root: tuple[float, float], height: float, lean: int, roll: object) -> None:
-    import random
-
-    assert isinstance(roll, random.Random)
+def _pine(stage: Stage, ink: RGB, root: tuple[float, float], height: float, lean: int, roll: random.Random) -> None:
     x0, y0 = root
     points = []
     for part in range(9):
@@ -181,14 +188,14 @@ def _pine(stage: Stage, ink: RGB, root: tuple[float, float], height: float, lean
     stage.line(needles, ink, 0.9, 0.62)
 
 
-def _needles(path: object, x: float, y: float, size: float, roll: object) -> None:
+def _needles(path: Any, x: float, y: float, size: float, roll: random.Random) -> None:
     """A cloud of needles: fans that open upwards."""
     for _ in range(7):
-        cx, cy = x + roll.uniform(-1, 1) * size, y + roll.uniform(-0.18, 0.18) * size  # type: ignore[attr-defined]
+        cx, cy = x + roll.uniform(-1, 1) * size, y + roll.uniform(-0.18, 0.18) * size
         for ray in range(11):
             angle = math.pi * (0.06 + 0.88 * ray / 10)
-            path.moveTo(cx, cy)  # type: ignore[attr-defined]
-            path.lineTo(cx + math.cos(angle) * size * 0.42, cy - math.sin(angle) * size * 0.3)  # type: ignore[attr-defined]
+            path.moveTo(cx, cy)
+            path.lineTo(cx + math.cos(angle) * size * 0.42, cy - math.sin(angle) * size * 0.3)
 
 
 def _birds(stage: Stage, ink: RGB) -> None:

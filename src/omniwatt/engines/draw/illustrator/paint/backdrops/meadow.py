@@ -17,7 +17,7 @@ def behind(stage: Stage) -> None:
     ground(stage, foot)
     deep = stage.height - foot
     tussocks(stage, "mid", foot + deep * 0.1, stage.height, 24, 220 * stage.rich, grass_colour(stage), 0.55)
-    if not (stage.season == "winter") and "flowers" not in stage.layout.scene.without:
+    if stage.season != "winter" and "flowers" not in stage.layout.scene.without:
         flowers(stage, "meadow", foot + deep * 0.08, stage.height + 20, 13, int(70 * stage.width / 1000))
 
 

@@ -61,9 +61,15 @@ def _floor(stage: Stage, wall: tuple[float, float, float], foot: float) -> None:
     if stage.light.dark:
         wood = shade(mix(wood, rgb("#2a2140"), 0.3), -0.1)
     stage.over(
-        BOARDS, stage.rect(foot, stage.height + MARGIN), {"n": noise(46, 4, stage.number("wood"), 0.35)},
-        light=shade(wood, 0.08), dark=shade(wood, -0.14), top=foot, foot=stage.height + MARGIN, middle=stage.width / 2,
-    )  # fmt: skip
+        BOARDS,
+        stage.rect(foot, stage.height + MARGIN),
+        {"n": noise(46, 4, stage.number("wood"), 0.35)},
+        light=shade(wood, 0.08),
+        dark=shade(wood, -0.14),
+        top=foot,
+        foot=stage.height + MARGIN,
+        middle=stage.width / 2,
+    )
     stage.wash([(0, (0.1, 0.05, 0.02), 0.4), (1, (0.1, 0.05, 0.02), 0.0)], foot, foot + 26)
 
 
@@ -150,10 +156,14 @@ def _patch(stage: Stage, x: float, foot: float, side: int) -> None:
     lean = -side * 190
     deep = stage.height - foot
     for left, right in ((-112, -8), (8, 112)):
-        quad = polygon([
-            (x + left + lean * 0.35, foot + deep * 0.16), (x + right + lean * 0.35, foot + deep * 0.16),
-            (x + right * 1.5 + lean, foot + deep * 0.72), (x + left * 1.5 + lean, foot + deep * 0.72),
-        ])  # fmt: skip
+        quad = polygon(
+            [
+                (x + left + lean * 0.35, foot + deep * 0.16),
+                (x + right + lean * 0.35, foot + deep * 0.16),
+                (x + right * 1.5 + lean, foot + deep * 0.72),
+                (x + left * 1.5 + lean, foot + deep * 0.72),
+            ]
+        )
         stage.fill(quad, rgb(stage.light.colour), 0.24)
 
 

@@ -48,10 +48,19 @@ def drift(stage: Stage, top: float, bumpy: float, layer: int) -> None:
     side = -1.0 if stage.light.x > stage.width / 2 else 1.0
     dark = mix(shade(white, -0.16), rgb("#7f9fd8"), 0.42) if not stage.light.dark else shade(white, -0.2)
     paint = shader(
-        DRIFT, {"n": noise(260, 4, stage.number("drifts", layer), 1.8)},
-        {"light": mix(white, warm, 0.22), "dark": dark, "haze": rgb(stage.light.haze), "top": top, "foot": stage.height + MARGIN,
-         "side": side, "veil": stage.light.haze_far * (1 - 0.4 * layer), "fine": 0.1},
-    )  # fmt: skip
+        DRIFT,
+        {"n": noise(260, 4, stage.number("drifts", layer), 1.8)},
+        {
+            "light": mix(white, warm, 0.22),
+            "dark": dark,
+            "haze": rgb(stage.light.haze),
+            "top": top,
+            "foot": stage.height + MARGIN,
+            "side": side,
+            "veil": stage.light.haze_far * (1 - 0.4 * layer),
+            "fine": 0.1,
+        },
+    )
     stage.shaded(outline(x, y, stage.height + MARGIN), paint)
 
 

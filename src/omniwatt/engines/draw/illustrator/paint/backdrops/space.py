@@ -46,9 +46,16 @@ def behind(stage: Stage) -> None:
     right = roll.random() < 0.5
     centre = (stage.width * (0.34 if right else 0.66), stage.height * roll.uniform(0.35, 0.55))
     stage.over(
-        NEBULA, stage.box(), {"n": noise(360, 6, stage.number("nebula"))}, blend=skia.BlendMode.kScreen, one=one, two=two,
-        three=three, c=centre, size=min(stage.width, stage.height) * 0.5,
-    )  # fmt: skip
+        NEBULA,
+        stage.box(),
+        {"n": noise(360, 6, stage.number("nebula"))},
+        blend=skia.BlendMode.kScreen,
+        one=one,
+        two=two,
+        three=three,
+        c=centre,
+        size=min(stage.width, stage.height) * 0.5,
+    )
     stars(stage, stage.height + 2 * MARGIN, 1.7)
     if "planet" in stage.layout.scene.without:
         return
@@ -100,9 +107,17 @@ def _ball(
     name: int,
 ) -> None:
     paint = shader(
-        PLANET, {"n": noise(160, 5, stage.number("planet", name), 3.0 if name == 1 else 1.0)},
-        {"c": (x, y), "l": light, "r": radius, "one": one, "two": two, "air": rgb("#9fc8ff") if name == 1 else (0.2, 0.2, 0.22)},
-    )  # fmt: skip
+        PLANET,
+        {"n": noise(160, 5, stage.number("planet", name), 3.0 if name == 1 else 1.0)},
+        {
+            "c": (x, y),
+            "l": light,
+            "r": radius,
+            "one": one,
+            "two": two,
+            "air": rgb("#9fc8ff") if name == 1 else (0.2, 0.2, 0.22),
+        },
+    )
     stage.canvas.drawCircle(x, y, radius + 1, skia.Paint(Shader=paint))
 
 

@@ -30,9 +30,16 @@ def behind(stage: Stage) -> None:
     stage.canvas.drawRect(stage.box(), skia.Paint(Color=0xFF060A1C))
     stage.wash([(0, top, 1), (0.6, middle, 1), (1, rim, 1)], -MARGIN, foot + 60)
     stage.over(
-        WAY, stage.rect(-MARGIN, foot + 40), {"n": noise(210, 5, stage.number("way"))}, blend=skia.BlendMode.kScreen,
-        cold=rgb("#6f8fe8"), warm=rgb("#f2c9d8"), a=(-0.2 * stage.width, foot * 1.1), b=(1.2 * stage.width, -0.05 * foot), wide=120.0,
-    )  # fmt: skip
+        WAY,
+        stage.rect(-MARGIN, foot + 40),
+        {"n": noise(210, 5, stage.number("way"))},
+        blend=skia.BlendMode.kScreen,
+        cold=rgb("#6f8fe8"),
+        warm=rgb("#f2c9d8"),
+        a=(-0.2 * stage.width, foot * 1.1),
+        b=(1.2 * stage.width, -0.05 * foot),
+        wide=120.0,
+    )
     stars(stage, foot, 2.2, band=True)
     if stage.has("aurora"):
         aurora(stage, foot)

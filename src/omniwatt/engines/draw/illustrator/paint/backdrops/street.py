@@ -1,5 +1,6 @@
 """A street that runs away from the viewer: shop fronts on both sides, awnings, lamps, trees, a strip of sky."""
 
+import itertools
 import random
 
 import skia
@@ -42,7 +43,7 @@ def _side(stage: Stage, side: int, foot: float) -> None:
     edges = [0.05]
     while edges[-1] < 1.35:
         edges.append(edges[-1] * roll.uniform(1.32, 1.6))
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         storeys = roll.choice((3.0, 3.4, 4.0, 4.5))
         wall = stage.lit(stage.tone(WALLS[roll.randrange(len(WALLS))], 0.3))
         if side * (stage.light.x - stage.width / 2) > 0:

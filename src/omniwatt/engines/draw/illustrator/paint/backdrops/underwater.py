@@ -41,9 +41,16 @@ def behind(stage: Stage) -> None:
     y = foot + 22 * waves(x, 360, stage.number("floor"), fine=stage.fine, gain=0.35)
     sand = stage.tone("#e6d9a8", 0.3)
     paint = shader(
-        FLOOR, {"n": noise(120, 2, stage.number("net")), "g": noise(40, 4, stage.number("sand"), 2.0)},
-        {"light": mix(sand, middle, 0.25), "dark": mix(shade(sand, -0.25), deep, 0.4), "deep": mix(middle, deep, 0.5), "top": foot - 20, "foot": stage.height + 20},
-    )  # fmt: skip
+        FLOOR,
+        {"n": noise(120, 2, stage.number("net")), "g": noise(40, 4, stage.number("sand"), 2.0)},
+        {
+            "light": mix(sand, middle, 0.25),
+            "dark": mix(shade(sand, -0.25), deep, 0.4),
+            "deep": mix(middle, deep, 0.5),
+            "top": foot - 20,
+            "foot": stage.height + 20,
+        },
+    )
     stage.shaded(outline(x, y, stage.height + MARGIN), paint)
     _weeds(stage, foot)
     _corals(stage, foot)

@@ -20,7 +20,7 @@ class Look:
     """How a style finishes a scene. Empty `source`: as it was drawn."""
 
     source: str = ""
-    """SkSL with `pic`, `mid`, `soft` (shaders), `u` (units a pixel), `size` (the picture), `sun`; `look(p)` is wanted."""
+    """SkSL that defines `look(p)`; HEAD says what it may use."""
     halo: float = 0.0
     """Design units it looks beyond a place, in `pic`."""
     children: Children = lambda _: {}

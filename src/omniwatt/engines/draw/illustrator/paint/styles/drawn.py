@@ -74,7 +74,8 @@ float3 hue(float t) { return 0.5 + 0.5 * cos(6.2832 * (t + float3(0.92, 0.55, 0.
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb, s = soft.eval(p).rgb;
   float l = luma(c);
-  float near = smoothstep(0.07, 0.24, rim(p, 1.0)), wide = smoothstep(0.03, 0.30, rim(p, 4.5)), far = smoothstep(0.02, 0.34, rim(p, 11.0));
+  float near = smoothstep(0.07, 0.24, rim(p, 1.0)), wide = smoothstep(0.03, 0.30, rim(p, 4.5));
+  float far = smoothstep(0.02, 0.34, rim(p, 11.0));
   float3 tint = hue(p.y / size.y * 0.34 + p.x / size.x * 0.18 + n.eval(p).a * 0.55 + luma(s) * 0.15);
   tint = mix(tint, vivid(clamp(c * 1.5, 0.0, 1.0), 1.7), 0.45);
   float3 night = mix(float3(0.018, 0.014, 0.07), float3(0.13, 0.05, 0.24), p.y / size.y);
@@ -90,10 +91,11 @@ LOOKS = {
     "flat": Look(FLAT, 4.0),
     "3d": Look(SOLID, 4.0, lambda stage: {"n": noise(60, 2, stage.number("solid"))}),
     "pencil": Look(
-        PENCIL, 3.0,
+        PENCIL,
+        3.0,
         lambda stage: {"n": noise(90, 3, stage.number("hand")), "g": noise(2.6, 2, stage.number("tooth"))},
         lambda stage: {"sheet": (0.965, 0.955, 0.93), "lift": 0.55 if stage.light.dark else 0.9},
     ),
     "neon": Look(NEON, 13.0, lambda stage: {"n": noise(420, 2, stage.number("hue"))}),
     "pixel": Look(cells=160),
-}  # fmt: skip
+}

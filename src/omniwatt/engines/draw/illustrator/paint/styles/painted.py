@@ -24,7 +24,8 @@ float3 look(float2 p) {
   float4 w = n.eval(p), v = n.eval(p * 5.0 + 40.0);
   float2 q = p + (float2(w.a, v.a) - 0.5) * float2(15.0, 11.0) + (float2(v.a, w.a) - 0.5) * 4.0;
   float3 c = mix(wet(q), pic.eval(q).rgb, 0.42);
-  float3 out_ = (wet(q + float2(7.0, 3.0)) + wet(q - float2(7.0, 3.0)) + wet(q + float2(-3.0, 7.0)) + wet(q - float2(-3.0, 7.0))) * 0.25;
+  float3 out_ = wet(q + float2(7.0, 3.0)) + wet(q - float2(7.0, 3.0)) + wet(q + float2(-3.0, 7.0));
+  out_ = (out_ + wet(q - float2(-3.0, 7.0))) * 0.25;
   float pool = clamp((luma(out_) - luma(c)) * 2.6, 0.0, 0.5);
   float bloom = smoothstep(0.52, 0.72, n.eval(p * 0.42 + 300.0).a);
   float grain = g.eval(p).a - 0.5;
@@ -150,18 +151,41 @@ def _white(stage: Stage) -> float:
 
 LOOKS = {
     "watercolour": Look(
-        WATERCOLOUR, 24.0, lambda stage: {"n": noise(210, 4, stage.number("wash")), "g": noise(3.4, 3, stage.number("tooth"))},
+        WATERCOLOUR,
+        24.0,
+        lambda stage: {"n": noise(210, 4, stage.number("wash")), "g": noise(3.4, 3, stage.number("tooth"))},
         lambda _: {"sheet": (0.985, 0.975, 0.95)},
     ),
     "oil": Look(
-        IMPASTO, 4.0, lambda stage: {"n": noise(2.4, 1, stage.number("weave")), "g": noise(9, 3, stage.number("bristle"), 3.0)}, over=_strokes
+        IMPASTO,
+        4.0,
+        lambda stage: {"n": noise(2.4, 1, stage.number("weave")), "g": noise(9, 3, stage.number("bristle"), 3.0)},
+        over=_strokes,
     ),
     "ink": Look(
-        INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {"sheet": _sheet(stage), "ink": (0.09, 0.10, 0.12), "keep": 0.28, "dry": 0.8, "lift": 0.5 if stage.light.dark else 1.0, "white": _white(stage)},
+        INK,
+        6.0,
+        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {
+            "sheet": _sheet(stage),
+            "ink": (0.09, 0.10, 0.12),
+            "keep": 0.28,
+            "dry": 0.8,
+            "lift": 0.5 if stage.light.dark else 1.0,
+            "white": _white(stage),
+        },
     ),
     "calligraphy": Look(
-        INK, 6.0, lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {"sheet": _sheet(stage), "ink": (0.28, 0.27, 0.26), "keep": 0.12, "dry": 0.9, "lift": 0.4 if stage.light.dark else 0.75, "white": _white(stage)},
+        INK,
+        6.0,
+        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {
+            "sheet": _sheet(stage),
+            "ink": (0.28, 0.27, 0.26),
+            "keep": 0.12,
+            "dry": 0.9,
+            "lift": 0.4 if stage.light.dark else 0.75,
+            "white": _white(stage),
+        },
     ),
-}  # fmt: skip
+}

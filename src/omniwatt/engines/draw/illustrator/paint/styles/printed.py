@@ -45,7 +45,8 @@ float3 look(float2 p) {
   float3 sheet = vivid(clamp(s * ((own + 0.5) / 8.0 / l), 0.0, 1.0), 1.28);
   float2 d = normalize(sun - size * 0.5 + float2(0.0, -200.0));
   float shade = 0.0;
-  shade += clamp(floor(level(p + d * 5.0)) - own, 0.0, 1.0) * 0.30 + clamp(floor(level(p + d * 9.0)) - own, 0.0, 1.0) * 0.20;
+  shade += clamp(floor(level(p + d * 5.0)) - own, 0.0, 1.0) * 0.30;
+  shade += clamp(floor(level(p + d * 9.0)) - own, 0.0, 1.0) * 0.20;
   shade += clamp(floor(level(p + d * 14.0)) - own, 0.0, 1.0) * 0.12;
   float lip = clamp(floor(level(p - d * 1.6)) - own, -1.0, 0.0) * -0.07;
   float thing = smoothstep(0.10, 0.26, distance(c, s));
@@ -58,9 +59,10 @@ float3 look(float2 p) {
 }
 """
 SETS = (
-    ("#12263f", "#1f6f78", "#e4572e", "#f3b61f", "#f4ead5", "#7fb7a3"), ("#1d1a2f", "#5b2a6e", "#d7263d", "#f46036", "#f6e7cb", "#2e86ab"),
+    ("#12263f", "#1f6f78", "#e4572e", "#f3b61f", "#f4ead5", "#7fb7a3"),
+    ("#1d1a2f", "#5b2a6e", "#d7263d", "#f46036", "#f6e7cb", "#2e86ab"),
     ("#0f2a1d", "#375534", "#c1440e", "#e6b65c", "#f3ecd8", "#7a9e7e"),
-)  # fmt: skip
+)
 
 
 def _inks(stage: Stage) -> dict[str, RGB]:
@@ -73,9 +75,14 @@ def _inks(stage: Stage) -> dict[str, RGB]:
 
 LOOKS = {
     "poster": Look(
-        POSTER, 2.0, lambda stage: {"n": noise(90, 4, stage.number("worn")), "g": noise(2.2, 2, stage.number("grain"))}, _inks
+        POSTER,
+        2.0,
+        lambda stage: {"n": noise(90, 4, stage.number("worn")), "g": noise(2.2, 2, stage.number("grain"))},
+        _inks,
     ),
     "papercut": Look(
-        PAPERCUT, 18.0, lambda stage: {"n": noise(26, 3, stage.number("fibre"), 1.6), "g": noise(1.9, 2, stage.number("tooth"))}
+        PAPERCUT,
+        18.0,
+        lambda stage: {"n": noise(26, 3, stage.number("fibre"), 1.6), "g": noise(1.9, 2, stage.number("tooth"))},
     ),
-}  # fmt: skip
+}

@@ -1,0 +1,145 @@
+"""Encoders: what was put in comes out again when another program reads it; sizes, words and profiles are said."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from omniwatt.contract.error import UnsupportedField
+from omniwatt.engines.draw.encode import encoder
+from omniwatt.engines.draw.encode.form import Form, Outline, srgb
+from omniwatt.engines.draw.encode.tiff import Tiff
+
+SAID = {"generator": "omniwatt 9", "model": "illustrator", "prompt_sha256": "ab" * 32}
+
+
+def picture(width: int = 217, height: int = 461) -> Any:
+    y, x = np.mgrid[0:height, 0:width]
+    made = np.empty((height, width, 4), np.uint8)
+    made[..., 0], made[..., 1], made[..., 2] = x * 255 // width, y * 255 // height, (x + y) % 64 * 2
+    made[..., 3] = np.where(x < width // 3, 90, 255)
+    return made
+
+
+def written(media_type: str, form: Form, pixels: Any, rows: int = 50) -> bytes:
+    made = encoder(media_type, form)
+    return b"".join(made.rows(pixels[top : top + rows]) for top in range(0, len(pixels), rows)) + made.end()
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/tiff"])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("rows", [1, 50, 461])
+def test_lossless_forms_give_back_every_pixel(media_type: str, alpha: bool, rows: int) -> None:
+    pixels = picture()
+    image: Any = Image.open(io.BytesIO(written(media_type, Form(217, 461, alpha, provenance=SAID), pixels, rows)))
+    assert image.mode == ("RGBA" if alpha else "RGB")
+    assert np.array_equal(np.asarray(image), pixels if alpha else pixels[..., :3])
+
+
+@pytest.mark.parametrize(("quality", "least_db"), [(95, 38.0), (80, 30.0), (30, 24.0)])
+@pytest.mark.parametrize("height", [8, 63, 64, 128, 129, 461])
+def test_jpeg_bands_join(quality: int, least_db: float, height: int) -> None:
+    pixels = picture(height=height)
+    data = written("image/jpeg", Form(217, height, False, quality), pixels, 37)
+    image = Image.open(io.BytesIO(data))
+    assert image.size == (217, height)
+    error = np.mean((np.asarray(image).astype(float) - pixels[..., :3]) ** 2)
+    assert 10 * np.log10(255**2 / error) > least_db
+
+
+def test_jpeg_lays_what_is_see_through_on_white() -> None:
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    image: Any = Image.open(io.BytesIO(written("image/jpeg", Form(16, 16, True, 95), pixels)))
+    assert image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_webp_is_read_again() -> None:
+    pixels = picture()
+    image: Any = Image.open(io.BytesIO(written("image/webp", Form(217, 461, True, 100), pixels)))
+    solid = pixels[..., 3] == 255
+    assert np.array_equal(np.asarray(image)[solid], pixels[solid])
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/tiff", "image/jpeg", "image/webp"])
+def test_every_file_says_what_made_it(media_type: str) -> None:
+    image: Any = Image.open(io.BytesIO(written(media_type, Form(217, 461, dpi=300, provenance=SAID), picture())))
+    packet = image.info.get("xmp", b"")
+    assert b"ab" * 32 in (packet if isinstance(packet, bytes) else packet.encode())
+    assert b"algorithmicMedia" in (packet if isinstance(packet, bytes) else packet.encode())
+    if media_type == "image/png":
+        assert image.text["omniwatt:model"] == "illustrator"
+        assert image.info["srgb"] == 0
+    else:
+        assert image.getexif()[0x0131] == "omniwatt 9"
+        assert image.info["icc_profile"] == srgb()
+    if media_type != "image/webp":
+        assert image.info["dpi"][0] == pytest.approx(300, abs=0.1)
+
+
+def test_bigtiff_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omniwatt.engines.draw.encode.tiff._CLASSIC_MOST", 1000)
+    pixels = picture()
+    made = Tiff(Form(217, 461, True))
+    made.rows(pixels)
+    data = b"".join(made.pieces())
+    assert data[:4] == b"II\x2b\x00"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), pixels)
+
+
+def cmyk_profile() -> bytes:
+    """A profile that only says it is for four inks; littleCMS refuses to print with it."""
+    return srgb()[:16] + b"CMYK" + srgb()[20:]
+
+
+def test_a_profile_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(ValueError, match="profile"):
+        encoder("image/jpeg", Form(16, 16, icc=cmyk_profile()))
+
+
+def test_a_profile_of_ones_own_is_put_in() -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image: Any = Image.open(io.BytesIO(written("image/png", Form(217, 461, icc=lab), picture())))
+    assert image.info["icc_profile"] == lab
+
+
+@pytest.mark.parametrize(("media_type", "side"), [("image/webp", 16_384), ("image/jpeg", 65_501)])
+def test_sides_a_form_cannot_hold_are_refused(media_type: str, side: int) -> None:
+    with pytest.raises(UnsupportedField, match=str(side - 1)):
+        encoder(media_type, Form(side, 16))
+
+
+def test_unknown_forms_are_refused() -> None:
+    with pytest.raises(UnsupportedField, match="image/gif"):
+        encoder("image/gif", Form(16, 16))
+
+
+SHAPE = Outline((("M", (20, 20)), ("L", (120, 20)), ("C", (120, 60, 80, 90, 20, 120)), ("Z", ())), "#d01020")
+
+
+def test_pdf_is_a_page_of_the_right_size_with_bleed_and_outlines() -> None:
+    pdfium = pytest.importorskip("pypdfium2")
+    white = np.full((461, 217, 4), 255, np.uint8)
+    form = Form(217, 461, dpi=300, bleed_px=10, provenance=SAID, outlines=(SHAPE,))
+    document = pdfium.PdfDocument(written("application/pdf", form, white))
+    page = document[0]
+    assert page.get_size() == pytest.approx((217 * 72 / 300, 461 * 72 / 300), abs=0.01)
+    assert page.get_trimbox()[0] == pytest.approx(2.4)
+    seen = np.asarray(page.render(scale=300 / 72).to_pil().convert("RGB"))
+    assert tuple(seen[40, 40]) == (0xD0, 0x10, 0x20)
+    assert tuple(seen[300, 100]) == (255, 255, 255)
+    page.close()
+    document.close()
+
+
+def test_svg_holds_the_picture_and_the_outlines() -> None:
+    import xml.etree.ElementTree as ET
+
+    form = Form(217, 461, dpi=300, provenance=SAID, outlines=(SHAPE,))
+    root = ET.fromstring(written("image/svg+xml", form, picture()))
+    kinds = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert kinds.count("image") == 1
+    paths = [element for element in root.iter() if element.tag.endswith("}path")]
+    assert [path.get("fill") for path in paths] == ["#d01020"]
+    assert root.get("width") == "18.373mm"
