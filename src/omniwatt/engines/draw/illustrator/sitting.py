@@ -31,6 +31,8 @@ PROOF_PX = 64
 PROOF_LONG_PX = 2400
 SKETCH_PX = 512
 BAND_PIXELS = 1024 * 1024
+LARGE_PIXELS, LARGE_BAND_PIXELS = 6 * 1024 * 1024, 4 * 1024 * 1024
+"""Looks see beyond a band's edges, and the larger the picture the more of it is painted twice in thin bands."""
 ALONE_PIXELS = 3 * 1024 * 1024
 """Up to here one thread paints faster than helpers can be handed their work."""
 Pixels = NDArray[np.uint8]
@@ -259,9 +261,10 @@ def asked_for(layout: Layout) -> tuple[int, ...]:
 
 
 def bands(size: tuple[int, int]) -> list[Tile]:
-    """The picture in strips of its whole width, about a megapixel each, from top to bottom."""
+    """The picture in strips of its whole width, a megapixel each (four in a large one), from top to bottom."""
     width, height = size
-    rows = max(16, min(height, BAND_PIXELS // width // 16 * 16))
+    band = LARGE_BAND_PIXELS if width * height > LARGE_PIXELS else BAND_PIXELS
+    rows = max(16, min(height, band // width // 16 * 16))
     return [Tile(0, top, width, min(rows, height - top)) for top in range(0, height, rows)]
 
 

@@ -20,10 +20,11 @@ from omniwatt.engines.draw.lettering.letter import letters
 Pixels = NDArray[np.uint8]
 RICH = {"low": 1, "medium": 2, "high": 3}
 _LINEAR = skia.SamplingOptions(skia.FilterMode.kLinear)
-_SMOOTH = skia.SamplingOptions(skia.CubicResampler.Mitchell())
-_SOFT_SCALE, _SOFT_UNITS = 0.25, 14.0
+_SOFT_SCALE, _SOFT_UNITS = 0.5, 14.0
+_MIDDLE_SCALE, _MIDDLE_FROM = 2.0, 3.0
+"""Above 3 pixels a unit, looks see the scene at 2 pixels a unit besides, for what they look up around a place."""
 _FINE_FROM = 1.5
-"""Above so many pixels a unit, smaller octaves are drawn, and looks see the scene at one pixel a unit besides."""
+"""Above so many pixels a unit, smaller octaves are drawn."""
 _GRID_PX = 8
 """Surfaces begin at multiples of this: Skia's dither repeats every 8 pixels, and tiles must meet in it."""
 _TWICE_BELOW = 1.3
@@ -74,20 +75,22 @@ class Painter:
     def _finished(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
         """The look over this tile, as a shader in design units."""
         stage = self._stage()
-        halo = self._look.halo
+        look = self._look
+        halo = look.halo if scale > _MIDDLE_FROM else max(look.halo, look.reach)
         native = self._part(x, y, width, height, scale, math.ceil(halo * scale) + 2)
         middle = native
-        if scale > _FINE_FROM:
-            left, top = math.floor(x / scale), math.floor(y / scale)
-            wide, high = math.ceil((x + width) / scale) - left, math.ceil((y + height) / scale) - top
-            middle = self._part(left, top, wide, high, 1.0, math.ceil(halo) + 3, smooth=True)
+        if scale > _MIDDLE_FROM:
+            less = _MIDDLE_SCALE / scale
+            left, top = math.floor(x * less), math.floor(y * less)
+            wide, high = math.ceil((x + width) * less) - left, math.ceil((y + height) * less) - top
+            middle = self._part(left, top, wide, high, _MIDDLE_SCALE, math.ceil(look.reach * _MIDDLE_SCALE) + 3)
         children = {"pic": native, "mid": middle, "soft": self._soft(), **self._look.children(stage)}
         source = styles.source_of(self._look)
         present = {name: child for name, child in children.items() if name in source}
         uniforms = {"u": 1 / scale, "size": (stage.width, stage.height), "sun": (stage.light.x, stage.light.y)}
         return shader(source, present, {**uniforms, **self._look.uniforms(stage)})
 
-    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int, *, smooth: bool = False) -> Any:
+    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int) -> Any:
         """The bare scene about this tile, as a shader in design units."""
         left, top = (x - halo) // _GRID_PX * _GRID_PX, (y - halo) // _GRID_PX * _GRID_PX
         surface = _surface(x + width + halo - left, y + height + halo - top)
@@ -97,7 +100,7 @@ class Painter:
         canvas.drawPicture(self._scene(_fine(scale)))
         place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(left, top)
         image = surface.makeImageSnapshot()
-        return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _SMOOTH if smooth else _LINEAR, place)
+        return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
 
     def _stage(self) -> Stage:
         return self._once("stage", lambda: Stage(self.layout, 1, self.rich))
@@ -140,7 +143,7 @@ class Painter:
         blurred = np.asarray(small.filter(ImageFilter.GaussianBlur(_SOFT_UNITS * _SOFT_SCALE / 2)).convert("RGBA"))
         made = skia.Image.fromarray(np.ascontiguousarray(blurred), skia.kRGBA_8888_ColorType)
         place = skia.Matrix.Translate(-MARGIN, -MARGIN).preScale(1 / _SOFT_SCALE, 1 / _SOFT_SCALE)
-        return made.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _SMOOTH, place)
+        return made.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
 
     def _cells(self) -> Any:
         stage = self._stage()

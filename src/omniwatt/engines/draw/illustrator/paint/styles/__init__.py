@@ -1,7 +1,7 @@
 """Styles as whole looks: each is what is done to a scene once it stands, under the lettering.
 
 A look sees three pictures of the scene, all addressed in design units: `pic`, native at the scale being painted;
-`mid`, at one pixel a unit, so that what is looked up around a place is the same at every scale; and `soft`, blurred
+`mid`, at two pixels a unit above three, so that what is looked up around a place stays the same; and `soft`, blurred
 over about 14 units. What it adds of its own (grain, hatching, tubes) it makes at the native scale.
 """
 
@@ -22,7 +22,9 @@ class Look:
     source: str = ""
     """SkSL that defines `look(p)`; HEAD says what it may use."""
     halo: float = 0.0
-    """Design units it looks beyond a place, in `pic`."""
+    """Design units it looks beyond a place, in `pic`: at large scales each of them is many pixels painted twice."""
+    reach: float = 0.0
+    """The same in `mid`."""
     children: Children = lambda _: {}
     uniforms: Uniforms = lambda _: {}
     over: Callable[[Stage, Any], None] | None = None

@@ -87,15 +87,16 @@ float3 look(float2 p) {
 """
 
 LOOKS = {
-    "cartoon": Look(CARTOON, 3.0),
-    "flat": Look(FLAT, 4.0),
-    "3d": Look(SOLID, 4.0, lambda stage: {"n": noise(60, 2, stage.number("solid"))}),
+    "cartoon": Look(CARTOON, 1.0, 3.0),
+    "flat": Look(FLAT, 1.0, 4.0),
+    "3d": Look(SOLID, 1.0, 4.0, lambda stage: {"n": noise(60, 2, stage.number("solid"))}),
     "pencil": Look(
         PENCIL,
+        1.0,
         3.0,
         lambda stage: {"n": noise(90, 3, stage.number("hand")), "g": noise(2.6, 2, stage.number("tooth"))},
         lambda stage: {"sheet": (0.965, 0.955, 0.93), "lift": 0.55 if stage.light.dark else 0.9},
     ),
-    "neon": Look(NEON, 13.0, lambda stage: {"n": noise(420, 2, stage.number("hue"))}),
+    "neon": Look(NEON, 1.0, 13.0, lambda stage: {"n": noise(420, 2, stage.number("hue"))}),
     "pixel": Look(cells=160),
 }

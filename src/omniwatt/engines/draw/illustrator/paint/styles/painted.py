@@ -152,18 +152,21 @@ def _white(stage: Stage) -> float:
 LOOKS = {
     "watercolour": Look(
         WATERCOLOUR,
-        24.0,
+        11.0,
+        22.0,
         lambda stage: {"n": noise(210, 4, stage.number("wash")), "g": noise(3.4, 3, stage.number("tooth"))},
         lambda _: {"sheet": (0.985, 0.975, 0.95)},
     ),
     "oil": Look(
         IMPASTO,
-        4.0,
+        1.0,
+        3.0,
         lambda stage: {"n": noise(2.4, 1, stage.number("weave")), "g": noise(9, 3, stage.number("bristle"), 3.0)},
         over=_strokes,
     ),
     "ink": Look(
         INK,
+        4.0,
         6.0,
         lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
         lambda stage: {
@@ -177,6 +180,7 @@ LOOKS = {
     ),
     "calligraphy": Look(
         INK,
+        4.0,
         6.0,
         lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
         lambda stage: {

@@ -76,13 +76,15 @@ def _inks(stage: Stage) -> dict[str, RGB]:
 LOOKS = {
     "poster": Look(
         POSTER,
+        1.0,
         2.0,
         lambda stage: {"n": noise(90, 4, stage.number("worn")), "g": noise(2.2, 2, stage.number("grain"))},
         _inks,
     ),
     "papercut": Look(
         PAPERCUT,
-        18.0,
+        1.0,
+        12.0,
         lambda stage: {"n": noise(26, 3, stage.number("fibre"), 1.6), "g": noise(1.9, 2, stage.number("tooth"))},
     ),
 }
