@@ -47,6 +47,10 @@ _SPLIT = {language: tuple(endings.split()) for language, endings in _ENDINGS.ite
 _FLAT = str.maketrans("áàâäãåéèêëíìîïóòôöõúùûüçñёß", "aaaaaaeeeeiiiiooooouuuucnеs")
 
 
+_LONG = 9
+"""Words from so many letters on may have two slips, after their first two letters."""
+
+
 def singulars(word: str) -> Iterator[str]:
     """What an English word may be the plural (or possessive) of, likeliest first."""
     if word.endswith(("'s", "s'")):
@@ -91,6 +95,11 @@ def _sounded(word: str) -> str:
     return word.replace("ph", "f")
 
 
+def _beginning(word: str, length: int = 0) -> str:
+    """The letters a slip is not looked for in: two of a long word, one of a short one."""
+    return word[: 2 if (length or len(word)) >= _LONG else 1]
+
+
 class Spellings:
     """Known words by length and first letter, with the set of letters of each, to find one that is nearly the same."""
 
@@ -99,16 +108,16 @@ class Spellings:
         for word in words:
             sound = _sounded(word)
             if len(sound) >= 4:
-                self._near[sound[0], len(sound)].append((word, _letters(sound)))
+                self._near[_beginning(sound), len(sound)].append((word, _letters(sound)))
 
     def nearest(self, word: str) -> str:
         """The known word that differs by one slip (two from nine letters on); empty if none, or if two are as near."""
         word = _sounded(word)
-        allowed = 0 if len(word) < 5 else 1 if len(word) < 9 else 2
+        allowed = 0 if len(word) < 5 else 1 if len(word) < _LONG else 2
         best: dict[tuple[int, bool], list[str]] = defaultdict(list)
         letters = _letters(word)
         for length in range(len(word) - allowed, len(word) + allowed + 1) if allowed else ():
-            for known, others in self._near.get((word[0], length), ()):
+            for known, others in self._near.get((_beginning(word, length), length), ()):
                 if (letters ^ others).bit_count() > 2 * allowed:
                     continue
                 slips = distance(word, _sounded(known), allowed)

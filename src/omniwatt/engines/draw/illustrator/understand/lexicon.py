@@ -120,11 +120,13 @@ class Lexicon:
 
     def _senses(self, language: str) -> dict[str, Senses]:
         own = own_words(language)
-        found = self._of_emojibase(language, set(own))
+        found = self._of_emojibase(language)
         if language == "zh":
-            found = self._folded(self._of_emojibase("zh-hant", set(own))) | found
-            found = self._folded(_han_only(own_words("ja"))) | found
-        plain = found | own
+            found = self._folded(self._of_emojibase("zh-hant")) | found
+            found = self._folded(_han_only(self._of_emojibase("ja") | own_words("ja"))) | found
+        if language == "en":
+            found = _singled(found) | found
+        plain = found | {word: senses + _whole_part(senses, found.get(word, ())) for word, senses in own.items()}
         return {
             word: senses for word, senses in plain.items() if senses[0].rank == OWN or not _is_coloured(word, plain)
         }
@@ -132,7 +134,7 @@ class Lexicon:
     def _folded(self, senses: Mapping[str, Senses]) -> dict[str, Senses]:
         return {self.fold(word, "zh"): value for word, value in senses.items()}
 
-    def _of_emojibase(self, language: str, taken: set[str]) -> dict[str, Senses]:
+    def _of_emojibase(self, language: str) -> dict[str, Senses]:
         rows = self._english if language == "en" else _decode(self._rows.get(language, b"[]"))
         names: dict[str, str] = {}
         tags: dict[str, list[str]] = {}
@@ -148,8 +150,7 @@ class Lexicon:
             for word, some in tags.items()
             if _tells(word, some, language)
         }
-        found |= {word: (Sense("thing", sprite, NAME),) for word, sprite in names.items()}
-        return {word: senses for word, senses in found.items() if word not in taken}
+        return found | {word: (Sense("thing", sprite, NAME),) for word, sprite in names.items()}
 
     def _best(self, candidates: Iterable[str]) -> str:
         """Of the sprites that share a tag, the first one that our own English list draws, else the first."""
@@ -203,9 +204,24 @@ def _is_coloured(name: str, senses: Mapping[str, Senses]) -> bool:
     for one, other in (cut for cut in cuts if len(cut) == 2):
         for colour, thing in ((one, other), (other, one)):
             said = senses.get(colour, ())
-            if said and said[0].rank == OWN and any(sense.kind == "colour" for sense in said) and thing in senses:
+            is_thing = any(sense.kind == "thing" for sense in senses.get(thing, ()))
+            if is_thing and any(sense.kind == "colour" and sense.rank == OWN for sense in said):
                 return True
     return False
+
+
+def _singled(senses: Mapping[str, Senses]) -> dict[str, Senses]:
+    """Names in the plural, in the singular: sock."""
+    return {
+        word[:-1]: meant
+        for word, meant in senses.items()
+        if word[-1:] == "s" and word[-2:-1] not in "su" and len(word) > 4
+    }
+
+
+def _whole_part(own: Senses, named: Senses) -> Senses:
+    """A part of a thing (an eye) may also be named for itself."""
+    return named if {sense.kind for sense in own} == {"part"} and named and named[0].rank == NAME else ()
 
 
 def _simplified() -> dict[int, str]:

@@ -144,7 +144,7 @@ class _Builder:
             (one.a is noun and one.b is not None and one.b.is_thing) or (one.b is noun and one.a.is_thing)
             for one in self._related
         )
-        return placed or bool(noun.said.colour)
+        return (placed and not noun.plural) or bool(noun.said.colour)
 
     def _same(self, noun: Noun) -> Noun | None:
         """The earlier noun that this one means again: `the cat`, or in Chinese and Japanese simply 猫."""

@@ -87,7 +87,7 @@ def _object(items: Sequence[Item], at: int) -> int | None:
         if _is(items[index], "it"):
             nouns = [near for near in range(max(0, at - _REACH), at) if _standing(items, near)]
             return nouns[-2] if len(nouns) > 1 else None
-        if not _is(items[index], "of", "before", "is"):
+        if not _is(items[index], "of", "is", "effect"):
             return None
     return None
 
@@ -133,6 +133,10 @@ def _after(items: Sequence[Item], at: int, relation: str) -> Iterator[Related]:
     """`b` RELATION: the noun before it is where; what stands there comes before that, or after."""
     first = at - 2 if at and _is(items[at - 1], "of") else at - 1
     b = _noun(items, first)
+    if b is None and relation in ("in_front_of", "behind", "beside", "around") and _is(items[at - 1], "comma"):
+        b, first = next(
+            ((noun, at) for index in range(at - 1, -1, -1) if (noun := _standing(items, index))), (None, first)
+        )
     if b is None or b.kind in ("text", "picture", "background"):
         yield from _side(items, at, relation)
         return
@@ -143,7 +147,8 @@ def _after(items: Sequence[Item], at: int, relation: str) -> Iterator[Related]:
             b, c, first = other, b, first - 2
         else:
             relation = "in"
-    for a in _subjects_parted(items, first) or _subject_of_place(items, at):
+    before = [] if first == at else _subjects_parted(items, first)
+    for a in before or _subject_of_place(items, at):
         yield Related(relation, a, b, c)
 
 
