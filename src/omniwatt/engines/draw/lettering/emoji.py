@@ -2,10 +2,14 @@
 
 import functools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
+
+from omniwatt.engines.draw.illustrator.objects.sprites import Sprites
+from omniwatt.engines.draw.lettering.faces import Faces
 
 
 class _Skin(msgspec.Struct):
@@ -32,6 +36,24 @@ def emoji_sprites(names: str, sprites: Collection[str]) -> Mapping[str, str]:
     return found
 
 
+def inline(faces: Faces, sprites: Sprites) -> Callable[[Any, str, Any], None] | None:
+    """What draws an emoji of a line into a rectangle with these sprites; None where their names are not at hand."""
+    if not faces.emoji_names:
+        return None
+    known = emoji_sprites(faces.emoji_names, sprites.names())
+
+    def draw(canvas: Any, emoji: str, into: Any) -> None:
+        sprite = known.get(emoji.replace("\ufe0f", "").replace("\ufe0e", ""))
+        if sprite is not None:
+            canvas.save()
+            canvas.translate(into.left(), into.top())
+            canvas.scale(into.width() / 32, into.height() / 32)
+            canvas.drawPicture(sprites.picture(sprite))
+            canvas.restore()
+
+    return draw
+
+
 def _characters(hexcode: str) -> str:
     return "".join(chr(int(part, 16)) for part in hexcode.split("-") if part not in ("FE0F", "FE0E"))
 
@@ -39,8 +61,3 @@ def _characters(hexcode: str) -> str:
 def _slug(label: str) -> str:
     label = label.lower().replace(" skin tone", "").replace("’", "").replace("'", "")
     return re.sub(r"[^a-z0-9]+", "-", label).strip("-")
-
-
-def bare(emoji: str) -> str:
-    """The emoji without variation selectors, as the mapping has it."""
-    return emoji.replace("\ufe0f", "").replace("\ufe0e", "")

@@ -115,14 +115,16 @@ class Faces:
     """All fonts of a card by role."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = dict(files)
+        self._files = {role: path for role, path in files.items() if path.endswith(_FONTS)}
+        self.emoji_names = files.get("names:en", "")
+        """Path of emojibase's English list, if the card has it."""
         self._open: dict[str, Face] = {}
         self._lock = threading.RLock()
 
     @classmethod
     def load(cls, artifacts: Mapping[str, Path | str]) -> "Faces":
         """From a card's artifacts: those that are fonts. Nothing is opened yet."""
-        return cls({role: str(path) for role, path in artifacts.items() if str(path).endswith(_FONTS)})
+        return cls({role: str(path) for role, path in artifacts.items()})
 
     def roles(self) -> tuple[str, ...]:
         return tuple(self._files)
