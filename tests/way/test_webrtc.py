@@ -272,3 +272,20 @@ def resampled(samples: bytes) -> bytes:
     """Samples at 16 kHz as samples at RATE_HZ."""
     resampler = Resampler(16_000, RATE_HZ, 1)
     return integers(resampler.feed(floats(pcm_samples(samples))[:, None])[:, 0]).tobytes()
+
+
+async def test_garbage_on_the_channel_is_an_error_and_the_call_goes_on(way: Way) -> None:
+    async with way as parts, client(parts, key_of(parts)) as http, calling(http, MANUAL) as page:
+        other = page.connection.createDataChannel("something-else")
+        closed = asyncio.Event()
+        other.on("close", closed.set)
+        for garbage in (b"\0\1\2", "nonsense", '{"type": "no.such"}', "x" * 100_000):
+            page.channel.send(garbage)
+            error = (await page.next("error"))["error"]
+            assert error["type"] == "invalid_request_error"
+        async with asyncio.timeout(PATIENCE_S):
+            await closed.wait()
+        large = [{"type": "input_text", "text": "y" * 261_950}]
+        await page.say("conversation.item.create", item={"type": "message", "role": "user", "content": large})
+        assert (await page.next("error"))["error"]["code"] == "message_too_large"
+        assert (await answered(page, "still here"))["status"] == "completed"
