@@ -103,7 +103,8 @@ class Painter:
         return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
 
     def _stage(self) -> Stage:
-        return self._once("stage", lambda: Stage(self.layout, 1, self.rich))
+        stage: Stage = self._once("stage", lambda: Stage(self.layout, 1, self.rich))
+        return stage
 
     def _scene(self, fine: int) -> Any:
         return self._once(("scene", fine), lambda: self._record(fine))

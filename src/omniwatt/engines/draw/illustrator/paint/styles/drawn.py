@@ -52,7 +52,7 @@ float hatch(float2 p, float2 d, float gap, float dark) {
 }
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb;
-  float l = smoothstep(0.0, 0.86, pow(mix(luma(c), luma(mid.eval(p).rgb), 0.5), lift));
+  float l = smoothstep(0.0, 1.0, pow(mix(luma(c), luma(mid.eval(p).rgb), 0.5), lift));
   float grain = g.eval(p).a;
   float pressure = 0.72 + 0.5 * n.eval(p * 0.3 + 70.0).a;
   float k = hatch(p, float2(0.80, 0.60), 4.6, clamp(1.05 - l * 1.22, 0.0, 1.0)) * 0.50;

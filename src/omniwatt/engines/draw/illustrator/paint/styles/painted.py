@@ -146,7 +146,16 @@ def _sheet(stage: Stage) -> tuple[float, float, float]:
 
 def _white(stage: Stage) -> float:
     """From which lightness on the paper is left bare; what is ink already keeps all its tones."""
-    return 0.92 if stage.layout.scene.backdrop == "ink_mountains" else 0.78
+    if stage.layout.scene.backdrop == "ink_mountains":
+        return 0.80 if stage.light.dark else 0.92
+    return 0.78
+
+
+def _lift(stage: Stage, night: float, day: float) -> float:
+    """The power that lightness is raised to before it becomes ink, so that a night is no black sheet."""
+    if stage.layout.scene.backdrop == "ink_mountains":
+        return day
+    return night if stage.light.dark else day
 
 
 LOOKS = {
@@ -174,7 +183,7 @@ LOOKS = {
             "ink": (0.09, 0.10, 0.12),
             "keep": 0.28,
             "dry": 0.8,
-            "lift": 0.5 if stage.light.dark else 1.0,
+            "lift": _lift(stage, 0.5, 1.0),
             "white": _white(stage),
         },
     ),
@@ -188,7 +197,7 @@ LOOKS = {
             "ink": (0.28, 0.27, 0.26),
             "keep": 0.12,
             "dry": 0.9,
-            "lift": 0.4 if stage.light.dark else 0.75,
+            "lift": _lift(stage, 0.4, 0.75),
             "white": _white(stage),
         },
     ),

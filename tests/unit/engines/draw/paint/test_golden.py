@@ -1,0 +1,58 @@
+"""Small pictures looked at once and kept: what is painted today must still look like them.
+
+`python -m tests.unit.engines.draw.paint.test_golden` writes them anew; look at them before they are committed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from omniwatt.engines.draw.illustrator.layout import Box, Layout
+from omniwatt.engines.draw.illustrator.paint.region import Painter
+from omniwatt.engines.draw.illustrator.scene import Scene
+
+FOLDER = Path(__file__).parent / "golden"
+SIDE = 192
+MOST_MEAN, MOST_BLOCK = 4.0, 16.0
+"""Levels of 255: on average, and in the worst block of 16x16 pixels (other builds round and smooth edges otherwise)."""
+SCENES: dict[str, dict[str, Any]] = {
+    "ink-mountains": {"backdrop": "ink_mountains", "style": "ink"},
+    "night-city": {"backdrop": "night_city", "style": "cartoon", "time": "night"},
+    "sea-golden": {"backdrop": "sea", "style": "oil", "time": "golden"},
+    "forest-rain": {"backdrop": "forest", "style": "watercolour", "weather": ("rain",)},
+    "snow-papercut": {"backdrop": "snow", "style": "papercut", "time": "dawn"},
+    "meadow-storm": {"backdrop": "meadow", "style": "3d", "weather": ("storm",)},
+    "aurora": {"backdrop": "starry_sky", "style": "cartoon", "time": "night", "weather": ("aurora",)},
+    "festival-flat": {"backdrop": "festival", "style": "flat"},
+    "street-pencil": {"backdrop": "street", "style": "pencil"},
+    "underwater-pixel": {"backdrop": "underwater", "style": "pixel"},
+    "city-poster": {"backdrop": "city", "style": "poster", "time": "dusk"},
+    "desert-neon": {"backdrop": "desert", "style": "neon", "time": "dusk"},
+}
+
+
+def painted(name: str) -> Any:
+    layout = Layout(scene=Scene(**SCENES[name]), width=1000, height=1000, horizon=600, seed=7)
+    return Painter(layout, quality="medium").paint(Box(0, 0, 1000, 1000), SIDE / 1000)[..., :3]
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_it_still_looks_like_this(name: str) -> None:
+    kept = np.asarray(Image.open(FOLDER / f"{name}.webp").convert("RGB")).astype(float)
+    off = np.abs(kept - painted(name)).mean(-1)
+    assert off.mean() < MOST_MEAN
+    assert off.reshape(SIDE // 16, 16, SIDE // 16, 16).mean((1, 3)).max() < MOST_BLOCK
+
+
+def write() -> None:
+    """Keep what is painted now."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in SCENES:
+        Image.fromarray(painted(name)).save(FOLDER / f"{name}.webp", quality=92, method=6)
+
+
+if __name__ == "__main__":
+    write()
