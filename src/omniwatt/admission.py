@@ -88,6 +88,13 @@ class Place:
             raise Internal(f"a step on {group!r} that was not admitted")
         return self._call(group, job, inputs)
 
+    def release(self, group: str) -> None:
+        """Give back what is held of one group, ahead of the end."""
+        given = tuple(demand for demand in self.held if demand.group == group)
+        self.held = tuple(demand for demand in self.held if demand.group != group)
+        self._admission._give(given)
+        self._admission.wake()
+
     async def exchange(self, demand: tuple[Demand, ...]) -> None:
         """Give back what is held, then wait for `demand` ahead of newcomers: for steps only found on the way."""
         self._admission._release(self)

@@ -185,6 +185,18 @@ async def test_new_slots_wake_the_queue() -> None:
     assert place.held == (Demand("a"),)
 
 
+async def test_a_group_given_back_early_is_free_for_others() -> None:
+    queue = admission()
+    async with queue.admit(plan_for("painter", "reader")) as place:
+        place.release("reader")
+        place.release("nothing of ours")
+        async with asyncio.timeout(1), queue.admit(plan_for("reader")):
+            assert queue.status()["painter"]["running"] == 1
+        with pytest.raises(Internal, match="not admitted"):
+            place.call("reader", Job(id="j", capability="see", model="m", body=DataBody()), EMPTY)
+    assert {group["running"] for group in queue.status().values()} == {0}
+
+
 async def test_a_place_calls_only_what_it_holds() -> None:
     queue = admission()
     job = Job(id="1", capability="chat", model="b", body=DataBody())

@@ -71,6 +71,10 @@ class Place(Protocol):
         """Run one step on a group the plan holds."""
         ...
 
+    def release(self, group: str) -> None:
+        """Give back what is held of a group: its steps are over, while others still run. Nothing if nothing is."""
+        ...
+
     async def exchange(self, demand: tuple[Demand, ...]) -> None:
         """Give back what is held and wait for other groups, ahead of newcomers: for steps only found on the way."""
         ...

@@ -74,9 +74,11 @@ async def drawn(
                 case Proof():
                     await reader.take(event)
                 case Picture():
+                    reader.sketches(event)
                     details = event.details | {"tokens": bill.picture(event)} | reader.details(event.index)
                     yield msgspec.structs.replace(event, details=details)
                 case Data():
+                    reader.rest(event.index, last=body.n - 1, beside=group)
                     yield msgspec.structs.replace(event, tokens=bill.new_tokens())
                 case Progress():
                     bill.progress(event)
@@ -119,6 +121,8 @@ class Reader:
         self._request_id = request_id
         self._place = place
         self._round: list[Proof] = []
+        self._rested = False
+        self._sketching = False
         self._lines: dict[int, dict[int, dict[str, Any]]] = {}
 
     async def take(self, proof: Proof) -> None:
@@ -132,6 +136,17 @@ class Reader:
         again = [one.line for one, text in zip(proofs, texts, strict=True) if self._note(one, text)]
         if self.group:
             self.verdicts.say(Verdict(accepted=not again, again=tuple(again)))
+
+    def sketches(self, picture: Picture) -> None:
+        """What follows is a sketch, or the picture itself."""
+        self._sketching = picture.partial is not None
+
+    def rest(self, index: int, *, last: int, beside: str) -> None:
+        """Pixels have begun to come: there are no more proofs once they are the last picture's, and a large picture
+        takes minutes. The reader's slot is free for others then, unless it is the painter's own group."""
+        if self.group and self.group != beside and index == last and not self._rested and not self._sketching:
+            self._rested = True
+            self._place.release(self.group)
 
     def details(self, index: int) -> dict[str, Any]:
         """`text_verification` of picture `index`, where there is text in it."""

@@ -35,9 +35,13 @@ class Place:
         self.rounds = rounds
         self.shown: list[int] = []
         self.verdicts: list[Verdict] = []
+        self.released: list[str] = []
 
     def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
         return self._see(job) if group == "reader" else self._draw(inputs)
+
+    def release(self, group: str) -> None:
+        self.released.append(group)
 
     async def exchange(self, demand: tuple[Demand, ...]) -> None:
         raise AssertionError("a picture has all it needs from the beginning")
@@ -126,6 +130,15 @@ async def test_without_a_reader_or_with_a_broken_one_nothing_is_verified(see: st
     place = Place(EngineFailed("no eyes"))
     lines = said(await events_of(place, see))
     assert {(line["recognised"], line["cer"], line["verified"]) for line in lines} == {(None, None, False)}
+
+
+async def test_the_reader_is_free_while_pixels_come() -> None:
+    place = Place([["one", "two"]])
+    await events_of(place)
+    assert place.released == ["reader"]
+    alone = Place([["one", "two"]])
+    await events_of(alone, see="")
+    assert alone.released == []
 
 
 async def test_tokens_follow_what_is_painted() -> None:

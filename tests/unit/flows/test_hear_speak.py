@@ -32,6 +32,9 @@ class Stage:
     def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
         return self._run(group, job, inputs)
 
+    def release(self, group: str) -> None:
+        raise AssertionError("nothing is given back ahead of the end")
+
     async def exchange(self, demand: tuple[Demand, ...]) -> None:
         raise AssertionError("everything was asked for at once")
 

@@ -7,6 +7,7 @@ when its input does.
 """
 
 import contextlib
+import os
 import struct
 import subprocess
 import sys
@@ -189,6 +190,13 @@ def _orders(pipe: IO[bytes]) -> Iterator[Order]:
         yield _decode(raw)
 
 
+def written(descriptor: int, data: bytes | memoryview) -> None:
+    """All of it: a process that is held and continued in the middle of a write has written a part."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
 def main() -> None:
     """Paint tiles until the input ends."""
     from omniwatt.engines.draw.illustrator.studio import Studio
@@ -196,7 +204,7 @@ def main() -> None:
     studio: Studio | None = None
     painter: Any = None
     scale = 1.0
-    out = sys.stdout.buffer
+    out = sys.stdout.fileno()
     for order in _orders(sys.stdin.buffer):
         match order:
             case Load():
@@ -205,9 +213,8 @@ def main() -> None:
                 painter, scale = studio.painter(order.layout, order.quality), order.scale
             case Paint(tile=tile):
                 pixels = np.ascontiguousarray(painter.tile(tile.x, tile.y, tile.width, tile.height, scale))
-                out.write(_LENGTH.pack(pixels.nbytes))
-                out.write(pixels.data.cast("B"))
-                out.flush()
+                written(out, _LENGTH.pack(pixels.nbytes))
+                written(out, pixels.data.cast("B"))
 
 
 if __name__ == "__main__":
