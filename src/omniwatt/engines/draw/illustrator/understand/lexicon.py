@@ -145,7 +145,7 @@ class Lexicon:
             names.setdefault(_key(row.label), sprite)
             for tag in row.tags if row.group not in _NAMED_ONLY else ():
                 tags.setdefault(_key(tag), []).append(sprite)
-        found = {
+        found: dict[str, Senses] = {
             word: (Sense("thing", self._best(some), TAG),)
             for word, some in tags.items()
             if _tells(word, some, language)

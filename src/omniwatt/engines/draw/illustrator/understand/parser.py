@@ -40,7 +40,7 @@ _PALETTES = {
     "pastel": ("#f7b7cf", "#b9e3f5", "#fff1b8", "#c9ecc4", "#d9c8f0"),
     "sepia_tone": ("#5c3a21", "#b98b5a", "#f1dfc0"),
 }
-_NIGHT_FEATURES = {"full_moon", "crescent", "stars", "milky_way", "shooting_star", "fireflies"}
+_NIGHT_FEATURES = {"moon", "crescent", "stars", "milky_way", "shooting_star", "fireflies"}
 _SCATTERED = 7
 """From so many on, uncounted clouds, stars and trees are scenery."""
 
@@ -71,9 +71,11 @@ class _Builder:
         self._language = language
         self._marked = marked
         self._reading = reading
-        self._related = related(reading.items, verb_last=language in ("ja", "ko"))
         self._things: list[Thing] = []
         self._effects = self._all_effects()
+        for noun in reading.nouns:
+            self._show_scenery(noun)
+        self._related = related(reading.items, verb_last=language in ("ja", "ko"))
         self._notes: list[tuple[str, str]] = []
 
     def scene(self, asked_style: str) -> Scene:
@@ -132,6 +134,17 @@ class _Builder:
             for sprite in noun.sprites:
                 self._add_thing(noun, sprite)
 
+    def _show_scenery(self, noun: Noun) -> None:
+        """Scenery that the named backdrops do not have is shown by sprites."""
+        features = [sense.value for sense in noun.effects if sense.kind == "feature"]
+        named = set(self._values("backdrop"))
+        if noun.kind == "setting" and len(noun.effects) == 1 and features and features[0] in setting.SCENERY:
+            sprite, count, has_own = setting.SCENERY[features[0]]
+            if not named & set(has_own.split()):
+                noun.sprites = noun.sprites or (sprite,)
+                noun.said.count = noun.said.count or count
+                noun.kind = "thing"
+
     def _wanted_as_thing(self, noun: Noun) -> bool:
         """A sun, moon, star, cloud or lantern is a sprite where it was counted, coloured or placed against a thing."""
         if noun.kind != "setting" or not noun.sprites:
@@ -187,7 +200,8 @@ class _Builder:
             self._notes.append((noun.word, f"{sprite} x{count}: fewer than the {asked} asked for"))
         noun.things.append(len(self._things))
         size = noun.said.size or 1.0
-        traits = tuple(dict.fromkeys(noun.said.traits))
+        on_water = sprite in setting.AFLOAT
+        traits = tuple(dict.fromkeys("sailing" if on_water and one == "floating" else one for one in noun.said.traits))
         self._things.append(
             Thing(sprite=sprite, word=noun.word, count=count, colour=noun.said.colour, size=size, traits=traits)
         )

@@ -112,8 +112,9 @@ def _is_said(tokens: Sequence[Token], at: int, noun: bool) -> bool:
 
 
 def _owned(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a part belongs to something: `with blue eyes`, `its tail`."""
-    return any(
-        token.value("join") in ("with", "of") or token.has("pronoun") or token.value("link") == "has"
-        for token in tokens[max(0, at - 4) : at]
+    """Whether a part belongs to something named before it: `a cat with blue eyes`, `and its tail`."""
+    near = tokens[max(0, at - 4) : at]
+    links = any(
+        token.value("join") in ("with", "of") or token.has("pronoun") or token.value("link") == "has" for token in near
     )
+    return links and any(token.has("thing", "group") for token in tokens[max(0, at - 8) : at])

@@ -15,6 +15,10 @@ _HOME: dict[str, str] = {
 _BY_STYLE: dict[str, str] = _PLACES["style"]
 _BY_FEATURE: dict[str, str] = _PLACES["feature"]
 _AT_NIGHT = {"city": "night_city", "street": "night_city"}
+SCENERY: dict[str, tuple[str, int, str]] = {name: tuple(row) for name, row in _PLACES["scenery"].items()}
+"""Features that no backdrop paints -> the sprite that shows them, how many, and the backdrops that do paint them."""
+AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
+"""Sprites that float on water, not in the air."""
 CARRIERS = frozenset(_PLACES["text"]["carriers"].split())
 """Sprites with a surface that words can stand on."""
 
