@@ -41,10 +41,15 @@ def painted(name: str) -> Any:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_it_still_looks_like_this(name: str) -> None:
-    kept = np.asarray(Image.open(FOLDER / f"{name}.webp").convert("RGB")).astype(float)
-    off = np.abs(kept - painted(name)).mean(-1)
+    kept = np.asarray(Image.open(FOLDER / f"{name}.webp").convert("RGB"))
+    off = np.abs(seen(kept) - seen(painted(name))).mean(-1)
     assert off.mean() < MOST_MEAN
-    assert off.reshape(SIDE // 16, 16, SIDE // 16, 16).mean((1, 3)).max() < MOST_BLOCK
+    assert off.reshape(SIDE // 16, 4, SIDE // 16, 4).mean((1, 3)).max() < MOST_BLOCK
+
+
+def seen(pixels: Any) -> Any:
+    """As from further away: the means of 4x4 pixels, which grain and lossy packing leave alone."""
+    return pixels.reshape(SIDE // 4, 4, SIDE // 4, 4, 3).astype(float).mean((1, 3))
 
 
 def write() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from omniwatt.engines.draw.illustrator.layout import Box, Layout, Line
 from omniwatt.engines.draw.illustrator.paint.colours import code, lightness, mix, rgb
+from omniwatt.engines.draw.illustrator.paint.cost import RATES, calibrate, cost
 from omniwatt.engines.draw.illustrator.paint.light import light_of
 from omniwatt.engines.draw.illustrator.paint.region import Painter, Pixels
 from omniwatt.engines.draw.illustrator.scene import Backdrop, Scene, Style, Weather
@@ -140,3 +141,22 @@ def test_without_faces_lines_are_left_out() -> None:
     bare = layout(backdrop="paper")
     lettered = Layout(bare.scene, 1000, 1000, 600, lines=(line,), seed=1)
     assert apart(small(bare), small(lettered)).max() == 0
+
+
+def test_what_it_costs_grows_with_pixels_and_falls_with_helpers() -> None:
+    small_one, large = (cost("cartoon", "low", (side, side)) for side in (1024, 4096))
+    shared = cost("cartoon", "low", (4096, 4096), helpers=2)
+    assert small_one is not None
+    assert large is not None
+    assert shared is not None
+    assert small_one.seconds < shared.seconds < large.seconds
+    assert small_one.memory_bytes < large.memory_bytes < shared.memory_bytes < 1_500_000_000
+    high = cost("cartoon", "high", (1024, 1024), slower=2.0)
+    assert high is not None
+    assert high.seconds > 2 * small_one.seconds
+    assert cost("unheard of", "low", (1024, 1024)) is None
+    assert set(STYLES) == set(RATES)
+
+
+def test_the_calibration_is_a_factor() -> None:
+    assert 0.05 < calibrate() < 50

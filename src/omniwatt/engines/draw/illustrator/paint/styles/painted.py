@@ -24,8 +24,8 @@ float3 look(float2 p) {
   float4 w = n.eval(p), v = n.eval(p * 5.0 + 40.0);
   float2 q = p + (float2(w.a, v.a) - 0.5) * float2(15.0, 11.0) + (float2(v.a, w.a) - 0.5) * 4.0;
   float3 c = mix(wet(q), pic.eval(q).rgb, 0.42);
-  float3 out_ = wet(q + float2(7.0, 3.0)) + wet(q - float2(7.0, 3.0)) + wet(q + float2(-3.0, 7.0));
-  out_ = (out_ + wet(q - float2(-3.0, 7.0))) * 0.25;
+  float3 out_ = (mid.eval(q + float2(8.0, 3.4)).rgb + mid.eval(q - float2(8.0, 3.4)).rgb
+    + mid.eval(q + float2(-3.4, 8.0)).rgb + mid.eval(q - float2(-3.4, 8.0)).rgb) * 0.25;
   float pool = clamp((luma(out_) - luma(c)) * 2.6, 0.0, 0.5);
   float bloom = smoothstep(0.52, 0.72, n.eval(p * 0.42 + 300.0).a);
   float grain = g.eval(p).a - 0.5;
