@@ -33,7 +33,8 @@ def meant(tokens: Sequence[Token], at: int, *, texts: bool, noun: bool) -> Sense
     if len(senses) > 1:
         senses = _one_of(tokens, at, senses, noun)
     if token.has("part"):
-        senses = tuple(sense for sense in senses if (sense.kind == "part") == (noun or _owned(tokens, at)))
+        owned = _owned(tokens, at) or (noun and any(one.has("thing", "group") for one in tokens[max(0, at - 8) : at]))
+        senses = tuple(sense for sense in senses if (sense.kind == "part") == owned)
         senses = senses or token.senses
     return senses
 
