@@ -160,9 +160,9 @@ def learnt(service: common.Service, styles: list[VoiceStyle]) -> tuple[dict[str,
         groups.append([figures(spoken(service, style, words, speed)) for words, speed in ways])
         common.say(f"repeated: {style.id}")
     within = np.array([np.var([one["cepstra"] for one in group], axis=0) for group in groups])
-    between = np.var([group[0]["cepstra"] for group in groups], axis=0)
+    across = np.var([group[0]["cepstra"] for group in groups], axis=0)
     # An aspect that never varies within a style would count without bound.
-    scale = np.sqrt(np.maximum(within.mean(axis=0), 0.0025 * between))
+    scale = np.sqrt(np.maximum(within.mean(axis=0), 0.0025 * across))
     limits = dict.fromkeys(ASPECTS, 0.0)
     for group in groups:
         for one, other in itertools.combinations(group, 2):
