@@ -1,7 +1,7 @@
 """What painting takes: seconds and memory by style, quality and size, from rates measured once, set right at load.
 
-Rates are CPU seconds of bare grounds on one core of the machine the bench ran on (`python -m bench.draw_size
---quick`: a lake, among the dearer grounds); `calibrate` paints a small picture and says how much slower this machine is.
+Rates are CPU seconds on one core of the machine the bench ran on (`python -m bench.draw_size --quick`: a bare lake,
+among the dearer grounds); `calibrate` paints a small picture and says how much slower this machine is.
 """
 
 import time
