@@ -6,18 +6,19 @@ Through the HTTP server, one request at a time, streamed samples. First audio is
 byte of sound for a ten-word sentence; the real-time factor is the time of a whole paragraph over its length in seconds.
 For intelligibility each voice says sentences, `hear/whisper` writes them down, and jiwer counts the errors after
 Whisper's own normaliser (words; letters in Chinese and Japanese): the recogniser's own mistakes are in the figure.
+Its standard error is that of a ratio over renderings (W. Cochran, "Sampling Techniques", 1977, chapter 6).
 """
 
 import contextlib
 import http.client
 import io
 import json
+import math
 import statistics
 import time
 import urllib.request
 import uuid
 import wave
-from collections import defaultdict
 from typing import Any, NamedTuple
 
 from bench.common import Service, arguments, model_store, report, say, service
@@ -40,6 +41,12 @@ SENTENCES = {
         "She bought bread, cheese and three bottles of water at the station.",
         "Nobody knows why the old bridge was closed to traffic last winter.",
         "Our train leaves in twenty minutes, so we should walk a little faster.",
+        "The doctor asked him to rest for a few days and drink plenty of water.",
+        "My brother plays the piano every evening after dinner.",
+        "There is a small garden behind the house where the children play.",
+        "We need to finish the report before the meeting on Thursday.",
+        "A cold wind was blowing from the north, and it began to snow.",
+        "The price of coffee has gone up twice since the beginning of the year.",
     ),
     "zh": (
         TEN_WORDS_ZH,
@@ -105,10 +112,12 @@ class Group(NamedTuple):
     voices: tuple[str, ...]
     shown: bool = True
     """Whether it has a line in the README."""
+    rounds: int = 1
+    """How often each voice says each sentence: a voice that never says one twice alike is heard several times."""
 
 
 GROUPS = (
-    Group("piper-joe", "American", "en", ("joe",)),
+    Group("piper-joe", "American", "en", ("joe",), rounds=8),
     Group("kokoro-82m", "American women", "en", ("af_heart", "af_bella", "af_nova", "af_sarah")),
     Group("kokoro-82m", "American men", "en", ("am_adam", "am_michael", "am_onyx", "am_puck"), shown=False),
     Group("kokoro-82m", "British", "en", ("bf_emma", "bf_lily", "bm_fable", "bm_george"), shown=False),
@@ -225,24 +234,42 @@ def intelligibility(server: Service, scorer: Process, quick: bool) -> list[dict[
     """Errors of the round trip, per group of voices."""
     figures = []
     for group in GROUPS:
-        pairs = defaultdict(list)
-        for voice in group.voices[: 1 if quick else None]:
-            for text in SENTENCES[group.language][: 2 if quick else None]:
-                said = spoken(server, group.card, voice, text)
-                pairs[voice].append([text, heard(server, said.samples, group.language)])
-        scores = {voice: scorer.ask("errors", language=group.language, pairs=own) for voice, own in pairs.items()}
-        rate = sum(score["edits"] for score in scores.values()) / sum(score["length"] for score in scores.values())
+        scores = {
+            voice: [score(server, scorer, group, voice, text) for text in _texts(group, quick)]
+            for voice in group.voices[: 1 if quick else None]
+        }
+        rate, error = ratio([one for own in scores.values() for one in own])
         unit = "letters" if group.language in ("zh", "ja") else "words"
-        say(f"{group.card}, {group.kind}: {100 * rate:.1f} % of {unit} wrong after the round trip")
+        say(f"{group.card}, {group.kind}: {100 * rate:.1f} +- {100 * error:.1f} % of {unit} wrong after the round trip")
         figures.append({
             "figure": "round_trip", "card": group.card, "group": group.kind, "language": group.language, "of": unit,
-            "value": round(100 * rate, 1), "unit": "%",
-            "sentences": sum(len(own) for own in pairs.values()),
-            "voices": {voice: round(score["edits"] / score["length"], 4) for voice, score in scores.items()},
+            "value": round(100 * rate, 1), "unit": "%", "standard_error": round(100 * error, 2),
+            "sentences": len(SENTENCES[group.language]),
+            "renderings": sum(len(own) for own in scores.values()),
+            "voices": {voice: round(ratio(own)[0], 4) for voice, own in scores.items()},
         })  # fmt: skip
         if group.shown:
             figures[-1]["readme"] = f"{group.card}, {group.kind}: {unit} Whisper base hears wrong"
     return figures
+
+
+def _texts(group: Group, quick: bool) -> list[str]:
+    return list(SENTENCES[group.language][:2]) if quick else [*SENTENCES[group.language]] * group.rounds
+
+
+def score(server: Service, scorer: Process, group: Group, voice: str, text: str) -> tuple[int, int]:
+    """Errors of one sentence after the round trip, and how many words (letters) it has."""
+    words = heard(server, spoken(server, group.card, voice, text).samples, group.language)
+    found = scorer.ask("errors", language=group.language, pairs=[[text, words]])
+    return found["edits"], found["length"]
+
+
+def ratio(scores: list[tuple[int, int]]) -> tuple[float, float]:
+    """Errors over words of several renderings, and the standard error of that."""
+    length = sum(words for _, words in scores)
+    rate = sum(edits for edits, _ in scores) / length
+    apart = sum((edits - rate * words) ** 2 for edits, words in scores)
+    return rate, math.sqrt(apart * len(scores) / max(1, len(scores) - 1)) / length
 
 
 def main() -> None:
