@@ -49,7 +49,7 @@ class Png:
         self._above = part[-1:].copy()
         out = self._head + self._packed()
         self._head = b""
-        self._packing = self._thread.submit(self._packer.compress, memoryview(lines))
+        self._packing = self._thread.submit(self._packer.compress, lines.data)
         return out
 
     def end(self) -> bytes:

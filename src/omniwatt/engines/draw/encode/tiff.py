@@ -58,7 +58,7 @@ class Tiff:
     def _strip(self, rows: NDArray[np.uint8]) -> None:
         apart = rows.copy()
         apart[:, 1:] -= rows[:, :-1]
-        data = zlib.compress(memoryview(apart), 1)
+        data = zlib.compress(apart.data, 1)
         self._file.write(data)
         self._counts.append(len(data))
 
