@@ -272,7 +272,27 @@ OCR = Subject(
     marks=(pytest.mark.model,),
 )
 
-SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK, LIVE, OCR]
+ILLUSTRATOR = Subject(
+    "illustrator",
+    lambda: Catalog.open(settings.load(None, {})).spec("illustrator"),
+    good=(
+        Task("draw", "draw", DrawBody("a red cat", width_px=128, height_px=96, quality="low", partial_images=1)),
+        Task("letter", "draw", DrawBody("a sign that says \u300c\u958b\u5b78\u300d", width_px=128, height_px=128, n=2)),
+        Task("edit", "draw", DrawBody("a hat", task="edit", images=(drawn("Hello there"),), quality="low")),
+        Task("explain", "draw", DrawBody("a red cat", explain=True), counted=False),
+    ),
+    refused=(
+        Task("bad form", "draw", DrawBody("x", width_px=64, height_px=64, media_type="image/gif")),
+        Task("nothing to change", "draw", DrawBody("x", task="edit")),
+        Task("not a picture", "draw", DrawBody("x", task="edit", images=(MediaPart("image", b"GIF89a nothing"),))),
+        Task("another capability", "chat", ChatBody(user("x"))),
+        Task("another body", "draw", DataBody("x")),
+    ),
+    long=Task("long", "draw", DrawBody("a forest", width_px=4096, height_px=4096, n=10)),
+    marks=(pytest.mark.model,),
+)
+
+SUBJECTS = [ECHO, WHISPER, MEDIA, PIPER, KOKORO, ESPEAK, LIVE, OCR, ILLUSTRATOR]
 
 
 def job(task: Task) -> Job:

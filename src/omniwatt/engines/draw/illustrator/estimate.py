@@ -1,50 +1,60 @@
-"""What a picture will take: seconds by style, quality and size, from measured rates."""
+"""What a picture will take, for a caller who asks before: seconds and bytes by style and quality."""
 
-from typing import Any, NamedTuple
+import functools
+from typing import Any
+
+from omniwatt.engines.draw.illustrator.paint import cost
 
 QUALITIES = ("low", "medium", "high")
+SIMPLE = ("cartoon", "flat")
+"""Styles that show anything, simply; pixels are faster still, and another thing."""
 FASTER = 2.0
 """A simpler style is spoken of when it is so many times faster."""
-BYTES_PER_PIXEL = {"image/png": 1.6, "image/jpeg": 0.6, "image/webp": 0.4, "image/tiff": 2.0}
+ALONE_PIXELS = 3 * 1024 * 1024
+"""Up to here one thread paints faster than helpers can be handed their work."""
+HELPERS = 2
+BYTES_PER_PIXEL = {"image/png": 1.0, "image/jpeg": 0.35, "image/webp": 0.9, "image/tiff": 1.5}
+"""Of a file, roughly: pictures with much paper or sky take less, those with much grain more."""
 
 
-class Rate(NamedTuple):
-    """Seconds before the first pixel, and for each megapixel at low, medium and high quality."""
-
-    fixed_s: float
-    megapixel_s: tuple[float, float, float]
-
-
-RATES: dict[str, Rate] = {}
+@functools.cache
+def slower() -> float:
+    """How much slower this machine is than the one the rates are from, measured when first asked for."""
+    return cost.calibrate()
 
 
-def seconds(style: str, quality: str, size: tuple[int, int]) -> float | None:
-    """How long a picture takes; None for a style that was not measured."""
-    rate = RATES.get(style)
-    if rate is None:
-        return None
-    return rate.fixed_s + rate.megapixel_s[QUALITIES.index(quality)] * size[0] * size[1] / 1e6
+def taken(style: str, quality: str, size: tuple[int, int], times: float = 1.0) -> cost.Cost | None:
+    """What one picture takes; None for a style that was not measured."""
+    helpers = HELPERS if size[0] * size[1] > ALONE_PIXELS else 1
+    found: cost.Cost | None = cost.cost(style, quality, size, helpers, times)
+    return found
 
 
 def estimates(size: tuple[int, int], count: int, media_type: str) -> list[dict[str, Any]]:
-    """A line for each style and quality: seconds for all pictures, and the bytes of their files."""
-    pixels = size[0] * size[1] * count
-    size_bytes = round(pixels * BYTES_PER_PIXEL.get(media_type, 1.0))
+    """A line for each style and quality: seconds for all pictures, the bytes of their files, and of memory."""
+    times = slower()
+    size_bytes = round(size[0] * size[1] * count * BYTES_PER_PIXEL.get(media_type, 0.5))
     return [
-        {"style": style, "quality": quality, "seconds": round(count * taken, 3), "bytes": size_bytes}
-        for style in RATES
+        {
+            "style": style,
+            "quality": quality,
+            "seconds": round(count * found.seconds, 3),
+            "bytes": size_bytes,
+            "memory_bytes": found.memory_bytes,
+        }
+        for style in cost.RATES
         for quality in QUALITIES
-        if (taken := seconds(style, quality, size)) is not None
+        if (found := taken(style, quality, size, times)) is not None
     ]
 
 
 def faster(style: str, quality: str, size: tuple[int, int]) -> dict[str, Any]:
-    """The fastest style, where it is at least FASTER times as fast; else nothing."""
-    own = seconds(style, quality, size)
-    if own is None:
+    """The faster of the simple styles, where it is at least FASTER times as fast; else nothing."""
+    own = taken(style, quality, size)
+    costs = {one: found.seconds for one in SIMPLE if (found := taken(one, quality, size)) is not None}
+    if own is None or not costs:
         return {}
-    best = min(RATES, key=lambda one: seconds(one, quality, size) or 0.0)
-    taken = seconds(best, quality, size) or own
-    if taken * FASTER > own:
+    best = min(costs, key=lambda one: costs[one])
+    if costs[best] * FASTER > own.seconds:
         return {}
-    return {"style": best, "seconds": round(taken, 2), "times": round(own / taken, 1)}
+    return {"style": best, "seconds": round(costs[best], 2), "times": round(own.seconds / costs[best], 1)}

@@ -33,8 +33,6 @@ SKETCH_PX = 512
 BAND_PIXELS = 1024 * 1024
 LARGE_PIXELS, LARGE_BAND_PIXELS = 6 * 1024 * 1024, 4 * 1024 * 1024
 """Looks see beyond a band's edges, and the larger the picture the more of it is painted twice in thin bands."""
-ALONE_PIXELS = 3 * 1024 * 1024
-"""Up to here one thread paints faster than helpers can be handed their work."""
 Pixels = NDArray[np.uint8]
 
 
@@ -184,7 +182,7 @@ class Sitting:
             self._send(piece, index, self._body.media_type)
 
     def _painted(self, layout: Layout, quality: str, scale: float, tiles: list[Tile]) -> Iterator[Pixels]:
-        if sum(tile.megapixels for tile in tiles) * 1e6 > ALONE_PIXELS:
+        if sum(tile.megapixels for tile in tiles) * 1e6 > estimate.ALONE_PIXELS:
             yield from self._hands.tiles(layout, quality, scale, tiles, self._before)
             return
         painter = self._studio.painter(layout, quality)
