@@ -1,6 +1,6 @@
 """draw/diffusers on a tiny model with random weights, made on the spot: shapes, steps, sketches, cancelling.
 
-Runs in the environment of the extra (`make test-diffusers`), for torch is not in the default one.
+Runs in the environment of the extras (`make test-extras`), for torch is not in the default one.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Spoken conversations over WebRTC on the whole way: a real peer connection, echo's ears and voice."""
+"""Spoken conversations over WebRTC on the whole way: a real peer connection, echo's ears and voice.
+
+Runs in the environment of the extras (`make test-extras`), for aiortc is not in the default one.
+"""
 
 import asyncio
 import json
@@ -6,7 +9,6 @@ import os
 import signal
 import time
 from contextlib import AbstractAsyncContextManager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,8 @@ from omniwatt.api.server import create_app
 from omniwatt.engines.live.codecs import floats, integers, pcm_samples
 from omniwatt.engines.live.resample import Resampler
 from tests.contract.babble import babble
+from tests.extras.webrtc_peer import PATIENCE_S, RATE_HZ, Page, calling, client
 from tests.way.realtime_talk import Refused, talking, tone
-
-if find_spec("aiortc") is None:
-    pytest.skip("omniwatt[webrtc] is not installed", allow_module_level=True)
-
-from tests.way.webrtc_peer import PATIENCE_S, RATE_HZ, Page, calling, client
 
 READ = TypeAdapter(RealtimeServerEvent)
 Way = AbstractAsyncContextManager[Parts]
