@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# A browser that fills in the marks of the last visit would show marks that the script knows nothing of.
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Blind listening</title>
 <meta name="viewport" content="width=device-width"><style>
 body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -22,10 +23,10 @@ li{margin:1rem 0;padding:.5rem 0;border-top:1px solid #ccc}label{margin-right:1r
 output{font-weight:600}button{font:inherit;padding:.3rem 1rem}textarea{width:100%;height:8rem}
 </style><h1>Blind listening</h1>
 <p>How much does each clip sound like a person talking? 1: not at all, 5: entirely. Some of them are people. A name
-appears once its clip has a mark, which cannot be changed then.</p><ol>
+appears once its clip has a mark, which cannot be changed then.</p><form autocomplete="off"><ol>
 """
-TAIL = """</ol><p><button id="copy" type="button">Copy the marks</button> <span id="left"></span></p><textarea id="csv"
-readonly aria-label="marks as CSV"></textarea><script>
+TAIL = """</ol></form><p><button id="copy" type="button">Copy the marks</button> <span id="left"></span></p>
+<textarea id="csv" readonly aria-label="marks as CSV"></textarea><script>
 const names = NAMES, marks = {};
 function show() {
   const rows = Object.keys(marks).map(n => [n, JSON.stringify(names[n]), marks[n]].join(","));
@@ -73,7 +74,8 @@ def _item(number: int, clip: Clip) -> str:
     )
     source = html.escape(f"data:audio/wav;base64,{data}")
     return (
-        f'<li data-n="{number}"><audio controls preload="none" src="{source}"></audio><br>{marks}<output></output></li>'
+        f'<li data-n="{number}"><audio controls preload="none" src="{source}"></audio><br>'
+        f'<span role="group" aria-label="mark of clip {number + 1}">{marks}</span><output></output></li>'
     )
 
 

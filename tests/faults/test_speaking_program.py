@@ -90,6 +90,22 @@ async def test_a_question_that_is_given_up_leaves_nothing_in_the_pipe() -> None:
         assert await one.phonemes("again", "en-us") == "ɐɡˈɛn"
 
 
+async def test_a_start_that_is_given_up_leaves_neither_the_program_nor_its_first_words() -> None:
+    one = EspeakPipe(unpacked(Path(spec().artifacts["espeak"])))
+    try:
+        task = asyncio.create_task(one.start())
+        while one.pid is None:  # noqa: ASYNC110 - nothing tells that the program has begun
+            await asyncio.sleep(0)
+        begun = one.pid
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert not psutil.pid_exists(begun)
+        assert await one.phonemes("again", "en-us") == "ɐɡˈɛn"
+    finally:
+        await one.close()
+
+
 async def test_it_dies_with_its_engine(tmp_path: Path) -> None:
     process = await HostProcess.start("espeak-ng", tmp_path)
     try:
@@ -107,6 +123,8 @@ async def test_it_dies_with_its_engine(tmp_path: Path) -> None:
 
 def test_no_wheel_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     wheel = tmp_path / "espeakng_loader.whl"
+    with pytest.raises(EngineFailed, match="cannot read"):
+        unpacked(wheel)
     wheel.write_bytes(b"PK\3\4 and nonsense")
     with pytest.raises(EngineFailed):
         unpacked(wheel)

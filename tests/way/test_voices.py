@@ -161,3 +161,13 @@ async def test_what_is_not_listed_is_not_kept(way: Way) -> None:
             answer = await caller.get("/v1/audio/voices/am_puck:0.3+am_liam:0.7/sample")
         assert answer.status_code == 200
         assert not (parts.settings.home / "samples").exists()
+
+
+async def test_a_sample_that_cannot_be_kept_is_heard_all_the_same(way: Way) -> None:
+    async with way as parts:
+        (parts.settings.home / "samples").write_text("not a folder")
+        key, _ = parts.keys.create("someone")
+        async with client(parts, key) as caller:
+            answer = await caller.get("/v1/audio/voices/joe/sample")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg"), answer.text
+    assert len(answer.content) > 1000

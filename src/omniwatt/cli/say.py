@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+import httpx2
 
 from omniwatt.cli import play, remote
 from omniwatt.cli.common import config_option, notes, settings_from, size
@@ -97,6 +98,8 @@ def _spoken(client: "OpenAI", fields: dict[str, Any], sink: IO[bytes]) -> tuple[
         raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
     except APIError as error:
         raise click.ClickException(error.message) from error
+    except httpx2.HTTPError as error:
+        raise click.ClickException(f"the sound broke off on its way: {error}") from error
     except BrokenPipeError as error:
         raise click.ClickException("the program that takes the sound has ended") from error
     return first_s, written

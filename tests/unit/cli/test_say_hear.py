@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
@@ -126,9 +127,12 @@ def test_without_a_player_a_file_is_asked_for(run: Any, client: FakeClient, monk
     assert not client.asked
 
 
-def test_a_sound_that_breaks_off_leaves_no_file(run: Any, client: FakeClient, tmp_path: Path) -> None:
-    client.pieces = [b"RIFF", BrokenPipeError()]
-    assert run("say", "Hi.", "-o", "a.wav").exit_code == 1
+@pytest.mark.parametrize("fault", [BrokenPipeError(), httpx2.ReadError("reset"), httpx2.RemoteProtocolError("closed")])
+def test_a_sound_that_breaks_off_leaves_no_file(run: Any, client: FakeClient, tmp_path: Path, fault: Exception) -> None:
+    client.pieces = [b"RIFF", fault]
+    done = run("say", "Hi.", "-o", "a.wav")
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: the "), done.output
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 

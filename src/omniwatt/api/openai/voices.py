@@ -1,7 +1,9 @@
 """GET /v1/audio/voices: which voices there are, and what each sounds like."""
 
 import asyncio
+import contextlib
 import hashlib
+import logging
 import secrets
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ SAMPLE_FORMAT = "mp3"
 SAMPLE_TYPE = b"audio/mpeg"
 SAMPLES_FOLDER = "samples"
 KEEP = (b"cache-control", b"private, max-age=86400")
+
+log = logging.getLogger("omniwatt.api")
 
 
 async def index(exchange: Exchange) -> None:
@@ -136,16 +140,24 @@ def _fingerprint(style: VoiceStyle, card: Card, text: str) -> str:
 def _kept(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
 def _keep(path: Path, sound: bytes) -> None:
-    """Whole or not at all: two who ask at once write two files, and the last one stays."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    """Whole or not at all: two who ask at once write two files, and the last one stays.
+
+    A full disk costs the next caller a little time, and this one nothing.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    fresh.write_bytes(sound)
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        fresh.write_bytes(sound)
+        fresh.replace(path)
+    except OSError as error:
+        log.warning("a voice sample cannot be kept: %s", error.strerror)
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
 routes = [

@@ -15,6 +15,8 @@ EAGER_MOST = 12
 """... or by this one, where somebody waits for the first sound."""
 COMMA_CHARS = 110
 MOST_CHARS = 220
+_MOST_CLOSERS = 32
+"""Marks and quotes in a row that belong to one clause: a line of dots is none."""
 
 _STOPS = "。！？!?…｡"
 _COMMAS = ",;:，、；：､—–"
@@ -35,7 +37,10 @@ _MARK = re.compile(r"[.…。｡!?！？,;:，、；：､—–\n]")
 
 
 class Clauses:
-    """The cutter: `feed` gives the pieces that are complete, `end` what is left."""
+    """The cutter: `feed` gives the pieces that are complete, `end` what is left.
+
+    `eager` lets the first piece end early: at a comma, and at the latest by the weight `first_most`.
+    """
 
     def __init__(self, *, eager: bool = True, first_most: int = FIRST_MOST) -> None:
         self._text = ""
@@ -69,7 +74,8 @@ class Clauses:
         text = self._text
         comma = 0
         soft, hard = (FIRST_CHARS, self._first_most) if self._first else (COMMA_CHARS, MOST_CHARS)
-        for mark in _MARK.finditer(text):
+        # What lies further on weighs more than `hard`: a long text must not be searched again for each clause.
+        for mark in _MARK.finditer(text, 0, hard + 1):
             end = _with_closers(text, mark.end())
             if end >= len(text) and not last and text[mark.start()] not in _CJK_PUNCTUATION + "\n":
                 break
@@ -92,7 +98,7 @@ class Clauses:
             return 0
         if comma:
             return comma
-        if last and self._first and weight(text) <= hard * 1.25:
+        if last and self._first and _reaches(text, hard + hard // 4) is None:
             # Not worth leaving one or two words alone.
             return 0
         blank = max(text.rfind(" ", 0, over), text.rfind("\t", 0, over))
@@ -116,7 +122,8 @@ def speakable(text: str) -> bool:
 
 def _with_closers(text: str, place: int) -> int:
     """Past repeated marks and closing quotes; a straight quote closes only where a blank or the end follows."""
-    while place < len(text):
+    most = min(len(text), place + _MOST_CLOSERS)
+    while place < most:
         character = text[place]
         straight = character in "\"'" and place + 1 < len(text) and not text[place + 1].isspace()
         if character not in _CLOSERS + _STOPS + "." or straight:
@@ -157,10 +164,8 @@ def _abbreviated(before: str, following: str) -> bool:
 
 def _reaches(text: str, most: int) -> int | None:
     """The index at which `text` weighs more than `most`; None if it never does."""
-    if weight(text) <= most:
-        return None
     weighed = 0
-    for place, character in enumerate(text):
+    for place, character in enumerate(text[: most + 1]):
         weighed += weight(character)
         if weighed > most:
             return max(1, place)

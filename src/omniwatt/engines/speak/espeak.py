@@ -21,6 +21,7 @@ WORDS_PER_MIN = 175
 SLOWEST, FASTEST = 80, 450
 """Words a minute espeak-ng takes; beyond them the finished sound is stretched."""
 LETTER_S = 0.065
+"""Sound of a letter at WORDS_PER_MIN, about: work is told before the program has said how long it is."""
 _VOICE = re.compile(r"[A-Za-z0-9-]{1,40}(\+[A-Za-z0-9_ -]{1,40})?")
 
 

@@ -10,7 +10,6 @@ import shutil
 import struct
 import sys
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,11 @@ log = logging.getLogger(__name__)
 
 def unpacked(wheel: Path) -> Path:
     """The folder beside `wheel` with the library and its data, made now if it is not there yet. Raises EngineFailed."""
-    stat = wheel.stat()
-    target = wheel.with_name(f"{wheel.stem.split('-')[0]}-{FORM}-{stat.st_size:x}")
+    try:
+        size_bytes = wheel.stat().st_size
+    except OSError as error:
+        raise EngineFailed(f"cannot read {wheel.name}: {error.strerror}") from error
+    target = wheel.with_name(f"{wheel.stem.split('-')[0]}-{FORM}-{size_bytes:x}")
     if target.is_dir():
         return target
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
@@ -39,7 +41,8 @@ def unpacked(wheel: Path) -> Path:
         with zipfile.ZipFile(wheel) as archive:
             members = [name for name in archive.namelist() if _MEMBER.fullmatch(name) and ".." not in name.split("/")]
             archive.extractall(fresh, members)
-        with contextlib.suppress(FileExistsError, OSError):
+        # Another process may have been first.
+        with contextlib.suppress(OSError):
             fresh.rename(target)
         if not target.is_dir():
             raise EngineFailed(f"cannot make {target.name} beside {wheel.name}")
@@ -122,7 +125,14 @@ class EspeakPipe:
         data = json.dumps(question).encode()
         process.stdin.write(struct.pack("<I", len(data)) + data)
         await process.stdin.drain()
-        return [frame async for frame in self._frames(process)]
+        frames: list[bytes] = []
+        while True:
+            letter, data = await self._frame(process, self._patience_s)
+            if letter == b".":
+                return frames
+            if letter == b"E":
+                raise BadInput(f"espeak-ng: {data.decode(errors='replace')}", param="voice")
+            frames.append(data)
 
     async def _started(self) -> asyncio.subprocess.Process:
         process = self._process
@@ -137,21 +147,16 @@ class EspeakPipe:
             except (TimeoutError, EOFError, ValueError) as error:
                 await self._end()
                 raise EngineFailed("The espeak-ng program does not start.") from error
+            except asyncio.CancelledError:
+                # Its first frame is still to come, and would be taken for the answer to the next question.
+                await self._end()
+                raise
         return process
 
-    async def _frames(self, process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
-        while True:
-            letter, data = await self._frame(process)
-            if letter == b".":
-                return
-            if letter == b"E":
-                raise BadInput(f"espeak-ng: {data.decode(errors='replace')}", param="voice")
-            yield data
-
-    async def _frame(self, process: asyncio.subprocess.Process, patience_s: float | None = None) -> tuple[bytes, bytes]:
+    async def _frame(self, process: asyncio.subprocess.Process, patience_s: float) -> tuple[bytes, bytes]:
         if process.stdout is None:
             raise EOFError
-        async with asyncio.timeout(patience_s or self._patience_s):
+        async with asyncio.timeout(patience_s):
             head = await process.stdout.readexactly(5)
             size = struct.unpack("<I", head[1:])[0]
             if size > MAX_FRAME_BYTES:

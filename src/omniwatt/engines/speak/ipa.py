@@ -6,7 +6,8 @@ from omniwatt.engines.speak.espeak_pipe import EspeakPipe
 
 MARKS = {"。": ".", "！": "!", "？": "?", "，": ",", "、": ",", "；": ";", "：": ":", "—": "—", "–": "—", "…": "…"}
 _PIECES = re.compile(r"([^.,;:!?。！？，、；：—–…]+)|(\.{2,}|…+)|([.,;:!?。！？，、；：—–])")
-_LANGUAGE_FLAG = re.compile(r"\([\^a-z0-9-]+\)")
+LANGUAGE_FLAG = re.compile(r"\([\^a-z0-9-]+\)")
+"""`(en)`: espeak-ng says so where it reads a word in another language."""
 _INNER = re.compile(r"(?<=\w)[.,:](?=\w)")
 
 
@@ -19,7 +20,7 @@ async def ipa(pipe: EspeakPipe, text: str, voice: str) -> str:
         if words is not None:
             plain = _shown(words).strip()
             if any(character.isalnum() for character in plain):
-                said.append((" " if said else "") + _LANGUAGE_FLAG.sub("", await pipe.phonemes(plain, voice)))
+                said.append((" " if said else "") + LANGUAGE_FLAG.sub("", await pipe.phonemes(plain, voice)))
         elif said:
             said.append("…" if dots else MARKS.get(mark, mark))
     return "".join(said)

@@ -4,10 +4,9 @@ The dictionary's second reading is the one that is spoken (は as a particle is 
 by blanks, as Kokoro was taught them; it was taught no pitch accents, so there are none here.
 """
 
-import shutil
+import shlex
 import tempfile
 import unicodedata
-import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,20 +72,22 @@ class Japanese:
     def __init__(self, files: Mapping[str, Path]) -> None:
         import fugashi
 
-        # MeCab wants one folder with a file of settings, which the artifacts do not have.
-        folder = Path(tempfile.mkdtemp(prefix="omniwatt-mecab-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        for name in PARTS:
-            (folder / name).symlink_to(files[name].resolve())
-        (folder / "dicrc").write_text(_RC, encoding="ascii")
-        (folder / "mecabrc").write_text("", encoding="ascii")
-        try:
-            self._tagger: Any = fugashi.GenericTagger(f"-r {folder}/mecabrc -d {folder}")
-        except RuntimeError as error:
-            raise EngineFailed("the Japanese dictionary cannot be read") from error
+        # MeCab wants one folder with a file of settings, which the artifacts do not have. Once it has mapped the files
+        # it does not look there again, and a process that is killed leaves no folder behind.
+        with tempfile.TemporaryDirectory(prefix="omniwatt-mecab-") as name:
+            folder = Path(name)
+            for part in PARTS:
+                (folder / part).symlink_to(files[part].resolve())
+            (folder / "dicrc").write_text(_RC, encoding="ascii")
+            (folder / "mecabrc").write_text("", encoding="ascii")
+            where = shlex.quote(name)
+            try:
+                self._tagger: Any = fugashi.GenericTagger(f"-r {where}/mecabrc -d {where}")
+            except RuntimeError as error:
+                raise EngineFailed("the Japanese dictionary cannot be read") from error
 
     def read(self, text: str) -> str:
-        """Phonemes of a text without digits; what has no reading is left out."""
+        """Phonemes of a text whose numbers are written in characters (三十); what has no reading is left out."""
         return phonemes(self.words(text))
 
     def words(self, text: str) -> list[Word]:

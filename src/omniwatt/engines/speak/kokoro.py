@@ -54,7 +54,9 @@ PITCH, ENERGY = "/decoder/decoder/Unsqueeze", "/decoder/decoder/Unsqueeze_1"
 FRAME = 600
 """Samples of one frame of the plan; pitch and energy have two values in it."""
 FIRST_FRAMES = 30
+"""Of the first piece: 0.75 s."""
 PAD_FRAMES = 8
+"""What a run makes beside its piece, on either side: more than the joiner takes of it."""
 OVERLAP, REACH = 480, 240
 """Samples faded at a join, and how far the later piece may be moved to be in phase: a period of 100 Hz."""
 
@@ -146,8 +148,8 @@ class Kokoro(Speaker):
         self, clause: str, style: Styles, language: str, pace: float, ctx: Context, *, hurried: bool
     ) -> AsyncGenerator[Sound]:
         """One clause. The plan of it is made at once; its sound too, or in pieces that grow if `hurried`."""
-        for letters in _cut(await self._phonemes.of(clause, language)):
-            feed = _feed(_ids(letters), style, pace)
+        for ids in _cut(_ids(await self._phonemes.of(clause, language))):
+            feed = _feed(ids, style, pace)
             plan = await self._planner.run_beside(self._threads, feed, ctx)
             frames = plan[0].shape[-1]
             joiner = Joiner(OVERLAP, REACH)
@@ -243,15 +245,15 @@ def _ids(letters: str) -> list[int]:
     return [ALPHABET[letter] for letter in known if letter in ALPHABET]
 
 
-def _cut(letters: str) -> list[str]:
+def _cut(ids: list[int]) -> list[list[int]]:
     """Pieces the network can take, cut at blanks."""
     pieces = []
-    while len(letters) > LONGEST:
-        place = letters.rfind(" ", 0, LONGEST)
-        place = place if place > 0 else LONGEST
-        pieces.append(letters[:place])
-        letters = letters[place:].lstrip()
-    return [*pieces, letters] if _ids(letters) else pieces
+    while len(ids) > LONGEST:
+        blanks = [place for place in range(1, LONGEST + 1) if ids[place] == ALPHABET[" "]]
+        place = blanks[-1] if blanks else LONGEST
+        pieces.append(ids[:place])
+        ids = ids[place + 1 :] if blanks else ids[place:]
+    return [*pieces, ids] if ids else pieces
 
 
 def _feed(ids: list[int], style: Styles, pace: float) -> dict[str, NDArray[Any]]:

@@ -4,14 +4,14 @@ Capitals are the English diphthongs (A is the vowel of `day`, I of `eye`, O of `
 `boy`), single letters the affricates. See the model's card and misaki's EN_PHONES (both Apache-2.0).
 """
 
+import asyncio
 import re
 from collections.abc import Callable
-from functools import cache
 
 from omniwatt.engines.speak.chinese import mandarin
 from omniwatt.engines.speak.english import English, tokens
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe
-from omniwatt.engines.speak.ipa import ipa
+from omniwatt.engines.speak.ipa import LANGUAGE_FLAG, ipa
 from omniwatt.engines.speak.japanese import Japanese
 from omniwatt.engines.speak.scripts import spoken_runs
 
@@ -22,7 +22,7 @@ ESPEAK_VOICES = {
 MARKS = str.maketrans(
     {
         "。": ". ", "．": ". ", "！": "! ", "？": "? ", "，": ", ", "、": ", ", "；": "; ", "：": ": ", "（": " (",
-        "）": ") ", "“": "“", "”": "”", "「": " “", "」": "” ", "《": " “", "》": "” ", "『": " “", "』": "” ",
+        "）": ") ", "「": " “", "」": "” ", "《": " “", "》": "” ", "『": " “", "』": "” ",
         "【": " “", "】": "” ", "«": "“", "»": "”", "–": "—", "\n": " ", "’": "'", "‘": "'",
     }
 )  # fmt: skip
@@ -59,7 +59,9 @@ class Phonemes:
     ) -> None:
         self._pipe = pipe
         self._english = english
-        self._japanese = cache(japanese) if japanese else None
+        self._open_japanese = japanese
+        self._japanese: Japanese | None = None
+        self._opening = asyncio.Lock()
 
     async def of(self, clause: str, language: str) -> str:
         """Phonemes of a clause in `language`; what is written in another script is read in its own."""
@@ -67,13 +69,20 @@ class Phonemes:
         for text, own in spoken_runs(clause, language):
             if own == "han":
                 said.append(mandarin(text))
-            elif own == "ja" and self._japanese is not None:
-                said.append(self._japanese().read(text))
+            elif own == "ja" and (japanese := await self._dictionary()) is not None:
+                said.append(japanese.read(text))
             elif own in self._english:
                 said.append(await self._in_english(text.translate(MARKS), own))
             else:
                 said.append(await self._by_espeak(text.translate(MARKS), ESPEAK_VOICES.get(own, own)))
         return re.sub(r"\s+", " ", " ".join(said)).replace(" ,", ",").replace(" .", ".").strip()
+
+    async def _dictionary(self) -> Japanese | None:
+        """The Japanese dictionary, opened beside the loop: it has tens of megabytes, and others are speaking."""
+        async with self._opening:
+            if self._japanese is None and self._open_japanese is not None:
+                self._japanese = await asyncio.to_thread(self._open_japanese)
+        return self._japanese
 
     async def _in_english(self, text: str, accent: str) -> str:
         words = tokens(text)
@@ -83,8 +92,7 @@ class Phonemes:
         return "".join(guessed[word] if found is None else found for word, found in zip(words, said, strict=True))
 
     async def _guess(self, word: str, accent: str) -> str:
-        spoken = await self._pipe.phonemes(word, accent)
-        spoken = re.sub(r"\([\^a-z0-9-]+\)", "", spoken)
+        spoken = LANGUAGE_FLAG.sub("", await self._pipe.phonemes(word, accent))
         accents = _BRITISH if accent == "en-gb" else _AMERICAN
         spoken = _SYLLABIC.sub(r"ᵊ\1", _replaced(_replaced(spoken, _ENGLISH), accents))
         return spoken.replace("e", "A").replace("o", "ɔ").translate(_PLAIN)

@@ -21,6 +21,8 @@ _PRICE = re.compile(r"([$€£])(\d[\d,]*)\.(\d\d)(?!\d|\.\d)(?!\s*(?:thousand|m
 _PHONE = re.compile(r"(?<![\d-])(?:\+?\d{1,3}[ -])?(?:\(?\d{3}\)?[ -])?\d{3}-\d{4}(?![\d-])")
 _NAME_NUMBER = re.compile(r"(?<=[A-Za-z])-(?=\d)")
 _LETTER_AFTER = re.compile(r"(?<=\d)(?=(?!(?:st|nd|rd|th|s)\b)[A-Za-z]\b)")
+_TEN_MINUTES = re.compile(r"(?<![\d.,])10分(?!間|の\d)")
+"""Said ジュップン. In characters it is the same word as `enough` (ジューブン), so it is settled while it has digits."""
 _BLANKS = re.compile(r"[^\S\n]+")
 _MARKUP = re.compile(r"[*_`~|\\]+")
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -30,7 +32,7 @@ def normalised(text: str, language: str) -> str:
     """`text` as it is said in `language` (ISO 639-1, or longer); with Han characters it is Chinese, unless Japanese."""
     text = spoken_characters(text)
     if language.startswith("ja"):
-        text = unicodedata.normalize("NFKC", text)
+        text = _TEN_MINUTES.sub("ジュップン", unicodedata.normalize("NFKC", text))
         return _by_grammar(text, "ja").replace("%", "パーセント")
     if _HAN.search(text) and not _KANA.search(text):
         return _by_grammar(_NAME_NUMBER.sub(" ", text), "zh")

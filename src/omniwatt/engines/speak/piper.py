@@ -32,6 +32,7 @@ DECODER = "/dec/conv_pre/Conv"
 FRAME = 256
 """Samples of one frame of the plan."""
 FIRST_FRAMES = 24
+"""Of the first piece: 0.28 s at 22.05 kHz, heard while the second, twice as long, is made."""
 PAD_FRAMES = 14
 """What a sample depends on to either side: with 12 the error is below 1e-6, measured."""
 GAIN = np.float32(1.3)
@@ -121,7 +122,10 @@ class Piper(Speaker):
 
     async def sound(self, clause: str, speaker: int, pace: float, ctx: Context) -> AsyncGenerator[Sound]:
         """One clause. The plan of it is made at once, its sound in pieces that grow."""
-        feed = self._feed(await self._ids(clause), speaker, pace)
+        ids = await self._ids(clause)
+        if not ids:
+            return
+        feed = self._feed(ids, speaker, pace)
         (plan,) = await self._planner.run_beside(self._threads, feed, ctx)
         rest = self._speaker_alone(speaker)
         for low, start, end, high in slices(plan.shape[-1], FIRST_FRAMES, PAD_FRAMES):
@@ -133,15 +137,15 @@ class Piper(Speaker):
         return {"sid": np.array([speaker], np.int64)} if "sid" in self._decoder.inputs else {}
 
     async def _ids(self, clause: str) -> list[int]:
-        """Phoneme ids of a clause, as Piper's training had them: each followed by the pad."""
+        """Phoneme ids of a clause, as Piper's training had them: each followed by the pad. None where none is known."""
         voice = self._config.espeak.voice
         spoken = " ".join([await self._read(text, own, voice) for text, own in spoken_runs(clause, voice)])
         table = self._config.phoneme_id_map
-        ids = [*table[START], *table[PAD]]
+        ids: list[int] = []
         for phoneme in unicodedata.normalize("NFD", spoken.replace("^", "").replace("—", ",").replace("…", ".")):
             if phoneme in table:
                 ids += [*table[phoneme], *table[PAD]]
-        return [*ids, *table[END]]
+        return [*table[START], *table[PAD], *ids, *table[END]] if ids else []
 
     async def _read(self, text: str, script: str, voice: str) -> str:
         if script == "han" and voice.startswith("en"):
@@ -161,9 +165,12 @@ class Piper(Speaker):
 
 def _config(spec: EngineSpec) -> Config:
     try:
-        return msgspec.json.decode(artifact(spec, "config").read_bytes(), type=Config)
+        config = msgspec.json.decode(artifact(spec, "config").read_bytes(), type=Config)
     except (msgspec.DecodeError, OSError) as error:
         raise EngineFailed(f"{spec.name}: its config is not that of a Piper voice: {error}") from None
+    if missing := {START, PAD, END} - config.phoneme_id_map.keys():
+        raise EngineFailed(f"{spec.name}: its config has no ids for {' '.join(sorted(missing))}")
+    return config
 
 
 class _Saying(Rendering):

@@ -23,12 +23,14 @@ from omniwatt.engines.speak.delivery import Shaper, limited
 TOKENS_PER_S = 25
 SLOWEST, FASTEST = 0.25, 4.0
 PIECE_SAMPLES = 24_000
+"""In one event, at most: about a second."""
 SILENCE_S = 0.3
 """What a text without anything to say becomes."""
 PARAGRAPH_S, SENTENCE_S, CLAUSE_S, CUT_S = 0.5, 0.32, 0.15, 0.0
 """Pauses after a clause that ends so, in a neutral voice; none where a text without marks was cut."""
 _QUIET = 0.006
 _EDGE_S = 0.03
+"""What is left of the silence around a clause (below _QUIET, -44 dB): a consonant may begin or end in it."""
 
 Sound = NDArray[np.float32]
 

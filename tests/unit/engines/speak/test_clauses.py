@@ -1,5 +1,7 @@
 """Where text is cut, in tables; and that nothing is lost however it arrives."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,23 @@ def test_nothing_that_can_be_said_is_lost(text: str, step: int) -> None:
     said += clauses.end()
     assert [c for c in "".join(said) if c.isalnum()] == [c for c in text if c.isalnum()]
     assert all(speakable(clause) for clause in said)
+
+
+@pytest.mark.parametrize(
+    "text", ["字" * 20_000, "word " * 20_000, "。" * 20_000, "☆" * 20_000, "3" + "." * 20_000, ",x" * 20_000]
+)
+def test_a_clause_is_short_whatever_the_text(text: str) -> None:
+    for clause in cut(text, eager=True):
+        assert weight(clause) <= MOST_CHARS + 32
+
+
+def test_a_long_text_is_cut_in_about_the_time_of_its_parts() -> None:
+    """Each clause used to be looked for in all the rest of the text, which kept others waiting for seconds."""
+
+    def cpu_s(text: str) -> float:
+        began = time.process_time()
+        cut(text)
+        return time.process_time() - began
+
+    text = "字" * 10_000
+    assert cpu_s(text * 16) < 6 * 16 * max(cpu_s(text) for _ in range(3))

@@ -1,15 +1,22 @@
 """Japanese: kana to phonemes, numbers with their counters, what is read in which language, a broken dictionary."""
 
+import asyncio
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from omniwatt import settings
+from omniwatt.catalog.catalog import Catalog
 from omniwatt.contract.error import EngineFailed
 from omniwatt.engines.speak.espeak_pipe import EspeakPipe
 from omniwatt.engines.speak.japanese import PARTS, Japanese, Word, phonemes, sounds
 from omniwatt.engines.speak.japanese_numbers import numbered
 from omniwatt.engines.speak.kokoro import _ids
 from omniwatt.engines.speak.kokoro_phonemes import Phonemes
+from omniwatt.engines.speak.normalise import normalised
 from omniwatt.engines.speak.scripts import runs, spoken_runs
 
 DIGITS = {
@@ -142,6 +149,8 @@ def test_latin_letters_in_a_japanese_text_are_english(text: str, language: str, 
 
 def test_numbers_in_a_japanese_text_are_said_in_japanese() -> None:
     assert spoken_runs("午後3時30分に1,250円", "ja") == [("午後三時三十分に千二百五十円", "ja")]
+    assert spoken_runs("駅まで10分", "ja") == [("駅までジュップン", "ja")]
+    assert spoken_runs("10分の1と110分と10分間", "ja") == [("十分の一と百十分と十分間", "ja")]
     assert spoken_runs("３本と50%です", "en-us") == [("三本と五十パーセントです", "ja")]
 
 
@@ -161,6 +170,62 @@ async def test_the_dictionary_is_opened_once_and_late() -> None:
     assert await reader.of("日本", "ja") == "<日本>"
     assert await reader.of("こんにちは", "zh") == "<こんにちは>"
     assert opened == [1]
+
+
+async def test_two_who_read_at_once_share_one_dictionary() -> None:
+    opened = []
+
+    class Reader(Japanese):
+        def __init__(self) -> None:
+            opened.append(threading.current_thread())
+            time.sleep(0.05)
+
+        def read(self, text: str) -> str:
+            return text
+
+    reader = Phonemes(EspeakPipe(Path("/nowhere")), {}, Reader)
+    assert await asyncio.gather(reader.of("日本", "ja"), reader.of("東京", "ja")) == ["日本", "東京"]
+    assert len(opened) == 1
+    assert opened[0] is not threading.current_thread(), "others are spoken for meanwhile"
+
+
+@pytest.fixture(scope="module")
+def dictionary() -> Japanese:
+    card = Catalog.open(settings.load(None, {})).spec("kokoro-82m")
+    return Japanese({name: Path(card.artifacts[f"ja:{name}"]) for name in PARTS})
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("東京へ行って、本を読みました。", "toːkʲoː e iʔte, hoɴ o jomʲi maɕi ta."),
+        ("今日は３月２０日、午後4時15分です。", "kʲoː βa saŋɡaʦɨ haʦɨka, ɡoɡo joʥi ʥɨːɡoɸɯn desɨ."),
+        ("りんごを六個と鉛筆を三本買った。", "ɾʲiŋɡo o ɾoʔko to empʲiʦɨ o samboŋ kaʔta."),
+        ("「コーヒーを一杯ください」と彼女は言った。", "“koːçiː o iʔpai kɯdasai” to kanoʥo βa iʔta."),
+        ("駅まで１０分かかります！", "ekʲi made ʥɨʔpɯŋ kakaɾʲi masɨ!"),
+        ("もう十分です。", "moː ʥɨːbɯn desɨ."),
+        ("新しい車が欲しいなあ。", "ataɾaɕiː kɯɾɯma ɡa hoɕiː naː."),
+        ("一緒に行こうよ。", "iʔɕo ɲi ikoː jo."),
+    ],
+)
+def test_the_real_dictionary(dictionary: Japanese, text: str, wanted: str) -> None:
+    said = " ".join(dictionary.read(normalised(text, "ja")).split())
+    assert said == wanted
+    assert len(_ids(said)) == len(said)
+
+
+@pytest.mark.model
+def test_nothing_stays_of_the_folder_the_dictionary_was_opened_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dictionary: Japanese
+) -> None:
+    blank = tmp_path / "a folder"
+    blank.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(blank))
+    card = Catalog.open(settings.load(None, {})).spec("kokoro-82m")
+    reader = Japanese({name: Path(card.artifacts[f"ja:{name}"]) for name in PARTS})
+    assert list(blank.iterdir()) == []
+    assert reader.read("日本語") == dictionary.read("日本語")
 
 
 def test_a_damaged_dictionary_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omniwatt.contract.error import BadInput, EngineFailed
 from omniwatt.engines.speak import graph
 from omniwatt.engines.speak.graph import Graph
-from omniwatt.engines.speak.kokoro import blend, spoken_language
+from omniwatt.engines.speak.kokoro import ALPHABET, LONGEST, _cut, _ids, blend, spoken_language
 from omniwatt.engines.speak.onnx import Network
 from omniwatt.engines.speak.pieces import Joiner, best_shift, slices
 from omniwatt.engines.speak.speaking import Trim, pause_after, pcm
@@ -84,6 +84,20 @@ def test_what_is_no_blend(name: str) -> None:
     with pytest.raises(BadInput) as caught:
         blend(name)
     assert caught.value.param == "voice"
+
+
+@given(st.text("aɪ õː.,", max_size=3000))
+def test_no_run_of_the_network_gets_more_letters_than_it_takes(letters: str) -> None:
+    pieces = _cut(_ids(letters))
+    assert all(0 < len(piece) <= LONGEST for piece in pieces)
+    blank = ALPHABET[" "]
+    kept = [letter for piece in pieces for letter in piece if letter != blank]
+    assert kept == [letter for letter in _ids(letters) if letter != blank]
+
+
+def test_a_letter_with_a_sign_on_top_counts_twice() -> None:
+    assert [len(piece) for piece in _cut(_ids("õ" * LONGEST))] == [LONGEST, LONGEST]
+    assert [len(piece) for piece in _cut(_ids("ab " * 200))] == [506, 93]
 
 
 def test_languages() -> None:
