@@ -5,9 +5,9 @@
 Each string is asked for as a title, as body text and (every tenth) as calligraphy, in a 1024² picture at low quality
 through the HTTP server. Three judges, from the inside out: `exact`, the glyphs are those of the characters (the
 painter's own word); PP-OCR, which the recipe used for its up to three attempts; and tesseract with other weights, which
-had no say in them, on crops of the final picture. Before comparing, width forms (NFKC), blanks and marks that are drawn
-alike are folded; letters that look alike in most faces (I l 1, O 0) are folded for a second figure that is printed
-beside the first.
+had no say in them, on crops of the final picture. Beside them stands what PP-OCR reads of the same string in plain
+black on white: the reader's own ceiling. Before comparing, width forms (NFKC), blanks and marks that are drawn alike
+are folded; letters that look alike in most faces (I l 1, O 0) are folded for a second figure, printed beside the first.
 """
 
 import base64
@@ -21,7 +21,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from bench.common import Service, arguments, keep, model_store, report, say, service
 from bench.draw_strings import KINDS, String, strings
@@ -47,6 +48,7 @@ class Read(NamedTuple):
     recognised: str
     attempts: int
     second: str
+    plain: str
 
 
 def folded(text: str) -> str:
@@ -93,7 +95,40 @@ def _tesseract(picture: Image.Image, line: dict[str, Any], kind: str) -> str:
     return done.stdout.decode("utf-8", "replace").strip()
 
 
-def one(server: Service, string: String, role: str, *, second: bool) -> Read:
+class Plain:
+    """Reads strings set in plain black on white, in the sans face of their language: what the reader can at best."""
+
+    FACES = {
+        "zh-hans": "NotoSansSC",
+        "zh-hant": "NotoSansTC",
+        "en": "NotoSans",
+        "ja": "NotoSansJP",
+        "mixed": "NotoSansSC",
+    }
+
+    def __init__(self) -> None:
+        from omniwatt.engines.see.reading import Reader
+
+        store = model_store()
+        self._reader = Reader(next((store / "pp-ocr").glob("*rec*.onnx")), 1)
+        self._fonts = {
+            kind: ImageFont.truetype(str(store / "illustrator" / f"{face}_500Medium.ttf"), 48)
+            for kind, face in self.FACES.items()
+        }
+
+    def read(self, string: String) -> str:
+        """What is read, twenty characters at a time."""
+        pieces = [string.text[start : start + 20] for start in range(0, len(string.text), 20)]
+        return "".join(read.text for read in self._reader.read([self._line(piece, string.kind) for piece in pieces]))
+
+    def _line(self, text: str, kind: str) -> Any:
+        font = self._fonts[kind]
+        picture = Image.new("RGB", (round(font.getlength(text)) + 24, 72), "white")
+        ImageDraw.Draw(picture).text((12, 2), text, fill="black", font=font)
+        return np.ascontiguousarray(np.asarray(picture, np.uint8))
+
+
+def one(server: Service, string: String, role: str, plain: str, *, second: bool) -> Read:
     """Draw one string and have it read."""
     said, picture = drawn(server, PROMPTS[role].format(string.text))
     checks = said.get("text_verification") or []
@@ -102,7 +137,7 @@ def one(server: Service, string: String, role: str, *, second: bool) -> Read:
     whole = folded("".join(str(check["requested"]) for check in checks)) == folded(string.text)
     attempts = max((check["attempts"] for check in checks), default=0)
     other = second_reading(said, picture, string.kind) if second else ""
-    return Read(string, role, exact and whole, recognised, attempts, other)
+    return Read(string, role, exact and whole, recognised, attempts, other, plain)
 
 
 def figures_of(reads: list[Read], *, second: bool) -> list[dict[str, Any]]:
@@ -121,6 +156,12 @@ def figures_of(reads: list[Read], *, second: bool) -> list[dict[str, Any]]:
         "figure": "body and title", "value": share, "unit": "", "aim": f">= {AIM}", "met": share >= AIM,
         "readme": "text set as title or body, exact by OCR",
     })  # fmt: skip
+    legible = [read for read in plain if folded(read.plain) == folded(read.string.text)]
+    share = _share(legible, lambda read: folded(read.recognised) == folded(read.string.text))
+    found.append({
+        "figure": "of what the reader reads right in plain black on white", "value": share, "unit": "",
+        "strings": len(legible), "readme": "the same, of the strings the reader reads right in plain black on white",
+    })  # fmt: skip
     exact = _share(reads, lambda read: read.exact)
     found.append({
         "figure": "exact by construction", "value": exact, "unit": "", "aim": "1", "met": exact == 1.0,
@@ -135,6 +176,7 @@ def _figure(role: str, kind: str, reads: list[Read], *, second: bool) -> dict[st
         "value": _share(reads, lambda read: folded(read.recognised) == folded(read.string.text)),
         "look_alikes_folded": _share(reads, lambda read: alike(read.recognised) == alike(read.string.text)),
         "exact_by_construction": _share(reads, lambda read: read.exact),
+        "plain_black_on_white": _share(reads, lambda read: folded(read.plain) == folded(read.string.text)),
         "again": _share(reads, lambda read: read.attempts > 1),
     }  # fmt: skip
     for real in (True, False):
@@ -170,9 +212,11 @@ def main() -> None:
     some = strings(50 if quick else 500)
     reads: list[Read] = []
     with service("--models", "illustrator,pp-ocr", store=model_store()) as server:
+        plainly = Plain()
         for number, string in enumerate(some):
+            plain = plainly.read(string)
             for role in ("title", "body", *(["calligraphy"] if number % CURSIVE_EVERY == 0 else [])):
-                read = one(server, string, role, second=second)
+                read = one(server, string, role, plain, second=second)
                 reads.append(read)
                 if alike(read.recognised) != alike(string.text) or not read.exact:
                     say(f"{role} {string.kind}: {string.text!r} read as {read.recognised!r}, exact {read.exact}")
