@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from omniwatt.demo.pictures import TITLE
 from omniwatt.demo.steps import STEPS
 from tests.served import Served, environment, free_port, share_models
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    words = 'serve = ["echo"]\ndefault = "echo"\nfast = "echo"\nembed = "echo"\nhear = "echo"\nspeak = "echo"'
+    roles = ("default", "fast", "embed", "hear", "speak", "draw", "see")
+    words = 'serve = ["echo"]\n' + "\n".join(f'{role} = "echo"' for role in roles)
     share_models(tmp_path / "home")
     (tmp_path / "home/omniwatt.toml").write_text(f"[models]\n{words}\n[server]\nport = {free_port()}\n")
     return tmp_path / "home"
@@ -34,6 +36,9 @@ def test_the_demo_holds_every_step_and_leaves(home: Path) -> None:
     with wave.open(str(home / "demo-answer.wav")) as answer:
         assert (answer.getframerate(), answer.getnchannels()) == (24000, 1)
         assert answer.getnframes() > 0
+    for name in ("calligraphy", "city", "poster"):
+        assert (home / f"demo-{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert f"text requested: {TITLE}, recognised: {TITLE}, CER 0.00, 1 attempt" in " ".join(done.stdout.split())
     assert "What happened" in done.stdout
     assert "the service's fault" not in done.stdout
     # Echo says 鲁迅's question back, which does not hold that they are one person: the demo does not hide it.

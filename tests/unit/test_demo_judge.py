@@ -1,10 +1,12 @@
 """The demo's verdicts, as tables."""
 
 import json
+from typing import Any
 
 import pytest
 
 from omniwatt.demo import judge
+from omniwatt.demo.pictures import told
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,36 @@ def test_heard(text: str, right: bool, note: str) -> None:
 def test_says() -> None:
     assert judge.says("It was john f. kennedy.", "Kennedy") == (True, "says Kennedy")
     assert judge.says("It was Nixon.", "Kennedy")[0] is False
+
+
+def line(recognised: str | None, cer: float | None, requested: str = "禅") -> dict[str, Any]:
+    return {"requested": requested, "recognised": recognised, "cer": cer, "attempts": 1, "verified": cer == 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "verdict"),
+    [
+        ("禅", [line("禅", 0.0)], (True, "禅: read back exactly")),
+        ("禅", [line("禅", 0.0), line("OPEN", 0.0, "OPEN")], (True, "禅; OPEN: read back exactly")),
+        ("禅", [line("神", 1.0)], (False, "禅 reads 神")),
+        ("禅", [line("", 1.0)], (False, "禅 reads as nothing")),
+        ("禅", [line(None, None)], (False, "禅 was not read back")),
+        ("禅", [line("禅", 0.0), line("0PEN", 0.25, "OPEN")], (False, "OPEN reads 0PEN")),
+        ("禅", [line("OPEN", 0.0, "OPEN")], (False, "禅 is not in the picture")),
+        ("禅", [], (False, "禅 is not in the picture")),
+        ("", [], (None, "drawn; no text asked for, none to check")),
+        ("", [line("神", 1.0)], (False, "禅 reads 神")),
+    ],
+)
+def test_lettered(text: str, lines: list[dict[str, Any]], verdict: judge.Verdict) -> None:
+    assert judge.lettered(text, lines) == verdict
+
+
+def test_a_picture_is_told_with_what_was_not_understood_and_not_read() -> None:
+    said = {"revised_prompt": "a zebra", "not_understood": ["blorp"], "text_verification": [line(None, None)]}
+    assert told(said) == [
+        "drawn: a zebra",
+        "not understood: blorp",
+        "text requested: 禅, recognised: -, not read back, 1 attempt",
+    ]
+    assert told({}) == []

@@ -18,7 +18,7 @@ from omniwatt.cli.common import config_file, config_option, console, load, short
 from omniwatt.cli.serve import url_of
 from omniwatt.settings import Settings
 
-NEEDED = ("default", "embed", "hear", "speak")
+NEEDED = ("default", "embed", "hear", "speak", "draw", "see")
 START_S = 180.0
 
 

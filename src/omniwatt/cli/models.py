@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from omniwatt.catalog.catalog import Catalog
     from omniwatt.catalog.inventory import Row
 
-WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd")
+WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd", "draw", "see")
 
 
 @click.command(
     epilog="""
 \b
 Examples:
-  omniwatt pull                                  the models for text, ears and voices
+  omniwatt pull                                  the models for text, ears, voices and pictures
   omniwatt pull fast embed                       only these
   omniwatt pull hf:Qwen/Qwen2.5-3B-Instruct-GGUF:qwen2.5-3b-instruct-q4_k_m.gguf
   omniwatt pull file:/data/my-model.gguf
@@ -39,7 +39,7 @@ cut short goes on where it was. With everything present, nothing touches the net
 @click.option("--json", "as_json", is_flag=True, help="With --list: machine-readable.")
 @config_option
 def pull(*, model: tuple[str, ...], list_: bool, as_json: bool, config: Path | None) -> None:
-    """Fetch models: by name, or default, fast, embed, hear, speak, speak_hd, or a GGUF file of your own."""
+    """Fetch models: by name, or default, fast, embed, hear, speak, speak_hd, draw, see, or a GGUF file of your own."""
     from omniwatt.catalog.bring import is_reference
 
     settings = settings_from(config)
@@ -196,7 +196,7 @@ def _show(settings: Settings, row: "Row", width: int) -> None:
     words = " ".join(word for word in WORDS if getattr(settings.models, word) == row.name)
     there = "[green]●[/green]" if row.present else "[dim]○[/dim]"
     amount = size(row.bytes) if row.bytes else ""
-    console.print(f"{there} [bold]{row.name:{width}}[/bold]  {words:7}  {amount:>8}  {row.licence}")
+    console.print(f"{there} [bold]{row.name:{width}}[/bold]  {words:8}  {amount:>8}  {row.licence}")
     console.print(f"  [dim]{row.description or ' '.join(row.capabilities)}[/dim]")
     if row.sources:
         console.print(f"  [dim]from {', '.join(row.sources)}[/dim]")

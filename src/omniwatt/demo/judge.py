@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -81,6 +82,22 @@ def heard(text: str, truth: str) -> Verdict:
     found, wanted = _words(text), _words(truth)
     wrong = _edits(found, wanted) / len(wanted)
     return wrong <= 0.1, f"{wrong:.0%} of the words wrong"
+
+
+def lettered(text: str, lines: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Whether `text` stands in a picture and every line in it was read back exactly (`text_verification`)."""
+    wrong = [line for line in lines if not (line["verified"] and line["cer"] == 0)]
+    if wrong:
+        read = wrong[0]["recognised"]
+        how = "was not read back" if read is None else f"reads {read or 'as nothing'}"
+        return False, f"{wrong[0]['requested']} {how}"
+    if text and text not in [line["requested"] for line in lines]:
+        return False, f"{text} is not in the picture"
+    return (
+        (True, f"{'; '.join(line['requested'] for line in lines)}: read back exactly")
+        if lines
+        else (None, "drawn; no text asked for, none to check")
+    )
 
 
 def says(text: str, word: str) -> Verdict:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from omniwatt.demo import judge, realtime, sound
+from omniwatt.demo import judge, pictures, realtime, sound
 from omniwatt.demo.stage import Outcome, Stage
 
 LU_XUN = "鲁迅与周树人的关系。"
@@ -177,4 +177,7 @@ STEPS: tuple[tuple[str, Callable[[Stage], Outcome]], ...] = (
     ("A recording, written down", sound.transcription),
     ("And answered aloud", sound.spoken_answer),
     ("Two spoken turns, in real time", realtime.spoken_turns),
+    ("A picture: 禅 by brush", pictures.calligraphy),
+    ("A picture: a city at night", pictures.city),
+    ("A poster with a title", pictures.poster),
 )

@@ -120,8 +120,10 @@ PROMPT = Field(
 N = Field("n", "honoured", integer(1, PICTURES))
 SIZE_FIELD = Field("size", "honoured", size_kind(), f"Default auto. WebP ends at {WEBP_PX} a side.")
 QUALITY = Field(
-    "quality", "honoured", one_of(*QUALITIES), "low is the fast mode, high the precise one; xhigh, max and hd are "
-    "high, standard is medium. Default auto.",
+    "quality", "honoured", one_of(*QUALITIES), "low is the fast mode, high the precise one. The illustrator: medium "
+    "adds light from the side, cast shadows, twice the plants and finer oil strokes; high has three times the plants "
+    "and below 1,300 px on the short side is painted twice as large and halved; text is alike in all. Diffusion models "
+    "take 8, 24 or 50 steps, or their card's. xhigh, max and hd are high, standard medium. Default auto, here medium.",
 )  # fmt: skip
 BACKGROUND = Field(
     "background", "honoured", one_of("auto", "transparent", "opaque"), "transparent: png, webp, tiff, svg or pdf."
