@@ -23,8 +23,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     prefix_padding_ms: Annotated[int, msgspec.Meta(ge=0, le=5000)] = 400
     silence_duration_ms: Annotated[int, msgspec.Meta(ge=100, le=10_000)] = 500
     longest_s: Annotated[float, msgspec.Meta(ge=5, le=28)] = 28.0
-    joined_s: Annotated[float, msgspec.Meta(ge=1, le=28)] = 20.0
-    """Neighbouring stretches are joined up to this length."""
+    joined_s: Annotated[float, msgspec.Meta(ge=1, le=28)] = 16.0
+    """Neighbouring stretches are joined up to this length: attention makes each second of a longer window dearer."""
     gap_s: Annotated[float, msgspec.Meta(ge=0, le=10)] = 2.0
     """Stretches further apart than this are not joined."""
 

@@ -34,8 +34,8 @@ PATIENCE_S = 0.02
 LIVE_SHARE = 0.5
 """Sound that takes this share of its own length to come is being spoken now."""
 
-BATCH = 4
-"""Windows decoded together: more is no faster on two cores, and whoever comes next waits for all of them."""
+BATCH = 6
+"""Windows decoded together: each more costs less than the one before, but whoever comes next waits for all of them."""
 
 _T = TypeVar("_T")
 
