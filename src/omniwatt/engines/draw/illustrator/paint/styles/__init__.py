@@ -1,64 +1,11 @@
-"""Styles as whole looks: each is what is done to a scene once it stands, under the lettering.
+"""The styles by name."""
 
-A look sees three pictures of the scene, all addressed in design units: `pic`, native at the scale being painted;
-`mid`, at two pixels a unit above three, so that what is looked up around a place stays the same; and `soft`, blurred
-over about 14 units. What it adds of its own (grain, hatching, tubes) it makes at the native scale.
-"""
+from omniwatt.engines.draw.illustrator.paint.styles import drawn, painted, printed
+from omniwatt.engines.draw.illustrator.paint.styles.look import Look
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from omniwatt.engines.draw.illustrator.paint.stage import Stage
-
-Children = Callable[[Stage], Mapping[str, Any]]
-Uniforms = Callable[[Stage], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a style finishes a scene. Empty `source`: as it was drawn."""
-
-    source: str = ""
-    """SkSL that defines `look(p)`; HEAD says what it may use."""
-    halo: float = 0.0
-    """Design units it looks beyond a place, in `pic`: at large scales each of them is many pixels painted twice."""
-    reach: float = 0.0
-    """The same in `mid`."""
-    children: Children = lambda _: {}
-    uniforms: Uniforms = lambda _: {}
-    over: Callable[[Stage, Any], None] | None = None
-    """Draws on the stage, over the scene, given the scene as an image of half a pixel a unit (with margins)."""
-    cells: int = 0
-    """Above 0: painted as this many square cells along the shorter side."""
-
-
-HEAD = """
-uniform shader pic, mid, soft; uniform float u; uniform float2 size, sun;
-float luma(float3 c) { return dot(c, float3(0.299, 0.587, 0.114)); }
-float3 vivid(float3 c, float k) { float l = luma(c); return clamp(float3(l) + (c - l) * k, 0.0, 1.0); }
-float rim(float2 p, float r) {
-  float a = luma(mid.eval(p + float2(r, 0)).rgb) - luma(mid.eval(p - float2(r, 0)).rgb);
-  float b = luma(mid.eval(p + float2(0, r)).rgb) - luma(mid.eval(p - float2(0, r)).rgb);
-  return sqrt(a * a + b * b);
-}
-"""
-TAIL = """
-half4 main(float2 p) {
-  float a = pic.eval(p).a;
-  return half4(half3(clamp(look(p), 0.0, 1.0)) * a, a);
-}
-"""
-
-
-def source_of(look: Look) -> str:
-    """The whole shader of a look."""
-    return HEAD + look.source + TAIL
+_KNOWN: dict[str, Look] = {**drawn.LOOKS, **painted.LOOKS, **printed.LOOKS}
 
 
 def named(style: str) -> Look:
     """The look of a style; unknown ones are drawn plainly."""
-    from omniwatt.engines.draw.illustrator.paint.styles import drawn, painted, printed
-
-    known: dict[str, Look] = {**drawn.LOOKS, **painted.LOOKS, **printed.LOOKS}
-    return known.get(style, Look())
+    return _KNOWN.get(style, Look())

@@ -1,7 +1,7 @@
 """Drawn looks: cartoon, flat, 3d, pencil, neon, pixel."""
 
 from omniwatt.engines.draw.illustrator.paint.stage import noise
-from omniwatt.engines.draw.illustrator.paint.styles import Look
+from omniwatt.engines.draw.illustrator.paint.styles.look import Look
 
 CARTOON = """
 float3 look(float2 p) {

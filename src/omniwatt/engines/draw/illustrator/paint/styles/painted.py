@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from omniwatt.engines.draw.illustrator.paint.colours import rgb
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
-from omniwatt.engines.draw.illustrator.paint.styles import Look
+from omniwatt.engines.draw.illustrator.paint.styles.look import Look
 
 _GUIDE_SCALE = 0.5
 """Pixels a unit of the scene that strokes are taken from."""

@@ -2,7 +2,7 @@
 
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, rgb
 from omniwatt.engines.draw.illustrator.paint.stage import Stage, noise
-from omniwatt.engines.draw.illustrator.paint.styles import Look
+from omniwatt.engines.draw.illustrator.paint.styles.look import Look
 
 POSTER = """
 uniform shader n, g; uniform float3 a, b, c, d, e, f;
