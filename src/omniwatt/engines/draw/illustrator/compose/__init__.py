@@ -8,7 +8,8 @@ from omniwatt.engines.draw.illustrator.compose.adjust import adjusted
 from omniwatt.engines.draw.illustrator.compose.arrange import Frame, Spot, arrange
 from omniwatt.engines.draw.illustrator.compose.blocks import Block, Item, group, size_of
 from omniwatt.engines.draw.illustrator.compose.ground import Ground, ground_of
-from omniwatt.engines.draw.illustrator.compose.nature import Nature, nature
+from omniwatt.engines.draw.illustrator.compose.lanes import in_lanes, lanes
+from omniwatt.engines.draw.illustrator.compose.nature import Nature, faces_only, nature
 from omniwatt.engines.draw.illustrator.compose.relations import join
 from omniwatt.engines.draw.illustrator.compose.rules import judge
 from omniwatt.engines.draw.illustrator.compose.texts import Words
@@ -41,6 +42,8 @@ def compose(
     frame = Frame(width, height, height * ground.horizon, ground, scene.view, words.taken())
     spots, score, reasons = _best(scene, frame, sizes, seed)
     placed = _placed(scene, spots, frame)
+    if flying := in_lanes(scene):
+        placed = (*lanes(scene, flying, frame, sizes, placed, chance(seed, "lanes")), *placed)
     for index, text in enumerate(scene.texts):
         if words.carried(text):
             words.set_on(index, _carrier(placed, text.on, frame))
@@ -54,7 +57,7 @@ def _best(
     scene: Scene, frame: Frame, sizes: Mapping[str, float], seed: int
 ) -> tuple[list[Spot], float, tuple[str, ...]]:
     """The best of many tries, by the rules; without text room if nothing fits beside the text."""
-    if not scene.things:
+    if len(in_lanes(scene)) == len(scene.things):
         return [], 0.0, ()
     best: tuple[list[Spot], float, tuple[str, ...]] = ([], float("-inf"), ())
     for number in range(CANDIDATES):
@@ -78,7 +81,10 @@ def _blocks(scene: Scene, frame: Frame, sizes: Mapping[str, float], roll: Random
     tallest = max(one.height_m for one in natures)
     shape = frame.width / frame.height * 1.5
     blocks = []
+    apart = in_lanes(scene)
     for index, (thing, kind) in enumerate(zip(scene.things, natures, strict=True)):
+        if index in apart:
+            continue
         size = size_of(kind, thing, sizes[thing.sprite], tallest)
         blocks.append(group(index, thing, kind, size, shape, roll))
     return join(blocks, scene.placings, scene.things, roll)
@@ -101,9 +107,14 @@ def _place(scene: Scene, item: Item, spot: Spot, frame: Frame) -> Placed:
     depth = 0.55 if flying or frame.ground.kind != "land" else (spot.foot - frame.horizon) / below
     return Placed(
         thing=item.thing, sprite=thing.sprite, box=Box(item.left, item.top, item.width, item.height),
-        depth=round(min(max(depth, 0.0), 1.0), 4), colour=thing.colour, traits=thing.traits,
+        depth=round(min(max(depth, 0.0), 1.0), 4), colour=thing.colour,
+        traits=(*thing.traits, "peeking") if _peeks(item, thing.sprite, frame) else thing.traits,
         flip=kind.faces and _middle(spot, item.thing) < 0.47 * frame.width, ground=_under(item, kind, spot, frame),
     )  # fmt: skip
+
+
+def _peeks(item: Item, sprite: str, frame: Frame) -> bool:
+    return faces_only(sprite) and not item.held and frame.ground.kind == "land"
 
 
 def _middle(spot: Spot, thing: int) -> float:

@@ -64,7 +64,7 @@ def _scale(blocks: list[Block], frame: Frame) -> float:
     """Design units for one natural size, by the share of the picture that things should take."""
     area = sum(block.width * block.height for block in blocks)
     crowd = 1.0 + 0.25 * math.log2(max(1, sum(len(block.items) for block in blocks)))
-    share = _SHARE[frame.view] * min(crowd, 1.7)
+    share = _SHARE[frame.view] * min(crowd, 1.7) * frame.ground.share
     free = frame.width * frame.height - 0.8 * sum(box.width * box.height for box in frame.taken)
     if len(blocks) == 1:
         share *= 1.25

@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 from omniwatt.engines.draw.illustrator.compose.nature import Nature
 from omniwatt.engines.draw.illustrator.layout import Box
+from omniwatt.engines.draw.illustrator.paint.colours import lightness, rgb
 from omniwatt.engines.draw.illustrator.scene import Scene
+
+_MIDDLE = 0.68
+"""Perceived lightness below which letters are light."""
 
 
 class Ground(NamedTuple):
@@ -16,12 +20,14 @@ class Ground(NamedTuple):
     """The upper part is dark at any time of day."""
     kind: str = "land"
     """`land`, `deep` (all of it is water), `space` (nothing to stand on), `page` (things stand where they are put)."""
+    share: float = 1.0
+    """How much of the usual share of the picture things take: less where the place itself is to be seen."""
 
 
 _GROUNDS: dict[str, Ground] = {
-    "ink_mountains": Ground(0.66, (0.25, 1.0)),
-    "night_city": Ground(0.66, dark=True),
-    "city": Ground(0.64),
+    "ink_mountains": Ground(0.66, (0.25, 1.0), share=0.55),
+    "night_city": Ground(0.66, dark=True, share=0.4),
+    "city": Ground(0.64, share=0.4),
     "sea": Ground(0.52, (0.0, 1.0)),
     "underwater": Ground(0.86, dark=True, kind="deep"),
     "forest": Ground(0.62),
@@ -29,11 +35,11 @@ _GROUNDS: dict[str, Ground] = {
     "desert": Ground(0.54),
     "starry_sky": Ground(0.76, dark=True),
     "meadow": Ground(0.56),
-    "mountains": Ground(0.66),
-    "lake": Ground(0.54, (0.0, 0.8)),
+    "mountains": Ground(0.66, share=0.55),
+    "lake": Ground(0.54, (0.0, 0.8), share=0.55),
     "beach": Ground(0.44, (0.0, 0.34)),
     "garden": Ground(0.52),
-    "street": Ground(0.58),
+    "street": Ground(0.58, share=0.55),
     "room": Ground(0.68),
     "space": Ground(1.0, dark=True, kind="space"),
     "gradient": Ground(1.0, kind="page"),
@@ -56,6 +62,8 @@ def ground_of(scene: Scene) -> Ground:
 def dark_above(scene: Scene) -> bool:
     """Whether letters in the upper part must be light."""
     ground = ground_of(scene)
+    if scene.backdrop == "plain" and scene.palette:
+        return lightness(rgb(scene.palette[0])) < _MIDDLE
     if scene.backdrop in ("paper", "plain", "room", "gradient", "ink_mountains"):
         return False
     return ground.dark or scene.time in ("night", "dusk") or "storm" in scene.weather

@@ -16,6 +16,7 @@ from omniwatt.engines.draw.lettering.shape import Shaper, shaper_of
 MARGIN = 56.0
 SEAL_OF = -1
 _SEAL = "墨"
+_TOWNS = ("city", "night_city", "street")
 _GOLD = "#ffd978"
 _NEON = ("#ff4fb8", "#35e0ff", "#ffd34d", "#7dff8a")
 
@@ -114,9 +115,18 @@ class Words:
         if low:
             return Box(MARGIN, max(self._bottom - height, self._top), width, min(height, self._bottom - self._top))
         if text.role in ("neon", "sign") and text.place == "auto":
-            inset = 0.06 * self.width
-            return Box(MARGIN + inset, max(self._top, 0.14 * self.height), width - 2 * inset, height)
+            return self._sign(text, height)
         return Box(MARGIN, self._top, width, height)
+
+    def _sign(self, text: Text, height: float) -> Box:
+        """On a shop to one side of a street; elsewhere across the upper part."""
+        width = self.width - 2 * MARGIN
+        if self.scene.backdrop in _TOWNS:
+            wide_ = 0.5 * self.width
+            top = max(self._top, 0.36 * self.height)
+            return Box(MARGIN + (0.0 if self.roll.random() < 0.5 else width - wide_), top, wide_, 0.13 * self.height)
+        inset = 0.06 * self.width
+        return Box(MARGIN + inset, max(self._top, 0.14 * self.height), width - 2 * inset, height)
 
     def _hero(self, text: Text) -> Box:
         """Large, its middle on the golden section; across the whole where it is the only thing to see."""
@@ -128,9 +138,9 @@ class Words:
         elif text.place == "middle":
             share = 0.5
         if not self._vertical(text):
-            height = (0.62 if not self.scene.things else 0.44) * self.height
+            height = (0.56 if not self.scene.things else 0.44) * self.height
             if letters == 1:
-                side = min(0.58 * self.width, height)
+                side = min(0.5 * self.width, height)
                 return Box(share * self.width - side / 2, 0.41 * self.height - side / 2, side, side)
             return Box(MARGIN, 0.12 * self.height, self.width - 2 * MARGIN, height)
         wide_ = self.width * (0.62 if letters > 8 and not self.scene.things else 0.4)
@@ -229,13 +239,13 @@ class Words:
     def _seal(self, made: tuple[Line, ...]) -> None:
         """A red seal of the composition's own, below the end of the text; it is nobody's text and is not proved."""
         last = made[-1].box
-        side = min(max(0.2 * made[0].size, 46.0), 92.0)
+        side = min(max(0.13 * made[0].size, 40.0), 58.0)
         if len(made[-1].text) == 1:
-            x, y = last.x - side * 0.7, last.y + last.height - side * 0.95
+            x, y = last.x + last.width * 0.74, last.y + last.height + side * 0.5
         elif made[-1].vertical:
-            x, y = last.x + (last.width - side) / 2, last.y + last.height + side * 0.28
+            x, y = last.x + (last.width - side) / 2, last.y + last.height + side * 0.8
         else:
-            x, y = last.x + last.width + side * 0.25, last.y + last.height - side * 0.8
+            x, y = last.x + last.width + side * 0.7, last.y + last.height - side * 0.8
         if y + side > self.height - MARGIN / 2:
             x, y = last.x - side * 1.35, last.y + last.height - side
         x = min(max(x, MARGIN / 2), self.width - MARGIN / 2 - side)

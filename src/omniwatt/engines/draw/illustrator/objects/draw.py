@@ -5,7 +5,7 @@ from typing import Any
 import skia
 
 from omniwatt.engines.draw.illustrator.layout import Placed
-from omniwatt.engines.draw.illustrator.objects.sprites import Sprites
+from omniwatt.engines.draw.illustrator.objects.sprites import AFLOAT, Sprites
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, from_oklab, mix, rgb
 from omniwatt.engines.draw.illustrator.paint.light import Light
 
@@ -51,6 +51,8 @@ def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, 
     canvas.save()
     if placed.turn_degrees:
         canvas.rotate(placed.turn_degrees, bounds.centerX(), bounds.centerY())
+    if placed.ground == "water" and placed.sprite in AFLOAT:
+        canvas.clipPath(_above_water(bounds), doAntiAlias=True)
     layered = light is not None and not shines(placed)
     if layered and light is not None:
         paint = skia.Paint(ColorFilter=_lit(light, placed.depth))
@@ -64,6 +66,21 @@ def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, 
             _side(canvas, bounds, light, placed.turn_degrees)
         canvas.restore()
     canvas.restore()
+
+
+def _above_water(bounds: Any) -> Any:
+    """All but what is below the water line, which ripples."""
+    level, ripple, waves = bounds.bottom() - 0.07 * bounds.height(), 0.014 * bounds.height(), 9
+    step = bounds.width() / waves
+    path = skia.Path()
+    path.moveTo(bounds.left(), bounds.top() - bounds.height())
+    path.lineTo(bounds.left(), level)
+    for wave in range(waves):
+        x = bounds.left() + wave * step
+        path.quadTo(x + step / 2, level + (ripple if wave % 2 else -ripple), x + step, level)
+    path.lineTo(bounds.right(), bounds.top() - bounds.height())
+    path.close()
+    return path
 
 
 def _into(placed: Placed, sprites: Sprites) -> Any:
@@ -152,7 +169,7 @@ def mirror(canvas: Any, placed: Placed, sprites: Sprites, light: Light, strength
     """Its image in water or on a wet street: upside down, shorter, rippled, fading away from the foot."""
     box = placed.box
     image = sprites.image(placed.sprite, placed.colour, 256)
-    foot, tall = box.y + box.height, box.height * 0.62
+    foot, tall = box.y + box.height * (0.95 if placed.sprite in AFLOAT else 1.0), box.height * 0.62
     area = skia.Rect.MakeXYWH(box.x - box.width * 0.1, foot - box.height * 0.03, box.width * 1.2, tall)
     canvas.saveLayer(area, skia.Paint(ColorFilter=_lit(light, placed.depth * 0.7)))
     for wave in range(_WAVES):

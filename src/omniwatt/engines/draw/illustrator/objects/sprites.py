@@ -2,6 +2,7 @@
 
 import math
 import mmap
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,9 @@ _DRESSED = {
     "office", "factory", "police", "construction", "superhero", "pregnant", "bride", "selfie", "nail",
 }  # fmt: skip
 
-_AFLOAT = {"sailboat", "canoe", "motor-boat", "speedboat", "ferry", "passenger-ship", "ship"}
+AFLOAT = {"sailboat", "canoe", "motor-boat", "speedboat", "ferry", "passenger-ship", "ship"}
+_WAVES = re.compile(r'<g filter="[^"]*"><path[^>]*? d="M[^"]*?c-1\.7\d* 0-1\.7\d*[^"]*"/></g>')
+"""The water that boats bring with them: the picture has its own."""
 
 
 class _Icon(msgspec.Struct):
@@ -89,7 +92,8 @@ class Sprites:
     def svg(self, name: str, colour: str = "") -> str:
         """The sprite as an SVG document, in `colour` (#rrggbb) if one is given. Raises KeyError."""
         icon = self._icon(name)
-        body = recolour(icon.body, self.main(name), colour) if colour else icon.body
+        drawn = _WAVES.sub("", icon.body) if name in AFLOAT else icon.body
+        body = recolour(drawn, self.main(name), colour) if colour else drawn
         # Skia knows references by their old name only.
         body = body.replace(" href=", " xlink:href=")
         box = (icon.left, icon.top, icon.width or self._set.width, icon.height or self._set.height)
@@ -170,7 +174,7 @@ class Sprites:
 
 def _spared(name: str) -> tuple[float, float] | None:
     """Hue and reach (degrees in OKLab) of what a colour is not asked for."""
-    if name in _AFLOAT:
+    if name in AFLOAT:
         return 245.0, 45.0
     if _DRESSED & set(name.split("-")) and "clothes" not in name:
         return 70.0, 32.0

@@ -63,6 +63,11 @@ _TIMES: dict[str, tuple[float, str, float, str, str, float, str, float]] = {
 _INDOORS = {"room": ("#fff1dc", "#fff8ee"), "paper": ("#ffffff", "#ffffff"), "plain": ("#ffffff", "#ffffff")}
 _FLAT = {"gradient", "paper", "plain"}
 _INK = {"ink", "calligraphy"}
+_CLEAR = 45.0
+LAMPS = frozenset(
+    ("sun", "sun-with-face", "full-moon", "full-moon-face", "crescent-moon", "first-quarter-moon", "new-moon-face")
+)
+"""Sprites that are the light: it comes from where they stand, and the sky has no other."""
 
 
 def light_of(layout: Layout) -> Light:
@@ -95,7 +100,22 @@ def _place(layout: Layout, height: float) -> tuple[float, float]:
     share = 0.5 + roll.uniform(-0.06, 0.06) if "backlight" in layout.scene.light else roll.choice((0.3, 0.7))
     share += roll.uniform(-0.05, 0.05)
     horizon = min(layout.horizon, layout.height)
-    return share * layout.width, horizon * (0.92 - 0.78 * height)
+    for placed in layout.placed:
+        if placed.sprite in LAMPS:
+            return placed.box.x + placed.box.width / 2, placed.box.y + placed.box.height / 2
+    x, y = share * layout.width, horizon * (0.92 - 0.78 * height)
+    # A sun or moon behind letters would be in their way.
+    if _hidden(layout, x) and not _hidden(layout, layout.width - x):
+        x = layout.width - x
+    return x, y
+
+
+def _hidden(layout: Layout, x: float) -> bool:
+    """Whether letters stand in the upper part of the picture at this x."""
+    return any(
+        line.box.x - _CLEAR < x < line.box.x + line.box.width + _CLEAR and line.box.y < 0.3 * layout.height
+        for line in layout.lines
+    )
 
 
 def _changed(light: Light, **parts: Any) -> Light:

@@ -11,8 +11,12 @@ from PIL import Image, ImageFilter
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout
 from omniwatt.engines.draw.illustrator.objects.draw import draw
 from omniwatt.engines.draw.illustrator.paint import backdrops, styles
+from omniwatt.engines.draw.illustrator.paint.hover import trail, under
+from omniwatt.engines.draw.illustrator.paint.peek import cover
 from omniwatt.engines.draw.illustrator.paint.pixelate import cells
+from omniwatt.engines.draw.illustrator.paint.shopfront import shopfronts
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, pixels, shader
+from omniwatt.engines.draw.illustrator.paint.styles.look import source_of
 from omniwatt.engines.draw.illustrator.paint.weather import weather
 from omniwatt.engines.draw.lettering.emoji import inline
 from omniwatt.engines.draw.lettering.letter import letters
@@ -85,7 +89,7 @@ class Painter:
             wide, high = math.ceil((x + width) * less) - left, math.ceil((y + height) * less) - top
             middle = self._part(left, top, wide, high, _MIDDLE_SCALE, math.ceil(look.reach * _MIDDLE_SCALE) + 3)
         children = {"pic": native, "mid": middle, "soft": self._soft(), **self._look.children(stage)}
-        source = styles.source_of(self._look)
+        source = source_of(self._look)
         present = {name: child for name, child in children.items() if name in source}
         uniforms = {"u": 1 / scale, "size": (stage.width, stage.height), "sun": (stage.light.x, stage.light.y)}
         return shader(source, present, {**uniforms, **self._look.uniforms(stage)})
@@ -115,9 +119,16 @@ class Painter:
         backdrop = backdrops.named(self.layout.scene.backdrop)
         if not self.layout.scene.transparent:
             backdrop.behind(stage)
+            shopfronts(stage)
         if self._sprites is not None:
             for placed in self.layout.placed:
+                if "trail" in placed.traits:
+                    trail(stage, placed)
                 draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich)
+                if "trail" in placed.traits:
+                    under(stage, placed)
+                if "peeking" in placed.traits:
+                    cover(stage, placed)
         if not self.layout.scene.transparent:
             if hasattr(backdrop, "front"):
                 backdrop.front(stage)

@@ -97,6 +97,8 @@ def lamp(stage: Stage, foot: float) -> None:
     light = stage.light
     if stage.has("rain", "storm", "snow", "fog") and not stage.has("sun", "moon"):
         return
+    if stage.has_lamp:
+        return
     x, y = light.x, min(light.y, foot - 20)
     if light.dark:
         moon(stage, x, min(y, foot * 0.4))
@@ -113,6 +115,8 @@ def lamp(stage: Stage, foot: float) -> None:
 
 def moon(stage: Stage, x: float, y: float, radius: float = 40.0) -> None:
     """A moon with its seas and a halo."""
+    if stage.has_lamp:
+        return
     pale = rgb("#f6f0dc")
     stage.glow(x, y, radius * 12, rgb("#9fb4ea"), 0.4)
     stage.glow(x, y, radius * 3.2, pale, 0.55)

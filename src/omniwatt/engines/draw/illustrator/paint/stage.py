@@ -16,7 +16,7 @@ import skia
 from omniwatt.engines.draw.illustrator.layout import Layout
 from omniwatt.engines.draw.illustrator.paint.chance import chance, number
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, from_oklab, mix, oklab, rgb, shade
-from omniwatt.engines.draw.illustrator.paint.light import Light, light_of
+from omniwatt.engines.draw.illustrator.paint.light import LAMPS, Light, light_of
 
 MARGIN = 60.0
 """Design units drawn beyond every edge: filters look over it, and it is the bleed of print."""
@@ -151,6 +151,11 @@ class Stage:
         scene = self.layout.scene
         asked = {*scene.weather, *scene.light, *scene.features, *scene.mood} - set(scene.without)
         return bool(asked.intersection(words))
+
+    @property
+    def has_lamp(self) -> bool:
+        """Whether sun or moon stand there as a thing: the sky paints none."""
+        return any(placed.sprite in LAMPS for placed in self.layout.placed)
 
     def roll(self, *names: object) -> random.Random:
         return chance(self.layout.seed, self.layout.scene.backdrop, *names)

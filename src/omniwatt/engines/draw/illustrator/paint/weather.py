@@ -163,12 +163,36 @@ def flakes(stage: Stage) -> None:
 
 def leaves(stage: Stage) -> None:
     """Leaves on the wind."""
-    roll = stage.roll("leaves")
     tints = {"autumn": ("#d9722b", "#e3a438", "#b8432a"), "spring": ("#f7b9cf", "#fbd8e4", "#ffffff")}
-    for _ in range(int(46 * stage.width / 1000)):
-        x, y = roll.uniform(0, stage.width), roll.uniform(stage.height * 0.15, stage.height * 0.95)
-        size, turn = roll.uniform(4, 10), roll.uniform(0, 6.28)
-        tint = roll.choice(tints.get(stage.season, ("#6f9f3c", "#9cbf55", "#4d7d33")))
+    _scatter(stage, "leaves", 46, tints.get(stage.season, ("#6f9f3c", "#9cbf55", "#4d7d33")), (4, 10))
+
+
+def petals(stage: Stage) -> None:
+    """Blossom leaves in the air, many small and a few near ones."""
+    tints = ("#f7a9c6", "#fbd0df", "#ffe9f0", "#f48fb3")
+    _scatter(stage, "petals", 150, tints, (5, 10))
+    _scatter(stage, "near petals", 18, tints, (11, 18))
+
+
+def confetti(stage: Stage) -> None:
+    """Coloured paper in the air."""
+    _scatter(stage, "confetti", 130, ("#ff5a7a", "#ffd23f", "#4fc3e8", "#7ddf64", "#b28dff"), (3, 8))
+
+
+def fireflies(stage: Stage) -> None:
+    """Lights over the lower half."""
+    roll = stage.roll("fireflies")
+    for _ in range(int(44 * stage.width / 1000)):
+        x, y = roll.uniform(0, stage.width), stage.height * roll.uniform(0.45, 0.95)
+        stage.glow(x, y, roll.uniform(10, 26), rgb("#e8ff7a"), 0.9)
+
+
+def _scatter(stage: Stage, name: str, count: int, tints: tuple[str, ...], sizes: tuple[float, float]) -> None:
+    roll = stage.roll(name)
+    for _ in range(int(count * stage.width / 1000)):
+        x, y = roll.uniform(0, stage.width), roll.uniform(stage.height * 0.12, stage.height * 0.97)
+        size, turn = roll.uniform(*sizes), roll.uniform(0, 6.28)
+        tint = roll.choice(tints)
         c, s = math.cos(turn) * size, math.sin(turn) * size
         path = skia.Path()
         path.moveTo(x - c, y - s)
@@ -219,5 +243,8 @@ _OUTDOORS: tuple[tuple[tuple[str, ...], Callable[[Stage], None]], ...] = (
     (("rain", "storm"), rain),
     (("storm",), lightning),
     (("snow",), flakes),
-    (("wind",), leaves),
+    (("wind", "leaves"), leaves),
+    (("petals",), petals),
+    (("confetti",), confetti),
+    (("fireflies",), fireflies),
 )

@@ -41,6 +41,10 @@ _PALETTES = {
     "sepia_tone": ("#5c3a21", "#b98b5a", "#f1dfc0"),
 }
 _NIGHT_FEATURES = {"moon", "crescent", "stars", "milky_way", "shooting_star", "fireflies"}
+_VEHICLES = frozenset(
+    ("automobile", "taxi", "sport-utility-vehicle", "bus", "police-car", "racing-car", "motorcycle", "train")
+)
+_THRONG = 9
 _SCATTERED = 7
 """From so many on, uncounted clouds, stars and trees are scenery."""
 
@@ -101,7 +105,9 @@ class _Builder:
             "light": self._values("light"),
             "mood": tuple(dict.fromkeys(self._values("mood") + (("vivid",) if asked_style == "vivid" else ()))),
             "palette": palette,
-            "features": tuple(name for name in where.features if name not in without and name != backdrop),
+            "features": tuple(
+                name for name in where.features if name not in without and name != backdrop and _drawn(name, backdrop)
+            ),
             "view": (self._values("view") or ("auto",))[0],
             "transparent": transparent,
             "things": tuple(self._things),
@@ -109,7 +115,7 @@ class _Builder:
             "texts": tuple(texts),
             "without": without,
             "understood": (*reading.understood, *self._notes),
-            "not_understood": self._left(),
+            "not_understood": self._left(backdrop),
         }
         return msgspec.convert(fields, Scene)
 
@@ -193,7 +199,7 @@ class _Builder:
         if len(self._things) >= MAX_KINDS:
             self._reading.not_understood.append(noun.word)
             return
-        asked = noun.said.count or (PLURAL_COUNT if noun.plural else 1)
+        asked = noun.said.count or self._uncounted(noun, sprite)
         room = MAX_OBJECTS - sum(thing.count for thing in self._things)
         count = max(1, min(asked, MAX_COUNT, room))
         if count < asked:
@@ -202,9 +208,18 @@ class _Builder:
         size = noun.said.size or 1.0
         on_water = sprite in setting.AFLOAT
         traits = tuple(dict.fromkeys("sailing" if on_water and one == "floating" else one for one in noun.said.traits))
+        if sprite in _VEHICLES and any(name in noun.word.lower() for name in setting.HOVERING):
+            traits = tuple(dict.fromkeys((*traits, "flying")))
         self._things.append(
             Thing(sprite=sprite, word=noun.word, count=count, colour=noun.said.colour, size=size, traits=traits)
         )
+
+    def _uncounted(self, noun: Noun, sprite: str) -> int:
+        """How many where no number was said: a throng of vehicles where they are said to weave."""
+        prompt = self._marked.prompt.lower()
+        if sprite in _VEHICLES and noun.said.determiner != "a" and any(word in prompt for word in setting.THRONG):
+            return _THRONG
+        return PLURAL_COUNT if noun.plural else 1
 
     def _placings(self) -> list[Placing]:
         found: list[Placing] = []
@@ -265,7 +280,16 @@ class _Builder:
         named_nothing = not (self._things or texts or self._effects or palette)
         return "gradient" if where.guessed and named_nothing else where.backdrop
 
-    def _left(self) -> tuple[str, ...]:
+    def _left(self, backdrop: str) -> tuple[str, ...]:
         words = [word for word in self._reading.not_understood if not word.isspace()]
+        for noun in self._settings():
+            features = [sense.value for sense in noun.effects if sense.kind == "feature"]
+            if features and len(features) == len(noun.effects) and not any(_drawn(name, backdrop) for name in features):
+                words.append(noun.word)
         words += [f"“{text}”" for text in self._marked.surplus]
         return tuple(dict.fromkeys(words))[:MAX_LEFT]
+
+
+def _drawn(feature: str, backdrop: str) -> bool:
+    """Whether this backdrop's painter shows the feature."""
+    return feature not in setting.UNDRAWN or backdrop in setting.UNDRAWN[feature]

@@ -19,6 +19,10 @@ SCENERY: dict[str, tuple[str, int, str]] = {name: tuple(row) for name, row in _P
 """Features that no backdrop paints -> the sprite that shows them, how many, and the backdrops that do paint them."""
 AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
 """Sprites that float on water, not in the air."""
+HOVERING: tuple[str, ...] = tuple(_PLACES["hovering"]["names"].split())
+THRONG: tuple[str, ...] = tuple(_PLACES["hovering"]["throng"].split())
+UNDRAWN: dict[str, frozenset[str]] = {name: frozenset(but.split()) for name, but in _PLACES["undrawn"].items()}
+"""Features that are not painted -> the backdrops that do paint them."""
 CARRIERS = frozenset(_PLACES["text"]["carriers"].split())
 """Sprites with a surface that words can stand on."""
 
@@ -66,6 +70,10 @@ def _main(named: Sequence[str], nouns: Sequence[Noun]) -> str:
     if explicit:
         return explicit[-1]
     places = [name for name in named if name not in ("plain", "gradient", "paper")]
+    if {"mountains", "lake"} <= set(places):
+        # A lake is painted with mountains behind it.
+        places.remove("mountains")
+        places.sort(key=lambda name: name != "lake")
     strong = [name for name in places if name in ("ink_mountains", "night_city", "underwater", "space")]
     return (strong or places or list(named))[0]
 
@@ -87,10 +95,10 @@ def _guess(things: Sequence[str], features: Sequence[str], values: set[str], sty
         return "starry_sky"
     if not things:
         return _without_things(values, style, texts=texts)
-    return _mixed(homes)
+    return _mixed(homes, style)
 
 
-def _mixed(homes: Sequence[str]) -> str:
+def _mixed(homes: Sequence[str], style: str) -> str:
     """Of things at home in different places: one that has room for all."""
     if homes and set(homes) <= {"room", "plain"}:
         return "room"
@@ -98,7 +106,7 @@ def _mixed(homes: Sequence[str]) -> str:
         return "street"
     if homes and set(homes) <= {"sea", "underwater"}:
         return "underwater"
-    return "meadow"
+    return "gradient" if style == "poster" and not homes else "meadow"
 
 
 def _without_things(values: set[str], style: str, *, texts: bool) -> str:

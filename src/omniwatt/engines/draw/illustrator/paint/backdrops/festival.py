@@ -25,12 +25,33 @@ def behind(stage: Stage) -> None:
     stage.glow(*middle, 460, rgb("#ffb347"), 0.4)
     if "fireworks" not in stage.layout.scene.without:
         _fireworks(stage)
+    if stage.has("moon", "full_moon") and not stage.has_lamp:
+        _moon(stage, *middle)
     _clouds(stage, red)
     _bough(stage)
     if "lanterns" not in stage.layout.scene.without:
         _lanterns(stage)
     _dust(stage)
     vignette(stage, 0.42, (0.2, 0.0, 0.02))
+
+
+def _moon(stage: Stage, x: float, y: float) -> None:
+    """A full moon of pale gold, as large as the feast makes it."""
+    radius = 0.15 * min(stage.width, stage.height)
+    stage.glow(x, y, radius * 3.0, rgb(PALE), 0.6)
+    stops = [(0.0, rgb("#fffbe6"), 1.0), (0.7, rgb("#ffeeb0"), 1.0), (1.0, rgb("#f8d57c"), 1.0)]
+    disc = skia.Path()
+    disc.addCircle(x, y, radius)
+    roll = stage.roll("moon")
+    stage.shaded(disc, around(x - 0.25 * radius, y - 0.25 * radius, 1.5 * radius, stops))
+    stage.canvas.save()
+    stage.canvas.clipPath(disc, doAntiAlias=True)
+    for _ in range(9):
+        away, turn, size = roll.uniform(0.1, 0.85) * radius, roll.uniform(0, 6.28), roll.uniform(0.1, 0.3) * radius
+        sea = skia.Path()
+        sea.addCircle(x + away * math.cos(turn), y + away * math.sin(turn), size)
+        stage.fill(sea, rgb("#efc96e"), 0.28)
+    stage.canvas.restore()
 
 
 def _lattice(stage: Stage) -> None:

@@ -49,6 +49,8 @@ def behind(stage: Stage) -> None:
 
 
 def _sun(stage: Stage) -> None:
+    if stage.has_lamp:
+        return
     colour = rgb("#c8402e") if not stage.light.dark else rgb("#f7f3e6")
     x = stage.light.x
     y = stage.height * stage.roll("sun").uniform(0.13, 0.2)
