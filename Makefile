@@ -7,7 +7,7 @@ PIP := $(PY) $(INSTALL)
 EXTRAS_VENV ?= .venv-extras
 COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
 
-.PHONY: help setup setup-dev demo test test-extras check bench docs lock clean
+.PHONY: help setup setup-dev demo test test-extras check bench gallery docs lock clean
 
 help:            ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +54,9 @@ check: .venv/setup-dev        ## format, lint, types, arrows, licences of depend
 
 bench: .venv/setup-dev        ## every benchmark; with DATA=FOLDER of recordings, hearing too; results in bench/results/
 	@for b in gateway chat mix $(if $(DATA),hear) speak voices realtime draw draw_text draw_understanding; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
+
+gallery: .venv/setup-dev       ## draw docs/gallery again
+	@$(PY) -m bench.gallery
 
 bench-%: .venv/setup-dev      ## one benchmark: make bench-gateway, bench-chat, bench-hear ...
 	@$(PY) -m bench.$* $(if $(and $(filter hear voices,$*),$(DATA)),--data "$(DATA)")
