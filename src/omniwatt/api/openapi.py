@@ -12,7 +12,7 @@ from starlette.routing import Route
 from omniwatt import __version__
 from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.fields import Field, Table
-from omniwatt.api.openai import realtime_calls, speech, transcripts
+from omniwatt.api.openai import images_fields, realtime_calls, speech, transcripts
 from omniwatt.api.openai.tables import FORMS, TABLES
 from omniwatt.catalog.upstream import UPSTREAM
 
@@ -59,6 +59,9 @@ SUBTITLES = tuple(sorted({kind.decode() for kind in transcripts.MEDIA_TYPES.valu
 OTHER_FORMS: dict[str, tuple[str, ...]] = {
     "/v1/audio/transcriptions": SUBTITLES,
     "/v1/audio/translations": SUBTITLES,
+    **dict.fromkeys(
+        ("/v1/images/generations", "/v1/images/edits", "/v1/images/variations"), (*images_fields.FORM_OF, EVENTS)
+    ),
     "/v1/audio/speech": (*sorted(kind.decode() for kind in speech.MEDIA_TYPES.values()), EVENTS),
 }
 """Path -> media types its answer may have besides."""

@@ -4,6 +4,7 @@ The dictionary's second reading is the one that is spoken (は as a particle is 
 by blanks, as Kokoro was taught them; it was taught no pitch accents, so there are none here.
 """
 
+import csv
 import shlex
 import tempfile
 import unicodedata
@@ -70,7 +71,7 @@ class Japanese:
     """The reader. `files` has the PARTS of the dictionary. Raises EngineFailed when they cannot be used."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
-        import fugashi
+        import MeCab
 
         # MeCab wants one folder with a file of settings, which the artifacts do not have. Once it has mapped the files
         # it does not look there again, and a process that is killed leaves no folder behind.
@@ -82,7 +83,7 @@ class Japanese:
             (folder / "mecabrc").write_text("", encoding="ascii")
             where = shlex.quote(name)
             try:
-                self._tagger: Any = fugashi.GenericTagger(f"-r {where}/mecabrc -d {where}")
+                self._tagger: Any = MeCab.Tagger(f"-r {where}/mecabrc -d {where}")
             except RuntimeError as error:
                 raise EngineFailed("the Japanese dictionary cannot be read") from error
 
@@ -93,7 +94,15 @@ class Japanese:
     def words(self, text: str) -> list[Word]:
         """Its morphemes, with numbers and counters said as they are together."""
         text = unicodedata.normalize("NFKC", text)
-        return [Word(*word) for word in numbered([_word(node) for node in self._tagger(text)])]
+        return [Word(*word) for word in numbered([_word(*found) for found in self._found(text)])]
+
+    def _found(self, text: str) -> Iterator[tuple[str, list[str]]]:
+        """Each morpheme and its features; the nodes live as long as the text they point into."""
+        node = self._tagger.parseToNode(text)
+        while node is not None:
+            if node.surface:
+                yield node.surface, next(csv.reader([node.feature]))
+            node = node.next
 
 
 def phonemes(words: list[Word]) -> str:
@@ -124,16 +133,15 @@ def sounds(kana: str, following: str = "") -> str:
     return "".join(said[:-1])
 
 
-def _word(node: Any) -> tuple[str, str, str, str]:
-    features = node.feature
+def _word(written: str, features: list[str]) -> tuple[str, str, str, str]:
     said = features[_SPOKEN] if len(features) > _SPOKEN else ""
     kind, detail = features[0], features[1]
     # `’` marks a vowel that is not voiced, which Kokoro was not told either.
-    said = (said or node.surface).replace("’", "").translate(_HIRAGANA)
+    said = (said or written).replace("’", "").translate(_HIRAGANA)
     if kind == "形容詞" and said[-1:] == "イ" and said[-2:-1] in _I_ROW:
         said = said[:-1] + "ー"
     known = kind != "記号" and all("ァ" <= letter <= "ヺ" or letter == "ー" for letter in said)
-    return node.surface, said if known else "", kind, detail
+    return written, said if known else "", kind, detail
 
 
 def _moras(kana: str) -> Iterator[str]:
