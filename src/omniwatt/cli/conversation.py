@@ -75,6 +75,9 @@ class Conversation:
         self._answered = threading.Event()
         self._over = threading.Event()
         self._heard = False
+        self._writing = False
+        """The last question is still being written down: what is answered is shown below it."""
+        self._held: list[Any] = []
         self._stopped_s = 0.0
         self._waited_s: float | None = None
         self._fault = ""
@@ -163,7 +166,7 @@ class Conversation:
             case "error":
                 self._screen.note(f"[yellow]{event.error.message}[/yellow]")
             case "input_audio_buffer.speech_started":
-                self._heard = True
+                self._heard = self._writing = True
                 self._answered.clear()
                 if self._playback is not None:
                     self._playback.stop()
@@ -182,10 +185,22 @@ class Conversation:
                 self._screen.more("[bold]you:[/bold]", event.item_id, event.delta or "")
             case "conversation.item.input_audio_transcription.completed":
                 self._screen.whole("[bold]you:[/bold]", event.item_id, event.transcript)
+                self._release()
+            case "conversation.item.input_audio_transcription.failed":
+                self._release()
+            case "response.output_audio_transcript.delta" | "response.output_audio_transcript.done" if self._writing:
+                self._held.append(event)
             case "response.output_audio_transcript.delta":
                 self._screen.more("[bold cyan]answer:[/bold cyan]", event.item_id, event.delta)
             case "response.output_audio_transcript.done":
                 self._screen.end()
+
+    def _release(self) -> None:
+        """Show what was answered meanwhile."""
+        self._writing = False
+        held, self._held = self._held, []
+        for event in held:
+            self._words(event)
 
     def _sound(self, data: bytes) -> None:
         if self._stopped_s:
@@ -196,6 +211,7 @@ class Conversation:
             self._playback.say(data)
 
     def _done(self, response: Any) -> None:
+        self._release()
         if response.status == "failed":
             error = response.status_details.error if response.status_details else None
             # The SDK's type names only some of what the server says.

@@ -64,6 +64,21 @@ def test_words_are_shown_as_they_come_and_once(capsys: pytest.CaptureFixture[str
     assert conversation.failed == 0
 
 
+def test_an_answer_stands_below_its_question_even_when_it_is_quicker(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = shown(
+        capsys,
+        event("input_audio_buffer.speech_started"),
+        event(f"{ANSWER}.delta", item_id="b", delta="It is"),
+        event(f"{TRANSCRIPTION}.completed", item_id="a", transcript="What is it?"),
+        event(f"{ANSWER}.delta", item_id="b", delta=" so."),
+        event(f"{ANSWER}.done", item_id="b"),
+        event("input_audio_buffer.speech_started"),
+        event(f"{ANSWER}.delta", item_id="d", delta="Never written down."),
+        done("completed"),
+    )
+    assert out == "you: What is it?\nanswer: It is so.\nanswer: Never written down.\n"
+
+
 def test_what_was_shown_wrong_is_said_again(capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = shown(
         capsys,

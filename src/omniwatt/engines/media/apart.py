@@ -56,6 +56,14 @@ _read_task = msgspec.msgpack.Decoder(Task).decode
 _written = msgspec.msgpack.Encoder().encode
 
 
+class _Died(Exception):
+    """A helper ended before its answer did; `silent` if it had said nothing yet."""
+
+    def __init__(self, *, silent: bool) -> None:
+        super().__init__()
+        self.silent = silent
+
+
 class Helpers:
     """Helpers at rest are kept for the next task. May be used from several threads."""
 
@@ -66,7 +74,7 @@ class Helpers:
 
     def warm(self) -> None:
         """Start one, so that the first sound need not wait for it."""
-        self._given_back(self._taken(), fit=True)
+        self._given_back(self._taken()[0], fit=True)
 
     def facts(self, task: Task, work: Work) -> dict[str, Any]:
         """What the sound is. Raises BadInput, TooLarge, Cancelled."""
@@ -89,11 +97,24 @@ class Helpers:
             _end(helper)
 
     def _messages(self, task: Task, work: Work) -> Generator[Message]:
-        helper = self._taken()
-        done = False
+        while True:
+            helper, rested = self._taken()
+            try:
+                yield from self._said(helper, task, work)
+            except _Died as death:
+                if rested and death.silent:
+                    # It had died at rest, which is no fault of this sound: another one is asked.
+                    continue
+                raise BadInput(_DIED, param="data") from None
+            return
+
+    def _said(self, helper: subprocess.Popen[bytes], task: Task, work: Work) -> Generator[Message]:
+        """What one helper says of a task. Raises _Died when it goes before its last word."""
+        done, silent = False, True
         try:
             _asked(_pipe(helper.stdin), _written(task), work)
             for message in _received(_pipe(helper.stdout), work):
+                silent = False
                 if message.kind == "step":
                     work.steps(**message.values)
                     continue
@@ -103,26 +124,27 @@ class Helpers:
                 yield message
                 if done:
                     return
-            raise BadInput(_DIED, param="data")
+            raise _Died(silent=silent)
         except BrokenPipeError:
-            raise BadInput(_DIED, param="data") from None
+            raise _Died(silent=silent) from None
         finally:
             self._given_back(helper, fit=done)
 
-    def _taken(self) -> subprocess.Popen[bytes]:
+    def _taken(self) -> tuple[subprocess.Popen[bytes], bool]:
+        """A helper, and whether it has rested since an earlier task."""
         with self._lock:
             while self._idle:
                 helper = self._idle.pop()
                 if helper.poll() is None:
-                    return helper
-                # It died at rest: that is no fault of the next sound.
+                    return helper, True
                 _end(helper)
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=settings.child_environ(),
         )
+        return started, False
 
     def _given_back(self, helper: subprocess.Popen[bytes], *, fit: bool) -> None:
         with self._lock:
