@@ -119,7 +119,8 @@ SHAPE = Outline((("M", (20, 20)), ("L", (120, 20)), ("C", (120, 60, 80, 90, 20, 
 
 
 def test_pdf_is_a_page_of_the_right_size_with_bleed_and_outlines() -> None:
-    pdfium = pytest.importorskip("pypdfium2")
+    import pypdfium2 as pdfium
+
     white = np.full((461, 217, 4), 255, np.uint8)
     form = Form(217, 461, dpi=300, bleed_px=10, provenance=SAID, outlines=(SHAPE,))
     document = pdfium.PdfDocument(written("application/pdf", form, white))
