@@ -1,0 +1,159 @@
+"""The books of energy: what each job has been charged so far, and what nobody has."""
+
+from collections.abc import Iterable, Mapping
+
+from omniwatt.contract.power import Joules, Reading, Work
+from omniwatt.power.attribution import Interval, Learnt, Rates, Shares, learn, share
+
+LEARN_S = 2.0
+
+
+class _Open:
+    """A job under way."""
+
+    def __init__(self, at_s: float) -> None:
+        self.at_s = at_s
+        self.dynamic_j = 0.0
+        self.idle_j = 0.0
+
+
+class _Lesson:
+    """What an engine took and did in a stretch it is learnt from."""
+
+    def __init__(self) -> None:
+        self.energy_j = 0.0
+        self.length_s = 0.0
+        self.units: dict[str, float] = {}
+
+    def add(self, energy_j: float, length_s: float) -> None:
+        self.energy_j += energy_j
+        self.length_s += length_s
+
+    def count(self, work: Iterable[Work]) -> None:
+        for one in work:
+            self.units[one.kind] = self.units.get(one.kind, 0.0) + one.units
+
+
+class Account:
+    """Takes work and residents as they come, closes an interval at each reading, and settles jobs.
+
+    Not safe for threads: it lives in the governor's loop.
+    """
+
+    def __init__(self, rates: Rates | None = None) -> None:
+        self.metered_j = 0.0
+        self.settled_j = 0.0
+        self.unattributed_idle_j = 0.0
+        self.unattributed_dynamic_j = 0.0
+        self._learnt: dict[str, Learnt] = {}
+        for (engine, kind), rate in (rates or {}).items():
+            known = self._learnt.get(engine, Learnt())
+            self._learnt[engine] = Learnt({**known.rates, kind: rate}, known.seen)
+        self._lessons: dict[str, _Lesson] = {}
+        self._before: Reading | None = None
+        self._open: dict[str, _Open] = {}
+        self._engines: dict[str, set[str]] = {}
+        self._work: list[Work] = []
+        self._running: dict[tuple[str, str], Work] = {}
+
+    @property
+    def rates(self) -> Rates:
+        """Joules a unit, as learnt so far."""
+        return {(engine, kind): j for engine, known in self._learnt.items() for kind, j in known.rates.items()}
+
+    @property
+    def open_j(self) -> float:
+        """What jobs under way have been charged so far."""
+        return sum(one.dynamic_j + one.idle_j for one in self._open.values())
+
+    def begin(self, job: str, engine: str, at_s: float) -> None:
+        """A job is in flight on an engine from `at_s` on (time.monotonic)."""
+        self._open.setdefault(job, _Open(at_s))
+        self._engines.setdefault(engine, set()).add(job)
+
+    def leave(self, job: str, engine: str) -> None:
+        """The job is no more in flight on the engine; it stays open until it is settled."""
+        self._engines.get(engine, set()).discard(job)
+        self._running.pop((engine, job), None)
+
+    def did(self, work: Iterable[Work]) -> None:
+        """Units of work have begun."""
+        for one in work:
+            self._work.append(one)
+            self._running[one.engine, one.job] = one
+
+    def close(self, reading: Reading, idle_w: float, activity: Mapping[str, float] | None = None) -> Shares | None:
+        """End the interval at a reading and share its energy out; None for the first one."""
+        before, self._before = self._before, reading
+        if before is None:
+            self._work = []
+            return None
+        interval = Interval(
+            energy_j=max(0.0, reading.energy_j - before.energy_j),
+            length_s=max(0.0, reading.at_s - before.at_s),
+            idle_w=idle_w,
+            work=tuple(self._work),
+            running=tuple(self._running.values()),
+            residents={engine: tuple(sorted(jobs)) for engine, jobs in self._engines.items() if jobs},
+            activity=activity or {},
+        )
+        self._work = []
+        shares = share(interval, self.rates)
+        self._book(interval, shares)
+        self._learn(interval, shares)
+        return shares
+
+    def settle(self, job: str, at_s: float) -> Joules | None:
+        """Close a job's account and say what it was charged; None for one that never began or no meter was read."""
+        found = self._open.pop(job, None)
+        for engine in self._engines:
+            self.leave(job, engine)
+        if found is None or self._before is None:
+            return None
+        self.settled_j += found.dynamic_j + found.idle_j
+        said = self._before
+        return Joules(
+            found.dynamic_j,
+            found.idle_j,
+            max(0.0, at_s - found.at_s),
+            said.method,
+            said.source,
+            said.scope,
+            said.uncertainty_pct,
+        )
+
+    def _book(self, interval: Interval, shares: Shares) -> None:
+        self.metered_j += interval.energy_j
+        self.unattributed_idle_j += shares.unattributed_idle_j
+        self.unattributed_dynamic_j += shares.unattributed_dynamic_j
+        for job, charged_j in shares.dynamic_j.items():
+            self._charge(job, charged_j, 0.0)
+        for job, charged_j in shares.idle_j.items():
+            self._charge(job, 0.0, charged_j)
+
+    def _charge(self, job: str, dynamic_j: float, idle_j: float) -> None:
+        """To the job, or, when it has been settled meanwhile, to nobody: its bill has gone out."""
+        found = self._open.get(job)
+        if found is None:
+            self.unattributed_dynamic_j += dynamic_j
+            self.unattributed_idle_j += idle_j
+            return
+        found.dynamic_j += dynamic_j
+        found.idle_j += idle_j
+
+    def _learn(self, interval: Interval, shares: Shares) -> None:
+        """From stretches of LEARN_S: steps longer than an interval would teach it a part of what they take.
+
+        Only where one engine worked alone, or each engine's part is known by its own activity.
+        """
+        worked = {one.engine for one in (*interval.work, *interval.running)}
+        known = interval.activity or (dict.fromkeys(worked, 1.0) if len(worked) == 1 else {})
+        whole = sum(part for part in known.values() if part > 0.0)
+        dynamic_j = sum(shares.dynamic_j.values()) + shares.unattributed_dynamic_j
+        for engine in worked & set(known):
+            lesson = self._lessons.setdefault(engine, _Lesson())
+            lesson.add(dynamic_j * known[engine] / whole if whole else 0.0, interval.length_s)
+            lesson.count(one for one in interval.work if one.engine == engine)
+            if lesson.length_s >= LEARN_S:
+                self._learnt[engine] = learn(self._learnt.get(engine, Learnt()), lesson.energy_j, lesson.units)
+                del self._lessons[engine]
