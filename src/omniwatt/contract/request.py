@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Capability = Literal["chat", "complete", "embed", "count", "probe", "transcode", "hear", "speak", "draw", "see", "live"]
+Capability = Literal[
+    "chat", "complete", "embed", "count", "probe", "transcode", "hear", "speak", "draw", "letter", "see", "live"
+]
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -205,6 +207,9 @@ class DrawBody(Value, frozen=True, tag="draw"):
     Answered, for each picture, with Pictures (partial ones first), each followed by its Data, then a ChoiceEnd. An
     engine that sets text sends a Picture with Proofs first and reads one Verdict from its input stream for each such
     round; an input stream that has ended accepts everything.
+
+    As a job of capability `letter` it means: set the texts of this prompt upon the picture (PNG, JPEG, WebP) whose
+    bytes come first on the input stream, up to a Chunk with the control `painted`.
     """
 
     prompt: str
@@ -231,6 +236,12 @@ class DrawBody(Value, frozen=True, tag="draw"):
     """What it is for: `social`, `print-a4`, `print-a3`, `print-a2`; sets what was left open."""
     explain: bool = False
     """Draw nothing: answer one Fact, the scene as understood and what each style and quality would cost."""
+    avoid: str = ""
+    """What must not be seen, in words: for painters that would rather put it in than leave it out."""
+    bare: bool = False
+    """Answer with the pixels as they were painted, in PNG and not enlarged: somebody else makes the file of them."""
+    strength: float = 0.0
+    """How far a painter may leave the given picture, 0 to 1; 0 leaves it to the painter."""
 
 
 class SeeBody(Value, frozen=True, tag="see"):
