@@ -17,8 +17,8 @@ LAYERS: list[set[str]] = [
     {"workers", "power"},
     {"engines"},
     {"catalog", "blobs", "stored"},
-    {"database", "metrics", "logs", "telemetry"},
-    {"schema", "settings"},
+    {"database", "metrics", "logs", "telemetry", "packets", "tree"},
+    {"schema", "settings", "memory"},
     {"contract"},
 ]
 LEVEL = {name: depth for depth, names in enumerate(LAYERS) for name in names}

@@ -14,8 +14,8 @@ import psutil
 from omniwatt import settings
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import MediaBody, MediaPart
+from omniwatt.tree import LOOK_S, Tree
 from omniwatt.workers.process import HostProcess
-from omniwatt.workers.tree import LOOK_S, Tree
 from tests.way.test_sound import tone
 
 MEDIA = EngineSpec("media", "media", ("probe", "transcode"), slots=2, threads=2)

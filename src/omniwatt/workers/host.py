@@ -26,8 +26,8 @@ from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
 from omniwatt.contract.job import EngineSpec, Loaded
 from omniwatt.contract.protocol import Engine
 from omniwatt.engines import registry
+from omniwatt.tree import Tree
 from omniwatt.workers.call import Call
-from omniwatt.workers.tree import Tree
 from omniwatt.workers.verbs import HostStats, Load, Report, Run, Stats, decode_chunk, decode_verb, encode
 from omniwatt.workers.wire import over_socket
 

@@ -20,8 +20,8 @@ from omniwatt import settings
 from omniwatt.contract.error import Cancelled, EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
 from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.tree import Tree
 from omniwatt.workers.call import Call
-from omniwatt.workers.tree import Tree
 from omniwatt.workers.verbs import (
     HostStats,
     Load,
