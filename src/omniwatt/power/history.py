@@ -1,0 +1,42 @@
+"""What the model says a slow, late sensor should be showing: slots that ran, passed through its delay and window."""
+
+from bisect import bisect_right
+
+from omniwatt.contract.request import Value
+
+
+class History(Value, frozen=True):
+    """Modelled dynamic joules, summed up to each time; the times rise."""
+
+    times_s: tuple[float, ...] = ()
+    joules: tuple[float, ...] = ()
+
+
+def extend(history: History, now_s: float, watts: float, keep_s: float) -> History:
+    """`watts` were drawn, by the model, since the last time; what is older than `keep_s` is forgotten."""
+    if not history.times_s:
+        return History((now_s,), (0.0,))
+    since_s = history.times_s[-1]
+    if now_s <= since_s:
+        return history
+    start = max(0, bisect_right(history.times_s, now_s - keep_s) - 1)
+    total_j = history.joules[-1] + watts * (now_s - since_s)
+    return History((*history.times_s[start:], now_s), (*history.joules[start:], total_j))
+
+
+def mean_w(history: History, begin_s: float, end_s: float) -> float | None:
+    """The mean over a window. None where the window reaches before what is remembered."""
+    if len(history.times_s) < 2 or begin_s < history.times_s[0]:
+        return None
+    end_s = min(end_s, history.times_s[-1])
+    begin_s = min(begin_s, end_s - 1e-3)
+    if begin_s < history.times_s[0]:
+        return None
+    return (_joules_at(history, end_s) - _joules_at(history, begin_s)) / (end_s - begin_s)
+
+
+def _joules_at(history: History, at_s: float) -> float:
+    right = min(max(bisect_right(history.times_s, at_s), 1), len(history.times_s) - 1)
+    t0, t1 = history.times_s[right - 1], history.times_s[right]
+    j0, j1 = history.joules[right - 1], history.joules[right]
+    return j0 + (j1 - j0) * (at_s - t0) / (t1 - t0)

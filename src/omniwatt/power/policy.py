@@ -1,0 +1,299 @@
+"""How many step-slots may run now: the whole decision of the governor, a pure function of what it sees and remembers.
+
+Two degrees of freedom: feed-forward by the inverse of the learnt model, and feedback on the difference between the
+meter and the model passed through the meter's own delay and window (internal model control), so a delay alone never
+looks like an error. The feedback is proportional plus integral; the integral is the offset of the recursive least
+squares, which share one covariance with the gain. Tracking is of min(budget, what the work can draw).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.power import Reading
+from omniwatt.contract.request import Value
+from omniwatt.power import count as counting
+from omniwatt.power import guard as guarding
+from omniwatt.power import history as histories
+from omniwatt.power import learn, trust
+
+ABSURD_W = 1e10
+"""Ten gigawatts: more than any site is a slip of the pen."""
+
+Mode = Literal["tracking", "demand-limited", "guard", "stale", "floor", "below-idle"]
+
+
+class Tuning(Value, frozen=True):
+    """What is set once: about the meter, the actuator, and how hard to control. Times in seconds."""
+
+    window_s: float = 0.1
+    """What the meter averages over."""
+    period_s: float = 0.1
+    """The time between its readings."""
+    lag_s: float = 0.03
+    """From a step's start to its watts."""
+    delay_doubt_s: float = 0.05
+    """How wrong the meter's time stamps may be: while power moves, a reading counts less by what that amounts to."""
+    trim: bool = False
+    """An actuator takes a share of full power (`caps`); else slots are whole and the mean is held by credit."""
+    trim_lag_s: float = 0.1
+    """Until a trim has its effect."""
+    floor_slots: float = 1.0
+    """So many slots may always run, whatever the budget: the service stays alive. Not above demand."""
+    margin: float = 0.01
+    stale_margin: float = 0.05
+    """Added to `margin` while there is no meter to be trusted."""
+    noise: float = 0.01
+    """Standard deviation of a reading, as a share of the machine's full power."""
+    kp: float = 0.25
+    offset_drift: float = 0.008
+    """The integral's speed: how far the offset may wander in a second, as a share of full power."""
+    gain_drift: float = 0.004
+    gain_doubt: float = 0.25
+    """Standard deviation of the calibrated watts per slot before anything was measured."""
+    offset_doubt: float = 0.05
+    caution: float = 2.0
+    """So many standard deviations of the prediction stay within the budget and `guard_over`."""
+    guard_over: float = 0.02
+    guard_s: float = 0.1
+    react_s: float = 0.4
+    """From a decision to its effect on the meter: a step, the lag and the meter's delay."""
+    stale_s: float = 0.5
+    """Without a new reading for this long (or 2.5 periods) the loop is open."""
+    frozen_s: float = 2.0
+    watchdog_s: float = 1.0
+    """A decision older than this no longer holds (see `lapsed`)."""
+
+
+class Sight(Value, frozen=True):
+    """What the governor sees in one look. A step-slot is one step running: a busy GPU, or a busy core."""
+
+    now_s: float
+    """time.monotonic."""
+    reading: Reading | None
+    """The newest there is, also when it is the same as before."""
+    budget_w: float | None
+    """By now's schedule; None: no limit."""
+    demand: Mapping[str, float]
+    """Slots wanted by tier: running or ready to."""
+    running: float
+    """Slots that ran, as the mean since the look before."""
+    running_now: float
+    """Slots that run at this moment, those told to pause included."""
+    capacity: float
+    """Slots the machine has."""
+    idle_w: float
+    slot_w: float
+    """Watts a running slot adds, by calibration, for the mix that runs now."""
+
+
+class Decision(Value, frozen=True):
+    """What holds until the next look. `slots` is never above demand; `count` is the gate's and may be, where
+    there is room, so that work that comes meanwhile need not wait."""
+
+    slots: float
+    count: int
+    trim: float
+    """Share of full dynamic power for each running slot; 1.0 without a trim."""
+    pause: tuple[str, ...]
+    """Tiers that pause at their next step."""
+    state: Mode
+    target_w: float
+    """What is aimed at: the smaller of the budget less its margin and what the demand can draw."""
+    predicted_w: float
+    """By the learnt model, for `slots`."""
+    fault: trust.Fault = ""
+    """What is wrong with the meter."""
+    gain: float = 1.0
+    """Learnt: real watts per slot over calibrated ones."""
+
+
+class State(Value, frozen=True):
+    """What is remembered from look to look. `State()` is a fresh start."""
+
+    at_s: float = math.nan
+    budget_w: float = math.inf
+    lowered_s: float = -math.inf
+    trim: float = 1.0
+    trim_felt: float = 1.0
+    history: histories.History = histories.History()
+    learnt: learn.Learnt = learn.Learnt()
+    residual_w: float = 0.0
+    """Proportional part: readings above the prediction, smoothed."""
+    read_s: float = math.nan
+    meter: trust.Memory = trust.Memory()
+    guard: guarding.Guard = guarding.Guard()
+    credit: counting.Credit = counting.Credit()
+    saturated: bool = False
+    """The last decision gave all that was wanted: nothing more can be asked for by learning."""
+
+
+def checked_budget_w(budget_w: float | None) -> float:
+    """A budget in watts, infinity for none. 0 is a budget. Raises BadInput for what cannot be one."""
+    if budget_w is None:
+        return math.inf
+    if math.isnan(budget_w) or budget_w < 0 or budget_w > ABSURD_W:
+        raise BadInput(f"A budget is a number of watts from 0 to {ABSURD_W:.0e}, not {budget_w}.", param="budget_w")
+    return float(budget_w)
+
+
+def decide(tuning: Tuning, state: State, sight: Sight) -> tuple[State, Decision]:
+    """One turn of the loop, 10-20 times a second. Raises BadInput for a budget that is not one."""
+    budget_w = checked_budget_w(sight.budget_w)
+    gap_s = sight.now_s - state.at_s
+    lapsed_tick = gap_s > tuning.watchdog_s or gap_s < 0
+    if lapsed_tick:
+        state = _restarted(state)
+    state = _remember(tuning, state, sight, budget_w)
+    state = _read(tuning, state, sight, budget_w)
+    return _settle(tuning, state, sight, budget_w, lapsed_tick)
+
+
+def lapsed(tuning: Tuning, decision: Decision, age_s: float) -> Decision:
+    """What of a decision still holds when it is `age_s` old: past the watchdog, the floor alone."""
+    if age_s <= tuning.watchdog_s:
+        return decision
+    slots = min(tuning.floor_slots, decision.slots)
+    return Decision(
+        slots, math.ceil(slots), decision.trim, guarding.ORDER, "floor", decision.target_w, decision.predicted_w
+    )
+
+
+def _restarted(state: State) -> State:
+    """After a gap: what was learnt and known of the meter stays, what was under way does not."""
+    return State(learnt=state.learnt, meter=trust.Memory(came_s=state.meter.came_s), trim=state.trim)
+
+
+def _remember(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
+    """Note what ran since the last look, and let time pass in what was learnt."""
+    dt_s = 0.0 if math.isnan(state.at_s) else sight.now_s - state.at_s
+    full_w = _full_w(sight)
+    most = learn.prior(full_w, tuning.offset_doubt, tuning.gain_doubt)
+    learnt = state.learnt if state.learnt.p_gg > 0 else most
+    learnt = learn.wander(learnt, dt_s, tuning.offset_drift * full_w, tuning.gain_drift, most)
+    felt = state.trim + (state.trim_felt - state.trim) * math.exp(-dt_s / max(1e-3, tuning.trim_lag_s))
+    keep_s = 2 * tuning.period_s + tuning.window_s + 2.0
+    history = histories.extend(state.history, sight.now_s, sight.running * felt * sight.slot_w, keep_s)
+    lowered_s = sight.now_s if budget_w < state.budget_w - 1e-9 else state.lowered_s
+    return _but(state, at_s=sight.now_s, budget_w=budget_w, lowered_s=lowered_s, trim_felt=felt, history=history,
+                learnt=learnt, credit=state.credit)  # fmt: skip
+
+
+def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
+    """Compare a new reading with the model's, learn from it, and let the guard see it."""
+    reading, learnt = sight.reading, state.learnt
+    x_w = None if reading is None else _seen(tuning, state, reading.at_s, 0.0)
+    expected_w = None if x_w is None else sight.idle_w + learnt.offset_w + learnt.gain * x_w
+    meter, good = trust.judge(state.meter, _bounds(tuning, sight), reading, sight.now_s, expected_w)
+    state = _but(state, meter=meter)
+    if not good or reading is None:
+        return state
+    since_s = tuning.period_s if math.isnan(state.read_s) else min(1.0, reading.at_s - state.read_s)
+    state = _but(state, read_s=reading.at_s, guard=_guarded(tuning, state, sight, reading, budget_w))
+    if x_w is None or expected_w is None:
+        return state
+    return _learnt(tuning, state, sight, (reading.at_s, x_w, reading.watts - expected_w), since_s)
+
+
+def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float, float], since_s: float) -> State:
+    """What a reading teaches; `seen` is its time, the modelled dynamic watts then, and how far it lies above them."""
+    learnt = state.learnt
+    at_s, x_w, error_w = seen
+    early = _seen(tuning, state, at_s, -tuning.delay_doubt_s)
+    late = _seen(tuning, state, at_s, tuning.delay_doubt_s)
+    moving_w = max(abs(x_w - (x_w if one is None else one)) for one in (early, late)) * learnt.gain
+    noise_w = math.hypot(tuning.noise * _full_w(sight), moving_w)
+    correlated = math.sqrt(max(1.0, tuning.window_s / max(since_s, 1e-3)))
+    learnt = learn.update(learnt, x_w, error_w, noise_w * correlated, (state.saturated, False))
+    left_w = error_w - (learnt.offset_w - state.learnt.offset_w) - (learnt.gain - state.learnt.gain) * x_w
+    weight = (tuning.noise * _full_w(sight) / noise_w) ** 2 if noise_w > 0 else 1.0
+    share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
+    residual_w = state.residual_w + share * (weight * left_w - state.residual_w)
+    return _but(state, learnt=learnt, residual_w=residual_w)
+
+
+def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
+    """Whole slots cannot be held finer than one slot: without a trim the limit lies at least that far above."""
+    limit_w = budget_w * (1 + tuning.guard_over)
+    if not tuning.trim:
+        limit_w = max(limit_w, budget_w * (1 - tuning.margin) + 1.2 * sight.slot_w * state.learnt.gain)
+    obeying = reading.at_s - state.lowered_s < tuning.react_s
+    over = reading.watts > limit_w and not obeying
+    return guarding.watch(state.guard, reading.at_s, over, reading.watts < budget_w, tuning.guard_s, tuning.react_s)
+
+
+def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_tick: bool) -> tuple[State, Decision]:
+    """The new number of slots, and what to call the situation."""
+    learnt, fault = state.learnt, state.meter.fault
+    pause = guarding.ORDER[: state.guard.stage]
+    demand = sum(wanted for tier, wanted in sight.demand.items() if tier not in pause)
+    floor = min(tuning.floor_slots, demand)
+    open_loop = fault != ""
+    goal_w = budget_w * (1 - tuning.margin - (tuning.stale_margin if open_loop else 0.0))
+    allowed = _allowed(tuning, state, sight, goal_w, budget_w, open_loop)
+    slots = max(floor, min(allowed, demand))
+    if lapsed_tick:
+        allowed = slots = floor
+    saturated = allowed >= demand
+    credit, count, trim = _whole(tuning, state, sight, max(slots, allowed) if saturated else slots)
+    predicted_w = sight.idle_w + learnt.offset_w + learnt.gain * sight.slot_w * slots
+    full_demand_w = sight.idle_w + learnt.offset_w + learnt.gain * sight.slot_w * demand
+    mode = _mode(lapsed_tick, goal_w <= sight.idle_w + learnt.offset_w, bool(pause), open_loop, saturated)
+    decision = Decision(slots, count, trim, pause, mode, min(goal_w, full_demand_w), predicted_w, fault, learnt.gain)
+    return _but(state, trim=trim, credit=credit, saturated=saturated), decision
+
+
+def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w: float, open_loop: bool) -> float:
+    """Slots the budget has room for, whatever the demand; at most the machine's."""
+    learnt = state.learnt
+    if math.isinf(budget_w) or sight.slot_w <= 0:
+        return sight.capacity if math.isinf(budget_w) else 0.0
+    held_w = 0.0 if open_loop else tuning.kp * state.residual_w
+    wanted = (goal_w - sight.idle_w - learnt.offset_w - held_w) / (learnt.gain * sight.slot_w)
+    room_w = budget_w * (1 + tuning.guard_over) - sight.idle_w - held_w
+    safe = learn.reach_w(learnt, room_w, tuning.caution) / sight.slot_w
+    return max(0.0, min(wanted, safe, sight.capacity))
+
+
+def _whole(tuning: Tuning, state: State, sight: Sight, slots: float) -> tuple[counting.Credit, int, float]:
+    if tuning.trim:
+        return counting.by_trim(state.credit, slots, sight.now_s, sight.running_now, tuning.trim_lag_s)
+    dt_s = state.history.times_s[-1] - state.history.times_s[-2] if len(state.history.times_s) > 1 else 0.0
+    credit, count = counting.by_credit(state.credit, slots, sight.running, dt_s)
+    return credit, count, 1.0
+
+
+def _mode(lapsed_tick: bool, below_idle: bool, guarded: bool, open_loop: bool, saturated: bool) -> Mode:
+    if lapsed_tick:
+        return "floor"
+    if below_idle:
+        return "below-idle"
+    if guarded:
+        return "guard"
+    if open_loop:
+        return "stale"
+    return "demand-limited" if saturated else "tracking"
+
+
+def _seen(tuning: Tuning, state: State, at_s: float, shift_s: float) -> float | None:
+    """Modelled dynamic watts as a reading of `at_s` shows them."""
+    middle_s = at_s - tuning.lag_s + shift_s
+    return histories.mean_w(state.history, middle_s - tuning.window_s / 2, middle_s + tuning.window_s / 2)
+
+
+def _full_w(sight: Sight) -> float:
+    return sight.idle_w + sight.capacity * sight.slot_w
+
+
+def _bounds(tuning: Tuning, sight: Sight) -> trust.Bounds:
+    stale_s = max(tuning.stale_s, 2.5 * tuning.period_s)
+    frozen_s = max(tuning.frozen_s, 5 * tuning.period_s)
+    full_w = _full_w(sight)
+    return trust.Bounds(stale_s, frozen_s, trust.IDLE_SHARE * sight.idle_w, 2.5 * full_w, full_w)
+
+
+def _but(state: State, **changes: object) -> State:
+    return msgspec.structs.replace(state, **changes)
