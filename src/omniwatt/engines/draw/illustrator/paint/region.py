@@ -12,7 +12,6 @@ from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout
 from omniwatt.engines.draw.illustrator.objects.draw import draw
 from omniwatt.engines.draw.illustrator.paint import backdrops, styles
 from omniwatt.engines.draw.illustrator.paint.hover import trail, under
-from omniwatt.engines.draw.illustrator.paint.peek import cover
 from omniwatt.engines.draw.illustrator.paint.pixelate import cells
 from omniwatt.engines.draw.illustrator.paint.shopfront import shopfronts
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, pixels, shader
@@ -31,7 +30,7 @@ _FINE_FROM = 1.5
 """Above so many pixels a unit, smaller octaves are drawn."""
 _GRID_PX = 8
 """Surfaces begin at multiples of this: Skia's dither repeats every 8 pixels, and tiles must meet in it."""
-_TWICE_BELOW = 1.3
+TWICE_BELOW = 1.3
 """High quality is painted twice as large and halved below so many pixels a unit; above, pixels are small enough."""
 
 
@@ -55,7 +54,7 @@ class Painter:
         """The same, in pixels of the whole picture at this scale."""
         left, top = x // _GRID_PX * _GRID_PX, y // _GRID_PX * _GRID_PX
         size = (x - left + width, y - top + height)
-        if self.rich == 3 and scale < _TWICE_BELOW and not self._look.cells:
+        if self.rich == 3 and scale < TWICE_BELOW and not self._look.cells:
             surface = _halved(self._tile(2 * left, 2 * top, 2 * size[0], 2 * size[1], 2 * scale))
         else:
             surface = self._tile(left, top, *size, scale)
@@ -72,7 +71,7 @@ class Painter:
             area = skia.Rect.MakeXYWH(x / scale, y / scale, width / scale, height / scale)
             canvas.drawRect(area, skia.Paint(Shader=self._finished(x, y, width, height, scale), Dither=True))
         else:
-            canvas.drawPicture(self._scene(_fine(scale)))
+            canvas.drawPicture(self._scene(fine(scale)))
         canvas.drawPicture(self._words())
         return surface
 
@@ -101,7 +100,7 @@ class Painter:
         canvas = surface.getCanvas()
         canvas.translate(-left, -top)
         canvas.scale(scale, scale)
-        canvas.drawPicture(self._scene(_fine(scale)))
+        canvas.drawPicture(self._scene(fine(scale)))
         place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(left, top)
         image = surface.makeImageSnapshot()
         return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
@@ -116,29 +115,39 @@ class Painter:
     def _record(self, fine: int) -> Any:
         """Ground, things far to near, what is before them, weather; then what the style draws over it."""
         stage = Stage(self.layout, fine, self.rich)
-        backdrop = backdrops.named(self.layout.scene.backdrop)
-        if not self.layout.scene.transparent:
-            backdrop.behind(stage)
-            shopfronts(stage)
-        if self._sprites is not None:
-            for placed in self.layout.placed:
-                if "trail" in placed.traits:
-                    trail(stage, placed)
-                draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich)
-                if "trail" in placed.traits:
-                    under(stage, placed)
-                if "peeking" in placed.traits:
-                    cover(stage, placed)
-        if not self.layout.scene.transparent:
-            if hasattr(backdrop, "front"):
-                backdrop.front(stage)
-            weather(stage)
+        self._behind(stage)
+        self._things(stage)
+        self._before(stage)
         if self._look.over is None:
             return stage.finish()
         bare = stage.finish()
         stage.canvas.drawPicture(bare)
         self._look.over(stage, pixels(self._bare(fine, bare), stage.box(), 0.5))
         return stage.finish()
+
+    def _behind(self, stage: Stage) -> None:
+        """What the things stand in."""
+        if not self.layout.scene.transparent:
+            backdrops.named(self.layout.scene.backdrop).behind(stage)
+            shopfronts(stage)
+
+    def _things(self, stage: Stage) -> None:
+        if self._sprites is None:
+            return
+        for placed in self.layout.placed:
+            if "trail" in placed.traits:
+                trail(stage, placed)
+            draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich)
+            if "trail" in placed.traits:
+                under(stage, placed)
+
+    def _before(self, stage: Stage) -> None:
+        """What is before the things."""
+        backdrop = backdrops.named(self.layout.scene.backdrop)
+        if not self.layout.scene.transparent:
+            if hasattr(backdrop, "front"):
+                backdrop.front(stage)
+            weather(stage)
 
     def _bare(self, fine: int, drawn: Any) -> Any:
         """The scene that every level of detail takes its strokes from: the coarsest."""
@@ -178,7 +187,7 @@ class Painter:
         return self._kept[key]
 
 
-def _fine(scale: float) -> int:
+def fine(scale: float) -> int:
     """The level of detail: 1 up to 1.5 pixels a unit, then 4, then 16."""
     return 1 if scale <= _FINE_FROM else 4 if scale <= 4 * _FINE_FROM else 16
 
