@@ -34,6 +34,8 @@ class Placed(Value, frozen=True):
     ground: Literal["ground", "water", "air", "surface"] = "ground"
     """What is under it: a contact shadow, a reflection, nothing, or another object."""
     traits: tuple[str, ...] = ()
+    tint: float = 0.0
+    """-1 (darker, warmer) to 1 (paler): how this one of several differs from its kind."""
 
 
 class Line(Value, frozen=True):

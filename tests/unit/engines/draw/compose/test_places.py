@@ -8,10 +8,19 @@ from omniwatt.engines.draw.illustrator.layout import Box, Layout, Line, Placed
 from omniwatt.engines.draw.illustrator.objects import Sprites
 from omniwatt.engines.draw.illustrator.paint.light import light_of
 from omniwatt.engines.draw.illustrator.paint.region import Painter
-from omniwatt.engines.draw.illustrator.scene import Scene, Text, Thing
+from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Text, Thing
 from omniwatt.engines.draw.lettering import Faces
 
-SIZES = {"automobile": 1.6, "fox": 1.0, "full-moon": 1.0, "dog": 1.1}
+SIZES = {
+    "automobile": 1.6,
+    "fox": 1.0,
+    "full-moon": 1.0,
+    "dog": 1.1,
+    "cat": 1.1,
+    "child": 0.5,
+    "astronaut": 0.5,
+    "horse": 1.1,
+}
 
 
 def made(scene: Scene, seed: int) -> Layout:
@@ -42,10 +51,24 @@ def test_a_car_leaves_the_town_to_be_seen():
     assert box.width * box.height < 0.15 * layout.width * layout.height
 
 
-def test_faces_look_out_of_something():
-    fox = Thing(sprite="fox", word="fox")
-    assert "peeking" in made(Scene(backdrop="forest", things=(fox,)), 1).placed[0].traits
-    assert "peeking" not in made(Scene(backdrop="plain", things=(fox,)), 1).placed[0].traits
+def test_several_of_a_kind_are_no_copies():
+    cats = made(Scene(backdrop="garden", things=(Thing(sprite="cat", word="cats", count=3),)), 1).placed
+    assert len({one.box.height for one in cats}) == 3
+    assert len({one.tint for one in cats}) == 3
+    black = Thing(sprite="cat", word="black cats", count=3, colour="#202020")
+    assert {one.tint for one in made(Scene(backdrop="garden", things=(black,)), 1).placed} == {0.0}
+    children = made(Scene(backdrop="garden", things=(Thing(sprite="child", word="children", count=3),)), 1).placed
+    assert {one.sprite for one in children} == {"child", "girl", "boy"}
+    two = made(Scene(backdrop="garden", things=(Thing(sprite="dog", word="dogs", count=2),)), 1).placed
+    assert [one.flip for one in sorted(two, key=lambda one: one.box.x)] == [True, False]
+
+
+def test_a_rider_sits_astride():
+    things = Thing(sprite="astronaut", word="astronaut"), Thing(sprite="horse", word="horse")
+    placed = made(Scene(things=things, placings=(Placing(relation="on", a=0, b=1),)), 1).placed
+    assert [one.sprite for one in placed] == ["astronaut", "horse"]
+    rider, horse = (one.box for one in placed)
+    assert horse.y < rider.y + rider.height < horse.y + horse.height
 
 
 def test_the_moon_that_was_asked_for_is_the_light():

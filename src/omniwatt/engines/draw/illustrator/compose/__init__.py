@@ -1,5 +1,6 @@
 """A scene put into its place: pure, and the same for the same seed."""
 
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Literal
@@ -9,10 +10,11 @@ from omniwatt.engines.draw.illustrator.compose.arrange import Frame, Spot, arran
 from omniwatt.engines.draw.illustrator.compose.blocks import Block, Item, group, size_of
 from omniwatt.engines.draw.illustrator.compose.ground import Ground, ground_of
 from omniwatt.engines.draw.illustrator.compose.lanes import in_lanes, lanes
-from omniwatt.engines.draw.illustrator.compose.nature import Nature, faces_only, nature
+from omniwatt.engines.draw.illustrator.compose.nature import Nature, nature
 from omniwatt.engines.draw.illustrator.compose.relations import join
 from omniwatt.engines.draw.illustrator.compose.rules import judge
 from omniwatt.engines.draw.illustrator.compose.texts import Words
+from omniwatt.engines.draw.illustrator.compose.variety import own
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout, Placed
 from omniwatt.engines.draw.illustrator.paint.chance import chance
 from omniwatt.engines.draw.illustrator.scene import Scene
@@ -41,7 +43,7 @@ def compose(
     ground = ground_of(scene)
     frame = Frame(width, height, height * ground.horizon, ground, scene.view, words.taken())
     spots, score, reasons = _best(scene, frame, sizes, seed)
-    placed = _placed(scene, spots, frame)
+    placed = _placed(scene, spots, frame, seed)
     if flying := in_lanes(scene):
         placed = (*lanes(scene, flying, frame, sizes, placed, chance(seed, "lanes")), *placed)
     for index, text in enumerate(scene.texts):
@@ -90,31 +92,34 @@ def _blocks(scene: Scene, frame: Frame, sizes: Mapping[str, float], roll: Random
     return join(blocks, scene.placings, scene.things, roll)
 
 
-def _placed(scene: Scene, spots: list[Spot], frame: Frame) -> tuple[Placed, ...]:
-    """All items far to near: by their block's foot, then by their layer in it."""
-    made: list[tuple[float, int, Placed]] = []
+def _placed(scene: Scene, spots: list[Spot], frame: Frame, seed: int) -> tuple[Placed, ...]:
+    """All items far to near: by their block's foot, then by their layer in it, then by their own foot."""
+    made: list[tuple[float, int, float, Placed]] = []
     for spot in spots:
-        made += [(spot.foot, item.layer, _place(scene, item, spot, frame)) for item in spot.items()]
-    made.sort(key=lambda one: one[:2])
+        met: Counter[int] = Counter()
+        for item in spot.items():
+            one = _place(scene, item, spot, frame, (seed, met[item.thing]))
+            met[item.thing] += 1
+            made.append((spot.foot, item.layer, item.foot, one))
+    made.sort(key=lambda one: one[:3])
     return tuple(one for *_, one in made)
 
 
-def _place(scene: Scene, item: Item, spot: Spot, frame: Frame) -> Placed:
+def _place(scene: Scene, item: Item, spot: Spot, frame: Frame, chance_of: tuple[int, int]) -> Placed:
     thing = scene.things[item.thing]
     kind = nature(thing.sprite, thing.traits)
     below = max(frame.height - frame.horizon, 1.0)
     flying = kind.home == "sky"
     depth = 0.55 if flying or frame.ground.kind != "land" else (spot.foot - frame.horizon) / below
+    right = _middle(spot, item.thing) < 0.47 * frame.width
+    this = own(chance_of[0], thing, item.thing, chance_of[1], kind, faces_right=right, held=bool(item.held))
+    box = Box(item.x - item.width * this.size / 2, item.foot - item.height * this.size, item.width * this.size,
+              item.height * this.size)  # fmt: skip
     return Placed(
-        thing=item.thing, sprite=thing.sprite, box=Box(item.left, item.top, item.width, item.height),
-        depth=round(min(max(depth, 0.0), 1.0), 4), colour=thing.colour,
-        traits=(*thing.traits, "peeking") if _peeks(item, thing.sprite, frame) else thing.traits,
-        flip=kind.faces and _middle(spot, item.thing) < 0.47 * frame.width, ground=_under(item, kind, spot, frame),
+        thing=item.thing, sprite=this.sprite, box=box,
+        depth=round(min(max(depth, 0.0), 1.0), 4), colour=thing.colour, traits=thing.traits, tint=this.tint,
+        flip=this.flip, turn_degrees=this.turn_degrees, ground=_under(item, kind, spot, frame),
     )  # fmt: skip
-
-
-def _peeks(item: Item, sprite: str, frame: Frame) -> bool:
-    return faces_only(sprite) and not item.held and frame.ground.kind == "land"
 
 
 def _middle(spot: Spot, thing: int) -> float:

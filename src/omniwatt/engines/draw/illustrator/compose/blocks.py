@@ -12,7 +12,9 @@ from typing import Literal
 from omniwatt.engines.draw.illustrator.compose.nature import Nature
 from omniwatt.engines.draw.illustrator.scene import Thing
 
-_GAP = 0.16
+_GAP = 0.12
+_STAGGER = 0.2
+"""How far back some of a row stand, in heights, and smaller for it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def extent(items: Iterable[Item]) -> tuple[float, float, float, float]:
 
 def size_of(nature: Nature, thing: Thing, aspect: float, home_tallest: float) -> tuple[float, float]:
     """Width and height in natural size, the range of sizes pressed together so that a mouse is seen beside a whale."""
-    height = (nature.height_m / home_tallest) ** 0.36 * thing.size**0.8
+    height = (nature.height_m / home_tallest) ** 0.46 * thing.size**0.8
     # A long thing is not larger than a tall one of the same height would be: its area counts.
     height /= max(1.0, aspect) ** 0.35
     return height * aspect, height
@@ -130,7 +132,9 @@ def group(index: int, thing: Thing, nature: Nature, size: tuple[float, float], s
         for column in range(rows[row]):
             x = (column - (rows[row] - 1) / 2 + brick) * (1 + gap) + roll.uniform(-loose, loose)
             y = foot + roll.uniform(-loose, loose) * height * (1.0 if free else 0.35)
-            items.append(Item(index, x * width * small, y, width * small, height * small, layer=row))
+            deep = 0.0 if free or nature.home == "table" or count < 2 else roll.uniform(0.0, _STAGGER)
+            by = small * (1 - 0.5 * deep)
+            items.append(Item(index, x * width * small, y - deep * height, width * by, height * by, layer=row))
         foot -= height * small * (1 + gap if free else 1.04 if nature.home == "table" else 0.8)
         small *= 1.0 if free or nature.home == "table" else 0.9
     return Block(items, nature, [index])

@@ -114,16 +114,22 @@ def _by_name(sprite: str) -> Nature:
 _ANIMALS = {
     "dog", "cat", "cow", "horse", "pig", "monkey", "mouse", "rabbit", "tiger", "dragon", "bear", "panda", "fox", "wolf",
 }  # fmt: skip
-_FACES = {
-    "fox", "wolf", "bear", "polar-bear", "panda", "lion", "koala", "frog", "hamster", "raccoon", "unicorn", "moose",
-}  # fmt: skip
 
 
-def faces_only(sprite: str) -> bool:
-    """Whether the set shows this animal by its head alone."""
-    return sprite in _FACES or (sprite.endswith("-face") and sprite.partition("-")[0] in _ANIMALS)
+def is_person(sprite: str) -> bool:
+    """Whether the sprite shows a human being."""
+    words = sprite.split("-")
+    known = _PEOPLE | _CHILDREN
+    return sprite not in _KNOWN and bool({sprite, words[0], "-".join(words[:2])} & known)
 
 
+RIDDEN = frozenset({
+    "horse", "camel", "two-hump-camel", "elephant", "cow", "ox", "water-buffalo", "bison", "unicorn", "dog", "pig",
+    "turtle", "dragon", "t-rex", "sauropod", "mammoth", "zebra", "donkey", "deer", "ostrich", "llama", "rhinoceros",
+    "hippopotamus", "ram", "ewe", "goat", "tiger", "leopard", "crocodile", "motorcycle", "bicycle", "motor-scooter",
+    "whale", "dolphin",
+})  # fmt: skip
+"""What people sit astride: their legs are on its far side."""
 CONTAINERS = {
     "basket": 0.55, "bucket": 0.7, "bowl-with-spoon": 0.6, "pot-of-food": 0.7, "teacup-without-handle": 0.85,
     "hot-beverage": 0.6, "package": 0.9, "bathtub": 0.5, "nest-with-eggs": 0.6, "empty-nest": 0.6, "canoe": 0.5,

@@ -6,10 +6,12 @@ from dataclasses import replace
 from random import Random
 
 from omniwatt.engines.draw.illustrator.compose.blocks import Block, Item, extent
-from omniwatt.engines.draw.illustrator.compose.nature import CONTAINERS, ROOFS, SEATS
+from omniwatt.engines.draw.illustrator.compose.nature import CONTAINERS, RIDDEN, ROOFS, SEATS, is_person
 from omniwatt.engines.draw.illustrator.scene import Placing, Thing
 
 _SIDES = {"left_of": "left", "right_of": "right", "above": "top", "below": "bottom", "in": "middle", "on": "middle"}
+_LEGS = 0.4
+"""The share of a person's height below what they sit on."""
 _CLEAR = 0.22
 """Room between things that stand apart, in mean widths."""
 
@@ -131,6 +133,10 @@ def _on(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll: R
     fit = min(1.0, 1.05 * seat.width / (own[2] - own[0]), 1.25 * seat.height / (own[3] - own[1]))
     moved = [item.scaled(fit) for item in row]
     own = extent(moved)
+    if things[placing.b].sprite in RIDDEN and is_person(things[placing.a].sprite):
+        hip = level + _LEGS * (own[3] - own[1]) - own[3]
+        x = seat.x - (own[0] + own[2]) / 2
+        return [replace(item.moved(x, hip), held="air", layer=seat.layer - 5) for item in moved]
     return [
         replace(item.moved(seat.x - (own[0] + own[2]) / 2, level - own[3]), held="surface", layer=seat.layer + 5)
         for item in moved

@@ -55,7 +55,7 @@ def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, 
         canvas.clipPath(_above_water(bounds), doAntiAlias=True)
     layered = light is not None and not shines(placed)
     if layered and light is not None:
-        paint = skia.Paint(ColorFilter=_lit(light, placed.depth))
+        paint = skia.Paint(ColorFilter=_lit(light, placed.depth, placed.tint))
         canvas.saveLayer(bounds.makeOutset(box.width * 0.02, box.height * 0.02), paint)
     canvas.save()
     canvas.concat(_into(placed, sprites))
@@ -96,15 +96,19 @@ def _into(placed: Placed, sprites: Sprites) -> Any:
     return matrix
 
 
-def _lit(light: Light, depth: float) -> Any:
-    """Multiplied with the ambient light, then veiled by the haze before it; drained of colour in an ink picture."""
+def _lit(light: Light, depth: float, tint: float = 0.0) -> Any:
+    """Multiplied with the ambient light, then veiled by the haze before it; drained of colour in an ink picture.
+
+    `tint` -1 is darker and warmer, 1 paler.
+    """
     veil = 0.8 * light.haze_at(depth)
     ambient, haze = mix(rgb(light.ambient), (1.0, 1.0, 1.0), 0.25), rgb(light.haze)
     rows: list[float] = []
-    keep = 0.35 if light.ink else 1.0
+    keep = (0.35 if light.ink else 1.0) * (1.0 - 0.4 * max(tint, 0.0))
+    own = [1.0 + (0.14 * tint if tint > 0 else gain * tint) for gain in (0.12, 0.18, 0.21)]
     luma = (0.2126, 0.7152, 0.0722)
     for channel in range(3):
-        gain = ambient[channel] * (1 - veil)
+        gain = own[channel] * ambient[channel] * (1 - veil)
         row = [gain * (1 - keep) * part for part in luma]
         row[channel] += gain * keep
         rows += [*row, 0.0, haze[channel] * veil]

@@ -14,6 +14,7 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from omniwatt.engines.draw.illustrator.objects.figures import figure_of
 from omniwatt.engines.draw.illustrator.objects.recolour import Main, main_colour, recolour
 
 _PROBE_PX = 128
@@ -125,7 +126,11 @@ class Sprites:
 
     def _icon(self, name: str) -> _Icon:
         alias = self._set.aliases.get(name)
-        return msgspec.json.decode(self._set.icons[alias.parent if alias else name], type=_Icon)
+        icon = msgspec.json.decode(self._set.icons[alias.parent if alias else name], type=_Icon)
+        figure = figure_of(name)
+        if figure is None:
+            return icon
+        return _Icon(f"{figure.under}{icon.body}{figure.over}", icon.left, icon.top, figure.width, figure.height)
 
     def _keep(self, key: tuple[str, ...], make: Any) -> Any:
         with self._lock:
