@@ -48,7 +48,7 @@ class MeterLost(Exception):
 
 
 class Meter(Protocol):
-    """One source of watts. A context manager: leaving it lets the sensor go."""
+    """One source of watts; hold it in `contextlib.closing`."""
 
     def read(self) -> Reading:
         """The newest reading; milliseconds at most, and never waits for the device. Raises MeterLost."""

@@ -1,0 +1,62 @@
+"""One file a meter. `open_meter` takes the operator's word for which, or looks for the best there is."""
+
+import importlib.util
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from omniwatt.contract.power import Meter, MeterLost
+from omniwatt.power.meters.estimate import CpuModel, Estimate
+from omniwatt.power.meters.nvml import Nvml
+from omniwatt.power.meters.rapl import Rapl
+from omniwatt.power.meters.replay import Replay
+from omniwatt.power.meters.total import Total
+from omniwatt.power.meters.wall import Outlet, Wall
+
+CHOICES = ("auto", "estimate", "rapl", "nvml", "wall", "replay", "none")
+
+
+def open_meter(
+    choice: str,
+    model: CpuModel,
+    used_s: Callable[[], float],
+    *,
+    outlet: Outlet | None = None,
+    recording: Path | None = None,
+) -> Meter | None:
+    """The meter of a machine; None for `none`. `used_s`: CPU seconds of our own processes so far.
+
+    `auto` is the wall meter where one is set, else the cards (if any) and the processor, whose watts are estimated
+    where its counters cannot be read. Raises MeterLost when what was chosen is not there.
+    """
+    if choice == "none":
+        return None
+    if choice == "wall" or (choice == "auto" and outlet is not None):
+        if outlet is None:
+            raise MeterLost("a wall meter needs its address: power.wall_url")
+        return Wall(outlet)
+    if choice == "replay":
+        if recording is None:
+            raise MeterLost("a recording to play is missing: power.recording")
+        return Replay(recording)
+    if choice == "rapl":
+        return Rapl()
+    if choice == "nvml":
+        return Nvml()
+    if choice == "estimate":
+        return Estimate(model, used_s)
+    if choice == "auto":
+        return _best(model, used_s)
+    raise MeterLost(f"there is no meter {choice!r}: {', '.join(CHOICES)}")
+
+
+def _best(model: CpuModel, used_s: Callable[[], float]) -> Meter:
+    parts: list[Meter] = []
+    if importlib.util.find_spec("pynvml") is not None:
+        with suppress(MeterLost):
+            parts.append(Nvml())
+    try:
+        parts.append(Rapl())
+    except MeterLost:
+        parts.append(Estimate(model, used_s))
+    return parts[0] if len(parts) == 1 else Total(tuple(parts))
