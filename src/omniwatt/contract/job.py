@@ -47,7 +47,11 @@ class Plan(Value, frozen=True):
     upstream_model: str = ""
     """The name to relay, when it differs from the card's."""
     helpers: dict[str, str] = {}
-    """Role -> the other cards the recipe uses: `media`, `hear`, `speak`, `see`, `draw`."""
+    """Role -> the other cards the recipe uses: `media`, `hear`, `speak`, `see`, `draw`, `letter`."""
+    spells: bool = True
+    """The painter letters by itself. One that does not is lettered for by helper `letter`, or does what it can."""
+    harmonise: float = 0.0
+    """How strongly a painter goes over a lettered picture, 0 to 1, before it is lettered for good; 0 is not at all."""
     sound_s: float = 0.0
     """Seconds of sound the request brings, by its probe; 0 where it streams in."""
     image_tokens: int = 0
@@ -94,3 +98,5 @@ class Loaded(Value, frozen=True):
     threads: int = 1
     memory_bytes: int = 0
     details: dict[str, Any] = {}
+    gated: bool = True
+    """Its work waits where `ctx.step` waits; False where steps are only reports of what goes on elsewhere."""

@@ -23,11 +23,13 @@ import uvloop
 
 from omniwatt.contract.error import EngineFailed, OmniwattError
 from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
+from omniwatt.contract.governor import Hello
 from omniwatt.contract.job import EngineSpec, Loaded
 from omniwatt.contract.protocol import Engine
 from omniwatt.engines import registry
 from omniwatt.tree import Tree
 from omniwatt.workers.call import Call
+from omniwatt.workers.permits import Permit, Permits
 from omniwatt.workers.verbs import HostStats, Load, Report, Run, Stats, decode_chunk, decode_verb, encode
 from omniwatt.workers.wire import over_socket
 
@@ -40,9 +42,10 @@ log = logging.getLogger("omniwatt.host")
 class CallContext:
     """The Context of one call: counts the units of work per kind and knows whether somebody still waits."""
 
-    def __init__(self, count: Callable[[str, float], None]) -> None:
+    def __init__(self, count: Callable[[str, float], None], permit: Permit | None = None) -> None:
         self._lock = threading.Lock()
         self._count = count
+        self._permit = permit
         self._callbacks: list[Callable[[], None]] = []
         self._cancelled = False
         self.steps: dict[str, float] = {}
@@ -63,6 +66,8 @@ class CallContext:
         with self._lock:
             callbacks, self._callbacks = self._callbacks, []
             self._cancelled = True
+        if self._permit is not None:
+            self._permit.give_up()
         for callback in callbacks:
             try:
                 callback()
@@ -70,12 +75,25 @@ class CallContext:
                 log.exception("an engine's on_cancel callback failed")
 
     def step(self, kind: str, units: float) -> None:
+        if self._permit is not None:
+            self._permit.step(kind, units)
+        self._add(kind, units)
+
+    async def astep(self, kind: str, units: float) -> None:
+        if self._permit is not None:
+            await self._permit.astep(kind, units)
+        self._add(kind, units)
+
+    def leave(self) -> None:
+        """The work is over: all of it has been told when this returns."""
+        if self._permit is not None:
+            self._permit.leave()
+            self._permit = None
+
+    def _add(self, kind: str, units: float) -> None:
         with self._lock:
             self.steps[kind] = self.steps.get(kind, 0.0) + units
         self._count(kind, units)
-
-    async def astep(self, kind: str, units: float) -> None:
-        self.step(kind, units)
 
 
 class Inputs(AsyncIterator[Chunk]):
@@ -98,6 +116,7 @@ class Host:
         self._lock = threading.Lock()
         self._steps: dict[str, float] = {}
         self._tree = Tree(os.getpid())
+        self._permits: Permits | None = None
 
     async def serve(self, call: Call) -> None:
         """One call of the gateway."""
@@ -108,19 +127,21 @@ class Host:
         match verb:
             case Run():
                 await self._run(call, verb)
-            case Load(spec=spec):
-                call.trailer = encode(await self._load(call, spec))
+            case Load(spec=spec, gate=gate):
+                call.trailer = encode(await self._load(call, spec, gate))
             case Stats():
                 call.trailer = encode(self._stats())
 
     async def close(self) -> None:
         """Let the engine go."""
+        if self._permits is not None:
+            self._permits.close()
         if self._engine is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_GRACE_S):
                     await self._engine.close()
 
-    async def _load(self, call: Call, spec: EngineSpec) -> Loaded:
+    async def _load(self, call: Call, spec: EngineSpec, gate: str) -> Loaded:
         if self._engine is not None:
             raise EngineFailed("This host already has an engine.")
         self._name = spec.name
@@ -128,6 +149,8 @@ class Host:
             self._engine = registry.create(spec.engine)
             async with _progress_to(call) as progress:
                 loaded = await self._engine.load(spec, progress)
+        if gate:
+            self._permits = Permits(gate, _hello(spec, loaded))
         self._ready = True
         return loaded
 
@@ -135,7 +158,8 @@ class Host:
         engine = self._engine
         if engine is None or not self._ready:
             raise EngineFailed("The engine is not loaded.")
-        context = CallContext(self._count)
+        permit = self._permits.enter(verb.job.id) if self._permits else None
+        context = CallContext(self._count, permit)
         call.on_cancel(context.cancel)
         inputs = Inputs(call) if verb.streams else EMPTY
         try:
@@ -143,12 +167,15 @@ class Host:
                 async with aclosing(engine.run(verb.job, inputs, context)) as events:
                     await self._relay(call, context, events)
         finally:
+            context.leave()
             call.trailer = encode(Report(context.steps))
 
     async def _relay(self, call: Call, context: CallContext, events: AsyncIterator[Event]) -> None:
         send = call.send
         async for event in events:
             if type(event) is Finished:
+                # Before the end is known anywhere: what is settled then has all its work in it.
+                context.leave()
                 details = {**event.details, "steps": context.steps}
                 await send(encode(msgspec.structs.replace(event, details=details)))
                 return
@@ -173,6 +200,12 @@ class Host:
     def _stats(self) -> HostStats:
         with self._lock:
             return HostStats(self._tree.memory_bytes(), self._tree.cpu_s(), dict(self._steps))
+
+
+def _hello(spec: EngineSpec, loaded: Loaded) -> Hello:
+    device = str(loaded.details.get("device", ""))
+    device = "" if device == "cpu" else device
+    return Hello(os.getpid(), spec.name, loaded.threads, loaded.gated, device)
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,8 @@ class Load(Value, frozen=True, tag="load"):
     """Make the engine ready. Progress events come back; the trailer is a Loaded."""
 
     spec: EngineSpec
+    gate: str = ""
+    """The governor's socket, relative to the host's folder; empty where there is no governor."""
 
 
 class Run(Value, frozen=True, tag="run"):

@@ -58,7 +58,7 @@ class LlamaCpp:
         await self._warm()
         progress(1.0)
         details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
-        return Loaded(slots, window, spec.threads, psutil.Process().memory_info().rss, details)
+        return Loaded(slots, window, spec.threads, psutil.Process().memory_info().rss, details, gated=False)
 
     async def _open(self, spec: EngineSpec, size: int, progress: Callable[[float], None]) -> tuple[int, int]:
         spin = int(spec.options.get("spin", SPIN))

@@ -49,7 +49,7 @@ class LlamaCppEmbedder:
         self._window = min(self._window, int(meta["n_ctx_train"]))
         progress(1.0)
         details = {"dimensions": int(meta["n_embd"])}
-        return Loaded(slots, self._window, spec.threads, psutil.Process().memory_info().rss, details)
+        return Loaded(slots, self._window, spec.threads, psutil.Process().memory_info().rss, details, gated=False)
 
     async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncIterator[Event]:
         """Answer an embed or count job; see Engine.run."""

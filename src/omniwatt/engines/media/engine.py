@@ -49,7 +49,7 @@ class Media:
         if warm:
             self._threads.submit(self._helpers.warm)
         progress(1.0)
-        return Loaded(slots=slots, threads=threads)
+        return Loaded(slots=slots, threads=threads, gated=False)
 
     async def run(self, job: Job, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Raises BadInput naming what is wrong with the bytes; never anything else because of them."""
