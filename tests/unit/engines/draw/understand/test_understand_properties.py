@@ -112,7 +112,10 @@ def test_language(prompt: str, language: str) -> None:
         ("frobnik", "en", "A cartoon picture of an abstract gradient. Nothing of the prompt was understood."),
         ("a street without cars", "en", "A cartoon picture of a street; without cars."),
         ("书法风格的‘禅’字，背景是水墨山水", "zh", "水墨风格的画：水墨山水；书法“禅”。"),
-        ("三隻貓在樹的左邊", "zh-hant", "卡通風格的畫：3個貓和樹，背景是草地；貓在樹的左邊。"),
+        ("三隻貓在樹的左邊", "zh-hant", "卡通風格的畫：三隻貓和樹，背景是草地；貓在樹的左邊。"),
+        ("两条狗和十二朵红花", "zh", "卡通风格的画：两条狗和12朵红色的花，背景是草地。"),
+        ("犬が二匹と鳥が五羽", "ja", "アニメ風の絵：犬2匹と鳥5羽、背景は草原。"),
+        ("drei Katzen ohne Bäume", "de", "A cartoon picture of 3 cats, background: a meadow; without trees."),
         ("赤い車が家の前にある", "ja", "アニメ風の絵：赤い車と家、背景は通り。赤い車は家の前。"),
     ],
 )

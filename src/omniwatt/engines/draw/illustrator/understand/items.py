@@ -32,6 +32,7 @@ class Said:
         self.determiner = self.determiner or other.determiner
         self.size = self.size or other.size
         self.traits += [trait for trait in other.traits if trait not in self.traits]
+        self.measure = self.measure or other.measure
         self.lettering = self.lettering or other.lettering
         self.orientation = self.orientation or other.orientation
 

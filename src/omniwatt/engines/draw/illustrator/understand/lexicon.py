@@ -11,6 +11,8 @@ import msgspec
 from omniwatt.engines.draw.illustrator.understand import inflect, sprites
 
 OWN, NAME, TAG = 0, 1, 2
+ABSENT = "absent"
+"""The kind of a word for what no sprite shows: it is not understood, whatever emojibase tags with it."""
 HAN_LANGUAGES = ("zh", "ja")
 LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "pt", "it", "ko", "ru")
 _WORDS = Path(__file__).parent / "words"
@@ -22,6 +24,7 @@ _NAMED_ONLY = {_SMILEYS, _PEOPLE, _SYMBOLS}
 _TAG_SPREAD = 5
 """A tag that more sprites than this share says nothing about which to draw."""
 _LONGEST: Final = 8
+_INFLECTED = ("pt", "es", "it", "fr")
 
 
 class Sense(NamedTuple):
@@ -127,8 +130,12 @@ class Lexicon:
         if language == "en":
             found = _singled(found) | found
         plain = found | {word: senses + _whole_part(senses, found.get(word, ())) for word, senses in own.items()}
+        hues = {inflect.stem(word, language) for word, senses in own.items() if senses[0].kind == "colour"}
         return {
-            word: senses for word, senses in plain.items() if senses[0].rank == OWN or not _is_coloured(word, plain)
+            word: senses
+            for word, senses in plain.items()
+            if senses[0].kind != ABSENT
+            and (senses[0].rank == OWN or not (_is_coloured(word, plain) or _is_inflected_colour(word, hues, language)))
         }
 
     def _folded(self, senses: Mapping[str, Senses]) -> dict[str, Senses]:
@@ -208,6 +215,12 @@ def _is_coloured(name: str, senses: Mapping[str, Senses]) -> bool:
             if is_thing and any(sense.kind == "colour" and sense.rank == OWN for sense in said):
                 return True
     return False
+
+
+def _is_inflected_colour(name: str, hues: set[str], language: str) -> bool:
+    """The same where the colour takes an ending (flor amarela); a thing's own colour stays (red apple)."""
+    words = name.split(" ")
+    return language in _INFLECTED and len(words) < 3 and any(inflect.stem(word, language) in hues for word in words)
 
 
 def _singled(senses: Mapping[str, Senses]) -> dict[str, Senses]:

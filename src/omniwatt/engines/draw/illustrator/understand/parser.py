@@ -44,6 +44,7 @@ _NIGHT_FEATURES = {"moon", "crescent", "stars", "milky_way", "shooting_star", "f
 _VEHICLES = frozenset(
     ("automobile", "taxi", "sport-utility-vehicle", "bus", "police-car", "racing-car", "motorcycle", "train")
 )
+_PAIR = ("pair", "双", "雙", "副", "对", "對", "膳", "足")
 _THRONG = 9
 _SCATTERED = 7
 """From so many on, uncounted clouds, stars and trees are scenery."""
@@ -85,6 +86,7 @@ class _Builder:
     def scene(self, asked_style: str) -> Scene:
         reading = self._reading
         self._make_things()
+        self._dress()
         style = self._style(asked_style)
         texts = self._texts(style)
         drawn = [thing.sprite for thing in self._things]
@@ -151,6 +153,14 @@ class _Builder:
                 noun.said.count = noun.said.count or count
                 noun.kind = "thing"
 
+    def _dress(self) -> None:
+        """What several wear and nobody counted, each of them wears."""
+        for one in self._related:
+            if one.relation == "on" and one.b is not None and not one.a.said.exact and one.worn:
+                for a, b in ((a, b) for a in one.a.things for b in one.b.things[:1]):
+                    if self._things[a].count != self._things[b].count:
+                        self._things[a] = msgspec.structs.replace(self._things[a], count=self._things[b].count)
+
     def _wanted_as_thing(self, noun: Noun) -> bool:
         """A sun, moon, star, cloud or lantern is a sprite where it was counted, coloured or placed against a thing."""
         if noun.kind != "setting" or not noun.sprites:
@@ -200,6 +210,8 @@ class _Builder:
             self._reading.not_understood.append(noun.word)
             return
         asked = noun.said.count or self._uncounted(noun, sprite)
+        if sprite in setting.PAIRED and any(word in noun.said.measure for word in _PAIR):
+            asked = max(1, asked // 2)
         room = MAX_OBJECTS - sum(thing.count for thing in self._things)
         count = max(1, min(asked, MAX_COUNT, room))
         if count < asked:
@@ -228,9 +240,9 @@ class _Builder:
                 continue
             between = one.c is not None and bool(one.c.things)
             relation = one.relation
-            if relation == "between" and not between:
-                relation = "beside"
             b = one.b.things[0] if one.b is not None else -1
+            if relation == "between" and not between and (b < 0 or self._things[b].count < 2):
+                relation = "beside"
             if b in one.a.things:
                 continue
             c = one.c.things[0] if between and one.c is not None else -1

@@ -158,7 +158,7 @@ def _closing_straight(prompt: str, at: int) -> int:
     mark, single = prompt[at], prompt[at] in _SINGLE
     limit = min(len(prompt), at + _LONGEST_SINGLE) if single else len(prompt)
     end = prompt.find(mark, at + 1, limit)
-    while end >= 0 and single and (_within_word(prompt, end) or prompt[end - 1].isspace()):
+    while end >= 0 and single and (_within_word(prompt, end) or prompt[end - 1].isspace() or _clipped(prompt, end)):
         end = prompt.find(mark, end + 1, limit)
     return end if end >= 0 or single else _unclosed(prompt, at)
 
@@ -182,6 +182,11 @@ def _may_open(prompt: str, at: int) -> bool:
 
 def _within_word(prompt: str, at: int) -> bool:
     return _is_letter(prompt[at - 1 : at]) and _is_letter(prompt[at + 1 : at + 2])
+
+
+def _clipped(prompt: str, at: int) -> bool:
+    """The second apostrophe of a word clipped at both ends: rock 'n' roll."""
+    return prompt[at - 2 : at + 1].lower() in ("'n'", "’n’") and prompt[at + 1 : at + 2].isspace()
 
 
 def _is_letter(letter: str) -> bool:

@@ -171,7 +171,8 @@ class _Reader:
             if many == 0:
                 self._negating, said.count = True, 0
         elif sense.kind == "vague":
-            said.count, said.exact = int(sense.value), False
+            said.count, said.exact = int(sense.value), "pair" in token.text
+            said.measure = token.text
         elif sense.kind == "measure":
             said.count, said.measure = max(said.count, 1) * int(sense.value), token.text
         elif sense.kind == "determiner":

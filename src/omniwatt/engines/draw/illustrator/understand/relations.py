@@ -17,6 +17,7 @@ class Related(NamedTuple):
     a: Noun
     b: Noun | None
     c: Noun | None = None
+    worn: bool = False
 
 
 def related(items: Sequence[Item], *, verb_last: bool) -> list[Related]:
@@ -199,7 +200,7 @@ def _turned(items: Sequence[Item], at: int, relation: str, *, verb_last: bool) -
     before = _nearest(items, range(at - 1, max(-1, at - _REACH), -1))
     a, b = (before, after) if verb_last else (after, before)
     if a is not None and b is not None and a.is_thing:
-        yield Related(relation, a, b)
+        yield Related(relation, a, b, worn=relation == "on" and items[at].kind == "wearing")
 
 
 def _nearest(items: Sequence[Item], indices: range) -> Noun | None:

@@ -32,7 +32,7 @@ def meant(tokens: Sequence[Token], at: int, *, texts: bool, noun: bool) -> Sense
         senses = _unshaded(token, senses)
     if len(senses) > 1:
         senses = _one_of(tokens, at, senses, noun)
-    if token.has("part"):
+    if token.has("part") and senses[0].kind != "measure":
         owned = _owned(tokens, at) or (noun and any(one.has("thing", "group") for one in tokens[max(0, at - 8) : at]))
         senses = tuple(sense for sense in senses if (sense.kind == "part") == owned)
         senses = senses or token.senses

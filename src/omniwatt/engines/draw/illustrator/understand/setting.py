@@ -19,6 +19,8 @@ SCENERY: dict[str, tuple[str, int, str]] = {name: tuple(row) for name, row in _P
 """Features that no backdrop paints -> the sprite that shows them, how many, and the backdrops that do paint them."""
 AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
 """Sprites that float on water, not in the air."""
+PAIRED = frozenset(_PLACES["paired"]["sprites"].split())
+"""Sprites that show a pair."""
 HOVERING: tuple[str, ...] = tuple(_PLACES["hovering"]["names"].split())
 THRONG: tuple[str, ...] = tuple(_PLACES["hovering"]["throng"].split())
 UNDRAWN: dict[str, frozenset[str]] = {name: frozenset(but.split()) for name, but in _PLACES["undrawn"].items()}
@@ -105,7 +107,7 @@ def _mixed(homes: Sequence[str], style: str) -> str:
     if homes and set(homes) <= {"street", "city"}:
         return "street"
     if homes and set(homes) <= {"sea", "underwater"}:
-        return "underwater"
+        return "underwater" if "underwater" in homes else "sea"
     return "gradient" if style == "poster" and not homes else "meadow"
 
 

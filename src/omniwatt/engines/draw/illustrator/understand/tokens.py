@@ -21,6 +21,8 @@ _PIECE = re.compile(
     r"|(?P<stop>[.!?。！？…\n]+)|(?P<comma>[,;、，；|/()（）\[\]{}—–•·]+)|(?P<other>\S)"
 )
 _PLURALS = ("people", "men", "women", "children")
+_KOREAN_AND = ("와", "과", "랑", "하고")
+"""What grows together with a noun and joins it to the next."""
 _S_PLURALS = ("fr", "es", "pt")
 _CONTENT = {
     "thing",
@@ -149,6 +151,8 @@ class _Cutter:
             else:
                 yield token
             at += used
+            if self._first.language == "ko" and token.taken and words[at - 1].endswith(_KOREAN_AND):
+                yield Token("와", (Sense("join", "and"),))
 
     def _longest(self, words: list[str], at: int) -> tuple[Token, int]:
         for source in dict.fromkeys((self._first if self._first.spaced else self._english, self._english)):
