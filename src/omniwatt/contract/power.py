@@ -12,8 +12,9 @@ class Reading(Value, frozen=True):
     """What a meter says. `energy_j` counts up from when the meter was opened and never falls."""
 
     at_s: float
-    """When the power was drawn, in time.monotonic: for an averaging sensor the middle of what it averages."""
+    """When the counter stood so, in time.monotonic; for a sensor that averages, the middle of what it averages."""
     watts: float
+    """Now, or the mean since the reading before."""
     energy_j: float
     method: Method
     source: str

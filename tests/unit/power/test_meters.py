@@ -63,7 +63,7 @@ def test_rapl_adds_packages_and_memory_and_wraps_around(tmp_path) -> None:
     assert reading.energy_j == pytest.approx(0.25)
     assert reading.watts == pytest.approx(0.5)
     assert (reading.method, reading.source, reading.scope) == ("measured", "rapl", "cpu")
-    assert reading.at_s == pytest.approx(100.25)
+    assert reading.at_s == pytest.approx(100.5)
 
 
 def test_rapl_says_what_is_missing(tmp_path) -> None:

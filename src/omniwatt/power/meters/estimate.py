@@ -77,10 +77,9 @@ class Estimate:
             cores = min(float(self._model.cores), (own_s - self._own_s) / length_s + others)
             self._watts = self._model.idle_w + self._model.core_w * cores
             self._energy_j += self._watts * length_s
-        middle_s = self._at_s + length_s / 2
         self._at_s, self._own_s = max(self._at_s, now_s), own_s
         uncertainty_pct = self._model.uncertainty_pct
-        return Reading(middle_s, self._watts, self._energy_j, "estimated", "cpu-time", "node", uncertainty_pct)
+        return Reading(self._at_s, self._watts, self._energy_j, "estimated", "cpu-time", "node", uncertainty_pct)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -96,20 +95,24 @@ class _Others:
 
     def look(self, now_s: float, own_s: float) -> float:
         if self._before is None:
-            self._before = (now_s, self._busy_s() - own_s)
+            self._before = (now_s, busy_s(self._stat) - own_s)
         elif now_s - self._before[0] >= OTHERS_S:
-            others_s = self._busy_s() - own_s
+            others_s = busy_s(self._stat) - own_s
             self._cores = max(0.0, (others_s - self._before[1]) / (now_s - self._before[0]))
             self._before = (now_s, others_s)
         return self._cores
 
-    def _busy_s(self) -> float:
-        """User, nice, system, interrupts; not idle, not waiting, not stolen by the hypervisor (proc(5))."""
-        try:
-            fields = [int(field) for field in self._stat.read_text().split("\n", 1)[0].split()[1:8]]
-        except (OSError, ValueError):
-            return 0.0
+
+def busy_s(stat: Path = STAT) -> float:
+    """CPU seconds of the whole machine since it started, 0.0 where the kernel does not say.
+
+    User, nice, system, interrupts; not idle, not waiting, not stolen by the hypervisor (proc(5)).
+    """
+    try:
+        fields = [int(field) for field in stat.read_text().split("\n", 1)[0].split()[1:8]]
         return (sum(fields) - fields[3] - fields[4]) * _TICK_S
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def by_engine(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

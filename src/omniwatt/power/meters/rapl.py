@@ -57,11 +57,10 @@ class Rapl:
         except (OSError, ValueError) as error:
             raise MeterLost(f"RAPL cannot be read any more: {error}") from error
         before_s, before_j = self._before
-        middle_s = (before_s + now_s) / 2
         if now_s > before_s:
             self._watts = (energy_j - before_j) / (now_s - before_s)
             self._before = (now_s, energy_j)
-        return Reading(middle_s, self._watts, energy_j, "measured", "rapl", "cpu", UNCERTAINTY_PCT)
+        return Reading(now_s, self._watts, energy_j, "measured", "rapl", "cpu", UNCERTAINTY_PCT)
 
     def close(self) -> None:
         """Nothing is held open."""
