@@ -39,7 +39,7 @@ def describe(scene: Scene, language: str) -> str:
 
 def things_of(scene: Scene, language: str) -> tuple[str, ...]:
     """Its things, each in words of `language`: `a red balloon`, `3 cats`."""
-    teller = _Teller(scene, _COLUMNS.get(language, 0))
+    teller = _Teller(scene, language)
     return tuple(map(teller.thing, scene.things))
 
 
