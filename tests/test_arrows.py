@@ -13,7 +13,7 @@ LAYERS: list[set[str]] = [
     {"api"},
     {"realtime"},
     {"pipeline"},
-    {"auth", "limits", "plan", "admission", "flows", "ledger", "context", "tokens"},
+    {"auth", "limits", "plan", "admission", "flows", "ledger", "context", "tokens", "compute"},
     {"workers", "power"},
     {"engines"},
     {"catalog", "blobs", "stored"},

@@ -15,9 +15,10 @@ from omniwatt.catalog.card import Card
 from omniwatt.contract.error import EngineDied, EngineFailed, ModelLoading, OmniwattError, Overloaded
 from omniwatt.contract.event import EMPTY, Chunk, Event
 from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.memory import machine_bytes
 from omniwatt.workers.local import Timing, Worker
 from omniwatt.workers.pick import pick
-from omniwatt.workers.residents import Resident, idle_too_long, machine_bytes, to_evict
+from omniwatt.workers.residents import Resident, idle_too_long, to_evict
 from omniwatt.workers.roster import Step, prefix_keys
 from omniwatt.workers.ticker import Ticker
 

@@ -1,8 +1,6 @@
 """Which models leave the memory: pure, by idle time and by a limit, never one that is at work."""
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 
@@ -33,13 +31,3 @@ def to_evict(residents: Iterable[Resident], need_bytes: int, limit_bytes: int) -
             leaving.append(one.group)
             over -= one.bytes
     return leaving if over <= 0 else None
-
-
-def machine_bytes() -> int:
-    """Memory this process may use: the machine's, or its control group's limit if that is lower."""
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        text = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-    except OSError:
-        return machine
-    return min(machine, int(text)) if text.isdigit() else machine

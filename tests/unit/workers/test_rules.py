@@ -6,7 +6,7 @@ from omniwatt.contract.job import Job
 from omniwatt.contract.request import ChatBody, EmbedBody, Message, TextPart
 from omniwatt.workers.local import Pulse, Timing, is_hung, restart_delay_s
 from omniwatt.workers.pick import pick
-from omniwatt.workers.residents import Resident, idle_too_long, machine_bytes, to_evict
+from omniwatt.workers.residents import Resident, idle_too_long, to_evict
 from omniwatt.workers.roster import PREFIXES_KEPT, Prefixes, Step, WorkerView, prefix_keys
 from tests.unit.workers.pools import job
 
@@ -94,10 +94,6 @@ def test_a_model_without_memory_of_its_own_is_not_evicted() -> None:
 @pytest.mark.parametrize(("limit_s", "gone"), [(0, []), (50, ["old"]), (1, ["old", "new"]), (1000, [])])
 def test_idle(limit_s: float, gone: list[str]) -> None:
     assert idle_too_long([OLD, NEW, BUSY], limit_s) == gone
-
-
-def test_the_machine_has_memory() -> None:
-    assert machine_bytes() > 100_000_000
 
 
 def test_restarts_wait_longer_and_longer_up_to_a_limit() -> None:

@@ -1,18 +1,29 @@
-"""What a picture will take, for a caller who asks before: seconds and bytes by style and quality."""
+"""What a picture will take, known before: seconds and joules by style and quality, and the memory it needs at most."""
 
-import functools
+import math
+import threading
 from typing import Any
 
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.request import DrawBody, Value
+from omniwatt.engines.draw.illustrator import tiles
 from omniwatt.engines.draw.illustrator.paint import cost
+from omniwatt.engines.draw.illustrator.scene import Scene
+from omniwatt.engines.draw.room import said
 
-QUALITIES = ("low", "medium", "high")
+QUALITIES = cost.QUALITIES
 SIMPLE = ("cartoon", "flat")
 """Styles that show anything, simply; pixels are faster still, and another thing."""
 FASTER = 2.0
 """A simpler style is spoken of when it is so many times faster."""
-ALONE_PIXELS = 3 * 1024 * 1024
-"""Up to here one thread paints faster than helpers can be handed their work."""
-HELPERS = 2
+LINE_S = 0.12
+"""What it takes to show one line of lettering to the reader and have it read."""
+LEARNT = 0.35
+"""How much the newest picture weighs in what is learnt of them."""
+AT_REST_BYTES = 190 << 20
+"""A helper that has read sprites and fonts and painted nothing."""
+PIECES_BYTES = 96 << 20
+"""Rows on their way into a file, and the file on its way out."""
 BYTES_PER_PIXEL = {
     "image/png": 0.9,
     "image/jpeg": 0.3,
@@ -22,46 +33,190 @@ BYTES_PER_PIXEL = {
     "image/svg+xml": 0.4,
 }
 """Of a file, as an ink landscape of 1024x1024 had them: much sky takes less, much grain more."""
+FORM_S = {
+    "image/png": 0.045,
+    "image/jpeg": 0.012,
+    "image/webp": 0.09,
+    "image/tiff": 0.035,
+    "application/pdf": 0.015,
+    "image/svg+xml": 0.015,
+}
+"""Seconds to write a megapixel."""
+LOSSLESS_WEBP_S = 0.6
+WEBP_BYTES, LOSSLESS_WEBP_BYTES = 12, 36
+"""Of a pixel, where the form wants the whole picture: measured 7 and 31 in libwebp, and 4 of the picture itself."""
+GIVEN_BYTES = 48
+"""Of a pixel of a picture that was given: it is held whole, in several layers while it is changed."""
+STEP_PX = 16
 
 
-@functools.cache
-def slower() -> float:
-    """How much slower this machine is than the one the rates are from, measured when first asked for."""
-    return cost.calibrate()
+class Asked(Value, frozen=True):
+    """What is to be estimated."""
+
+    style: str
+    ground: str
+    quality: str
+    size: tuple[int, int]
+    media_type: str = "image/png"
+    lossless: bool = True
+    lines: int = 0
+
+    @property
+    def megapixels(self) -> float:
+        return self.size[0] * self.size[1] / 1e6
 
 
-def taken(style: str, quality: str, size: tuple[int, int], times: float = 1.0) -> cost.Cost | None:
-    """What one picture takes; None for a style that was not measured."""
-    helpers = HELPERS if size[0] * size[1] > ALONE_PIXELS else 1
-    found: cost.Cost | None = cost.cost(style, quality, size, helpers, times)
+def asked(scene: Scene, quality: str, size: tuple[int, int], body: DrawBody) -> Asked:
+    """A picture of this scene, as it was asked for."""
+    return Asked(scene.style, scene.backdrop, quality, size, body.media_type, body.compression >= 100, len(scene.texts))
+
+
+class Pace:
+    """How much longer pictures take here than the rates say: learnt from each that is finished. Thread-safe.
+
+    What a style on a ground was seen to take counts for that style on that ground; what was not seen yet goes by all.
+    """
+
+    def __init__(self, slower: float = 1.0) -> None:
+        self._all = math.log(max(slower, 0.01))
+        self._own: dict[tuple[str, str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def factor(self, one: Asked) -> float:
+        """What to multiply the rates by."""
+        with self._lock:
+            return math.exp(self._own.get((one.style, one.ground, one.quality), self._all))
+
+    def learn(self, one: Asked, seconds: float) -> None:
+        """A picture took so long."""
+        plain = bare_seconds(one)
+        if plain is None or plain <= 0 or seconds <= 0:
+            return
+        seen, key = math.log(seconds / plain), (one.style, one.ground, one.quality)
+        with self._lock:
+            before = self._own.get(key)
+            self._own[key] = seen if before is None else before + LEARNT * (seen - before)
+            self._all += LEARNT * (seen - self._all) / 2
+
+
+def bare_seconds(one: Asked) -> float | None:
+    """On the machine the rates are from; None for what was not measured."""
+    found = cost.cost(one.style, one.ground, one.quality, one.size)
+    if found is None:
+        return None
+    packing_s = LOSSLESS_WEBP_S if one.media_type == "image/webp" and one.lossless else FORM_S.get(one.media_type, 0.05)
+    packing_s *= one.megapixels
+    hands = tiles.hands_for(one.style, one.quality, one.size)
+    alone_s = found.seconds(1) + packing_s
+    if hands > 1:
+        alone_s = found.first_s + (found.shared_s + packing_s) / hands
+        if one.media_type == "image/webp":
+            alone_s = found.seconds(hands) + packing_s
+    return alone_s + one.lines * LINE_S
+
+
+def seconds(one: Asked, pace: Pace) -> float | None:
+    """On this machine, as it has been painting."""
+    plain = bare_seconds(one)
+    return None if plain is None else plain * pace.factor(one)
+
+
+def memory_bytes(one: Asked) -> int:
+    """Of all painting processes together, beside what the engine holds at rest; helpers are counted whole."""
+    hands = tiles.hands_for(one.style, one.quality, one.size)
+    grid = tiles.grid(one.style, one.quality, one.size)
+    tile = max((tile.width * tile.height, tile.width, tile.height) for row in grid for tile in row)
+    each = cost.tile_bytes(one.style, one.quality, one.size, tile[1:])
+    rows = max(sum(tile.width * tile.height for tile in row) for row in grid) * 4
+    painting = hands * (AT_REST_BYTES + each) + rows if hands > 1 else each
+    return painting + PIECES_BYTES + _whole_bytes(one)
+
+
+def _whole_bytes(one: Asked) -> int:
+    """What a form that wants the whole picture holds of it."""
+    each = 0
+    if one.media_type == "image/webp":
+        each = LOSSLESS_WEBP_BYTES if one.lossless else WEBP_BYTES
+    return one.size[0] * one.size[1] * each
+
+
+def check(one: Asked, limit_bytes: int) -> int:
+    """The memory it needs. Raises BadInput where that is more than the limit, with the largest size that fits."""
+    need = memory_bytes(one)
+    if need <= limit_bytes:
+        return need
+    largest = largest_size(one, limit_bytes)
+    fits = f"the largest of this shape that fits is {largest[0]}x{largest[1]}" if largest else "none of this shape fits"
+    whole = " A WebP is held whole; png, tiff and jpeg are not." if one.media_type == "image/webp" else ""
+    raise BadInput(
+        f"A picture of {one.size[0]}x{one.size[1]} needs {said(need)} of memory, and pictures may take "
+        f"{said(limit_bytes)} here: {fits}.{whole}",
+        param="size",
+        code="image_too_large",
+        details={"need_bytes": need, "limit_bytes": limit_bytes, "largest": largest and f"{largest[0]}x{largest[1]}"},
+    )
+
+
+def largest_size(one: Asked, limit_bytes: int) -> tuple[int, int] | None:
+    """The largest size of the same shape that needs no more; None where not even the smallest fits."""
+    shorter = min(one.size)
+    low, high = 0, shorter // STEP_PX
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = memory_bytes(_sized(one, middle * STEP_PX / shorter)) <= limit_bytes
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return _sized(one, low * STEP_PX / shorter).size if low else None
+
+
+def _sized(one: Asked, factor: float) -> Asked:
+    width, height = (max(STEP_PX, int(side * factor) // STEP_PX * STEP_PX) for side in one.size)
+    return Asked(one.style, one.ground, one.quality, (width, height), one.media_type, one.lossless, one.lines)
+
+
+def check_given(body: DrawBody, given_pixels: int, limit_bytes: int) -> int:
+    """The memory it takes to change a picture of so many pixels. Raises BadInput where that is more than the limit."""
+    pixels = max(given_pixels, body.width_px * body.height_px)
+    need = pixels * GIVEN_BYTES + PIECES_BYTES
+    if need <= limit_bytes:
+        return need
+    most = max(0, limit_bytes - PIECES_BYTES) // GIVEN_BYTES
+    raise BadInput(
+        f"Changing a picture of {pixels} pixels needs {said(need)} of memory, for it is held whole; pictures may take "
+        f"{said(limit_bytes)} here: at most {most} pixels.",
+        param="size" if body.width_px * body.height_px > given_pixels else "image",
+        code="image_too_large",
+        details={"need_bytes": need, "limit_bytes": limit_bytes, "largest_pixels": most},
+    )
+
+
+def estimates(one: Asked, count: int, pace: Pace, watts: float = 0.0) -> list[dict[str, Any]]:
+    """A line for each style and quality: seconds for all pictures, joules where the machine's `watts` under load are
+    known, the bytes of their files, and of memory."""
+    size_bytes = round(one.megapixels * 1e6 * count * BYTES_PER_PIXEL.get(one.media_type, 1.0))
+    found = []
+    for style in cost.rates().looks:
+        for quality in QUALITIES:
+            other = Asked(style, one.ground, quality, one.size, one.media_type, one.lossless, one.lines)
+            taken_s = seconds(other, pace)
+            if taken_s is None:
+                continue
+            line: dict[str, Any] = {"style": style, "quality": quality, "seconds": round(count * taken_s, 3)}
+            line |= {"bytes": size_bytes, "memory_bytes": memory_bytes(other)}
+            found.append(line | ({"energy_joules": round(count * taken_s * watts, 1)} if watts else {}))
     return found
 
 
-def estimates(size: tuple[int, int], count: int, media_type: str) -> list[dict[str, Any]]:
-    """A line for each style and quality: seconds for all pictures, the bytes of their files, and of memory."""
-    times = slower()
-    size_bytes = round(size[0] * size[1] * count * BYTES_PER_PIXEL.get(media_type, 1.0))
-    return [
-        {
-            "style": style,
-            "quality": quality,
-            "seconds": round(count * found.seconds, 3),
-            "bytes": size_bytes,
-            "memory_bytes": found.memory_bytes,
-        }
-        for style in cost.RATES
-        for quality in QUALITIES
-        if (found := taken(style, quality, size, times)) is not None
-    ]
-
-
-def faster(style: str, quality: str, size: tuple[int, int]) -> dict[str, Any]:
+def faster(one: Asked, pace: Pace) -> dict[str, Any]:
     """The faster of the simple styles, where it is at least FASTER times as fast; else nothing."""
-    own = taken(style, quality, size)
-    costs = {one: found.seconds for one in SIMPLE if (found := taken(one, quality, size)) is not None}
+    own = seconds(one, pace)
+    others = {
+        style: Asked(style, one.ground, one.quality, one.size, one.media_type, one.lossless, one.lines)
+        for style in SIMPLE
+    }
+    costs = {style: taken for style, other in others.items() if (taken := seconds(other, pace)) is not None}
     if own is None or not costs:
         return {}
-    best = min(costs, key=lambda one: costs[one])
-    if costs[best] * FASTER > own.seconds:
+    best = min(costs, key=lambda style: costs[style])
+    if costs[best] * FASTER > own:
         return {}
-    return {"style": best, "seconds": round(costs[best], 2), "times": round(own.seconds / costs[best], 1)}
+    return {"style": best, "seconds": round(costs[best], 2), "times": round(own / costs[best], 1)}

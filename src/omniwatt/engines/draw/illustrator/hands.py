@@ -104,12 +104,17 @@ class Hands:
         finally:
             self._given_back(helpers, fit=fit)
 
-    def close(self) -> None:
-        """End all that are at rest."""
+    def rest(self) -> None:
+        """End those that are kept for the next picture, which starts others."""
         with self._lock:
-            idle, self._idle, self._closed = self._idle, [], True
+            idle, self._idle = self._idle, []
         for helper in idle:
             _end(helper)
+
+    def close(self) -> None:
+        """End all that are at rest, and keep none from now on."""
+        self._closed = True
+        self.rest()
 
     def _taken(self, count: int) -> list[subprocess.Popen[bytes]]:
         with self._lock:

@@ -1,74 +1,102 @@
-"""What painting takes: seconds and memory by style, quality and size, from rates measured once, set right at load.
+"""What painting takes: seconds and memory by style, ground, quality and size, from rates measured once.
 
-Rates are CPU seconds on one core of the machine the bench ran on (`python -m bench.draw_size --quick`: a bare lake,
-among the dearer grounds); `calibrate` paints a small picture and says how much slower this machine is.
+`rates.json` is written by `python -m bench.draw_size --rates`: CPU seconds on one core, of every ground bare and of
+every look over one ground. `calibrate` paints a small picture and says how much slower this machine is.
 """
 
+import functools
 import time
-from typing import NamedTuple
+from pathlib import Path
+
+import msgspec
 
 from omniwatt.contract.request import Value
-from omniwatt.engines.draw.illustrator.layout import Layout
-from omniwatt.engines.draw.illustrator.paint.region import Painter
-from omniwatt.engines.draw.illustrator.scene import Scene
+from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout
+from omniwatt.engines.draw.illustrator.paint import styles
+from omniwatt.engines.draw.illustrator.paint.region import TWICE_BELOW, Painter, fine
+from omniwatt.engines.draw.illustrator.scene import Backdrop, Scene
 
 QUALITIES = ("low", "medium", "high")
-REFERENCE_S = 0.20
-"""CPU seconds that `calibrate` took there (six runs: 0.195 to 0.222)."""
-_TWICE_BELOW_SIDE = 1300
-_FIXED_BYTES, _BYTES_PER_BAND_PIXEL = 120 << 20, 14
-_BAND_PIXELS = 4 << 20
+LEVELS = {1: 0, 4: 1, 16: 2}
+"""Level of detail -> its place in a Rate."""
+REFERENCE_GROUND: Backdrop = "lake"
+FILE = Path(__file__).with_name("rates.json")
+_RECORDED_BYTES, _BYTES_PER_PIXEL = 60 << 20, 34
+"""Of a painting process beside what it holds at rest: recordings and soft copies; surfaces of a tile being painted."""
 
 
-class Rate(NamedTuple):
-    """Seconds before the first pixel; a megapixel; a megapixel of high quality below 1,300 pixels a side."""
+class Rate(Value, frozen=True):
+    """CPU seconds before the first pixel, and for a megapixel painted, at each level of detail."""
 
-    first_s: float
-    megapixel_s: float
-    twice_s: float
+    first_s: tuple[float, float, float]
+    megapixel_s: tuple[float, float, float]
+
+
+class Rates(Value, frozen=True):
+    """Ground -> quality -> what it takes bare, and style -> quality -> what its look adds."""
+
+    machine: str
+    reference_s: float
+    """CPU seconds that `calibrate` took there."""
+    grounds: dict[str, dict[str, Rate]]
+    looks: dict[str, dict[str, Rate]]
 
 
 class Cost(Value, frozen=True):
-    """What a picture will take, encoding not counted."""
+    """CPU seconds of painting: those that every painting process spends, and those that they share."""
 
-    seconds: float
-    memory_bytes: int
-    """Of all painting processes together."""
+    first_s: float
+    shared_s: float
 
-
-RATES: dict[str, Rate] = {
-    "cartoon": Rate(0.24, 0.31, 1.23),
-    "flat": Rate(0.26, 0.33, 1.30),
-    "3d": Rate(0.28, 0.34, 1.32),
-    "watercolour": Rate(0.24, 0.80, 2.55),
-    "oil": Rate(0.73, 0.45, 1.90),
-    "ink": Rate(0.27, 0.47, 1.79),
-    "pencil": Rate(0.24, 0.56, 2.29),
-    "pixel": Rate(0.23, 0.01, 0.01),
-    "neon": Rate(0.23, 0.46, 1.82),
-    "papercut": Rate(0.28, 0.47, 1.91),
-    "poster": Rate(0.26, 0.40, 1.58),
-    "calligraphy": Rate(0.23, 0.45, 1.79),
-}
+    def seconds(self, hands: int) -> float:
+        """From the first stroke to the last with so many processes."""
+        return self.first_s + self.shared_s / hands
 
 
-def cost(style: str, quality: str, size: tuple[int, int], helpers: int = 1, slower: float = 1.0) -> Cost | None:
-    """Seconds on this machine (`slower` from `calibrate`) with so many processes; None for a style not measured."""
-    rate = RATES.get(style)
-    if rate is None:
+@functools.cache
+def rates() -> Rates:
+    """What was measured."""
+    return msgspec.json.decode(FILE.read_bytes(), type=Rates)
+
+
+def cost(style: str, ground: str, quality: str, size: tuple[int, int]) -> Cost | None:
+    """On the machine that was measured; None for a style or a ground that was not."""
+    look, bare = rates().looks.get(style), rates().grounds.get(ground)
+    if look is None or bare is None:
         return None
-    twice = quality == "high" and min(size) < _TWICE_BELOW_SIDE
-    pixels = size[0] * size[1]
-    each = rate.twice_s if twice else rate.megapixel_s
-    band = min(pixels, _BAND_PIXELS) * (4 if twice else 1)
-    memory = helpers * (_FIXED_BYTES + band * _BYTES_PER_BAND_PIXEL)
-    return Cost(slower * (rate.first_s + each * pixels / 1e6 / helpers), memory)
+    scale, megapixels = painted(style, quality, size)
+    level = LEVELS[fine(scale)]
+    first_s = look[quality].first_s[level] + bare[quality].first_s[level]
+    each_s = look[quality].megapixel_s[level] + (0.0 if styles.named(style).cells else bare[quality].megapixel_s[level])
+    return Cost(max(0.0, first_s), max(0.0, each_s) * megapixels)
+
+
+def painted(style: str, quality: str, size: tuple[int, int]) -> tuple[float, float]:
+    """Pixels for each design unit as they are painted, and megapixels in all: small pictures of high quality are
+    painted twice as large."""
+    scale, megapixels = min(size) / SHORT_SIDE, size[0] * size[1] / 1e6
+    if quality == "high" and scale < TWICE_BELOW and not styles.named(style).cells:
+        return 2 * scale, 4 * megapixels
+    return scale, megapixels
+
+
+def tile_bytes(style: str, quality: str, size: tuple[int, int], tile: tuple[int, int]) -> int:
+    """What a process needs, beside what it holds at rest, to paint such tiles of a picture of this size."""
+    scale, _ = painted(style, quality, size)
+    factor = round(scale / (min(size) / SHORT_SIDE))
+    halo = 2 * styles.named(style).halo * scale
+    return _RECORDED_BYTES + round((factor * tile[0] + halo) * (factor * tile[1] + halo) * _BYTES_PER_PIXEL)
 
 
 def calibrate() -> float:
     """How much slower this machine paints than the one the rates are from; takes about a fifth of a second there."""
-    scene = Scene(backdrop="lake", style="3d", time="golden")
+    return reference_s() / rates().reference_s
+
+
+def reference_s() -> float:
+    """CPU seconds of a small picture."""
+    scene = Scene(backdrop=REFERENCE_GROUND, style="3d", time="golden")
     layout = Layout(scene=scene, width=1000, height=1000, horizon=600, seed=3)
     started = time.process_time()
     Painter(layout, quality="low").tile(0, 0, 256, 256, 0.256)
-    return (time.process_time() - started) / REFERENCE_S
+    return time.process_time() - started
