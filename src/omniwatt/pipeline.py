@@ -6,10 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from msgspec.structs import replace
+
 from omniwatt import settings, tokens
 from omniwatt.admission import Admission
 from omniwatt.catalog.catalog import Resolution
 from omniwatt.catalog.voices import Voices
+from omniwatt.compute import compute_used
 from omniwatt.contract.error import EngineFailed
 from omniwatt.contract.event import EMPTY, Chunk, Event, Fact, Finished, Started
 from omniwatt.contract.guess import Guess
@@ -80,8 +83,9 @@ class Pipeline:
                         steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
                         async with aclosing(ending_once(steps)) as events:
                             async for event in events:
-                                entry.see(event)
-                                yield event
+                                told = _with_compute(event, found) if isinstance(event, Finished) else event
+                                entry.see(told)
+                                yield told
                 finally:
                     hold.settle(entry.usage)
                     hold.counts = not entry.unwanted
@@ -111,6 +115,12 @@ async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
             if isinstance(event, Finished):
                 return
     raise EngineFailed("the engine stopped without an end")
+
+
+def _with_compute(end: Finished, found: Resolution) -> Finished:
+    """The end, with the arithmetic it took: relays and painters are not counted."""
+    used = compute_used(found.card.capabilities[0], found.card.parameters, end.usage)
+    return end if used is None else replace(end, usage=replace(end.usage, compute=used))
 
 
 def _acceptable_media(request: Request, found: Resolution, roles: Mapping[str, str]) -> list[MediaPart]:
