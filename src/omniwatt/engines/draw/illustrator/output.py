@@ -25,6 +25,8 @@ def sheet(
     provenance: dict[str, str],
     layout: Layout | None = None,
     faces: Faces | None = None,
+    *,
+    alpha: bool | None = None,
 ) -> Encoder:
     """What takes the pixels of `picture` from top to bottom and gives the file's bytes. Raises UnsupportedField."""
     size = (picture.width_px, picture.height_px)
@@ -34,7 +36,7 @@ def sheet(
         body.media_type,
         Form(
             *size,
-            alpha=body.background == "transparent",
+            alpha=body.background == "transparent" if alpha is None else alpha,
             quality=body.compression,
             dpi=PRINT_DPI if printed else 0.0,
             bleed_px=round(BLEED_MM / MM_PER_INCH * PRINT_DPI) if printed else 0,

@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import io
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,11 +18,14 @@ from omniwatt.contract.event import ChoiceEnd, Data, Event, Picture, Progress, P
 from omniwatt.contract.job import Job
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import DrawBody
-from omniwatt.engines.draw.illustrator import editing, estimate, output
+from omniwatt.engines.draw.illustrator import editing, estimate, output, tiles
 from omniwatt.engines.draw.illustrator.hands import Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Box, Layout
+from omniwatt.engines.draw.illustrator.means import Means
+from omniwatt.engines.draw.illustrator.needs import needed_bytes
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.illustrator.studio import Studio, quality_of, scale_of, size_of
+from omniwatt.engines.draw.illustrator.understand import SCHEMA, leftovers
 
 SEEDS = 2**31
 PIECE_BYTES = 192 * 1024
@@ -31,8 +35,6 @@ PROOF_PX = 64
 PROOF_LONG_PX = 2400
 SKETCH_PX = 512
 BAND_PIXELS = 1024 * 1024
-LARGE_PIXELS, LARGE_BAND_PIXELS = 6 * 1024 * 1024, 4 * 1024 * 1024
-"""Looks see beyond a band's edges, and the larger the picture the more of it is painted twice in thin bands."""
 Pixels = NDArray[np.uint8]
 
 
@@ -40,7 +42,15 @@ class Sitting:
     """One request. `desk.tell` takes each event, None at the end; `desk.ask` gives the verdict on a round of proofs."""
 
     def __init__(
-        self, studio: Studio, hands: Hands, job: Job, body: DrawBody, blobs_dir: str, ctx: Context, desk: Any
+        self,
+        studio: Studio,
+        hands: Hands,
+        job: Job,
+        body: DrawBody,
+        blobs_dir: str,
+        ctx: Context,
+        desk: Any,
+        means: Means | None = None,
     ) -> None:
         self._studio = studio
         self._hands = hands
@@ -49,81 +59,136 @@ class Sitting:
         self._blobs_dir = blobs_dir
         self._ctx = ctx
         self._desk = desk
+        self._means = means or Means()
+        self._held_s = 0.0
+        """How long whoever reads, or the watts, have held the painter back."""
+        self._opened: editing.Given | None = None
 
     def explain(self) -> dict[str, Any]:
         """The scene as understood, and what each style and quality would take."""
         scene = self._studio.scene(self._body)
         size = size_of(self._body, scene)
-        found = estimate.estimates(size, self._body.n, self._body.media_type)
+        quality = quality_of(self._body, size)
+        asked = estimate.asked(scene, quality, size, self._body)
+        faster = estimate.faster(asked, self._means.pace)
         return {
             "size": f"{size[0]}x{size[1]}",
             "style": scene.style,
-            "quality": quality_of(self._body, size),
+            "quality": quality,
             "revised_prompt": self._studio.describe(scene, self._body.prompt),
             "not_understood": list(scene.not_understood),
             "scene": msgspec.to_builtins(scene),
-            "estimates": found,
+            "estimates": estimate.estimates(asked, self._body.n, self._means.pace, self._means.watts),
+            "memory_limit_bytes": self._means.room.limit_bytes,
+            **({"faster": faster} if faster else {}),
+            **question(scene, self._body.opinion),
         }
 
     def paint(self) -> None:
-        """Every picture, each with an end. Raises Cancelled at the next tile once nobody waits, and BadInput."""
+        """Every picture, each with an end. Raises BadInput, Overloaded, and Cancelled once nobody waits."""
         try:
             first = secrets.randbelow(SEEDS) if self._body.seed is None else self._body.seed
-            for index in range(self._body.n):
-                self._one(index, first + index)
-                self._tell(ChoiceEnd("stop", index))
+            room = self._means.room
+            need_bytes = needed_bytes(self._body, self._studio, self._blobs_dir, room.limit_bytes)
+            with room.taken(need_bytes, self._check):
+                for index in range(self._body.n):
+                    self._one(index, first + index)
+                    self._tell(ChoiceEnd("stop", index))
         except concurrent.futures.CancelledError as error:
             raise Cancelled("The request was cancelled.") from error
         finally:
             self._desk.tell(None)
 
     def _one(self, index: int, seed: int) -> None:
-        given = editing.given(self._body, self._blobs_dir)
-        body = editing.again(self._body, given) if self._body.task == "vary" else self._body
-        if given is not None and (body.task == "edit" or not body.prompt):
-            self._changed(index, seed, body, given)
+        given = self._given()
+        if given is None:
+            self._drawing(index, seed, self._body, self._studio.scene(self._body), ())
             return
-        scene = self._studio.scene(body)
+        again = editing.redrawn(self._studio, self._body, given)
+        if again is not None:
+            own = again.seed if again.seed is not None and self._body.seed is None else None
+            self._drawing(index, seed if own is None else own + index, again.body, again.scene, again.edits)
+            return
+        make = editing.varied if self._body.task == "vary" else editing.edited
+        self._working(index, make(self._studio, self._body, given, seed))
+
+    def _given(self) -> editing.Given | None:
+        """The pictures to change; opened once."""
+        if self._opened is None:
+            self._opened = editing.given(self._body, self._blobs_dir)
+        return self._opened
+
+    def _drawing(self, index: int, seed: int, body: DrawBody, scene: Scene, edits: tuple[str, ...]) -> None:
+        """A picture of a scene, from nothing."""
         size = size_of(body, scene)
         quality = quality_of(body, size)
-        details = self._details(scene, size, quality, seed)
+        asked = estimate.asked(scene, quality, size, body)
+        began_s, self._held_s = time.monotonic(), 0.0
+        details = self._details(scene, asked, seed) | ({"task": body.task} if body.task != "generate" else {})
         picture = Picture(*size, body.media_type, index, None, self._studio.describe(scene, body.prompt), details)
         self._tell(picture)
         layout = self._proved(scene, size, seed, index)
         picture = msgspec.structs.replace(picture, details=details | lettered(layout, scale_of(size)))
         self._sketch(layout, picture)
         self._tell(picture)
-        self._finish(layout, picture, quality)
+        sheet = output.sheet(
+            body, picture, self._provenance(picture, drawn_from(body, edits)), layout, self._studio.faces
+        )
+        rows = tiles.grid(scene.style, quality, size)
+        painted = self._painted(layout, quality, scale_of(size), [tile for row in rows for tile in row])
+        self._finish(sheet, picture, rows, painted)
+        self._means.pace.learn(asked, time.monotonic() - began_s - self._held_s)
 
-    def _details(self, scene: Scene, size: tuple[int, int], quality: str, seed: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"seed": seed, "style": scene.style, "quality": quality}
+    def _working(self, index: int, work: editing.Work) -> None:
+        """A picture made of given pixels."""
+        quality = quality_of(self._body, work.size)
+        details = {"seed": work.seed, "quality": quality} | work.details
+        if work.see_through:
+            details["background"] = "transparent"
+        picture = Picture(*work.size, self._body.media_type, index, None, work.described, details)
+        sheet = output.sheet(
+            self._body, picture, self._provenance(picture, {"edit": self._body.prompt}), alpha=work.see_through
+        )
+        self._tell(picture)
+        layout = self._proved(work.scene or Scene(transparent=True), work.region[2:], work.seed, index, work)
+        x, y = work.region[:2]
+        picture = msgspec.structs.replace(picture, details=details | lettered(layout, work.scale, (x, y)))
+        self._sketch(layout, picture, work)
+        self._tell(picture)
+        whole = work.whole(layout, quality)
+        strips = bands(work.size)
+        self._finish(sheet, picture, [[strip] for strip in strips], self._one_by_one(whole, work.scale, strips))
+
+    def _details(self, scene: Scene, asked: estimate.Asked, seed: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"seed": seed, "style": scene.style, "quality": asked.quality}
         if scene.not_understood:
             found["not_understood"] = list(scene.not_understood)
-        faster = estimate.faster(scene.style, quality, size)
+        faster = estimate.faster(asked, self._means.pace)
         return found | ({"faster": faster} if faster else {})
 
     # --- text
 
-    def _proved(self, scene: Scene, size: tuple[int, int], seed: int, index: int) -> Layout:
-        """The layout whose text was accepted, or was tried often enough."""
+    def _proved(self, scene: Scene, size: tuple[int, int], seed: int, index: int, studio: Any = None) -> Layout:
+        """The layout whose text was accepted, or was tried often enough. `studio`: what else lays out and paints."""
+        studio = studio or self._studio
         adjust: dict[int, int] = {}
-        layout = self._studio.layout(scene, size, seed, adjust)
+        layout: Layout = studio.layout(scene, size, seed, adjust)
         wanted = asked_for(layout)
         attempt = 1
         while wanted:
-            verdict = self._shown(layout, wanted, index, attempt)
+            verdict = self._shown(studio, layout, wanted, index, attempt)
             if not verdict.again:
                 break
             attempt += 1
             adjust |= dict.fromkeys(verdict.again, attempt)
             count = len(layout.lines)
-            layout = self._studio.layout(scene, size, seed, adjust)
+            layout = studio.layout(scene, size, seed, adjust)
             same = len(layout.lines) == count
             wanted = tuple(line for line in verdict.again if line < count) if same else asked_for(layout)
         return layout
 
-    def _shown(self, layout: Layout, lines: tuple[int, ...], index: int, attempt: int) -> Verdict:
-        painter = self._studio.painter(layout, "low")
+    def _shown(self, studio: Any, layout: Layout, lines: tuple[int, ...], index: int, attempt: int) -> Verdict:
+        painter = studio.painter(layout, "low")
         for number in lines:
             self._check()
             line = layout.lines[number]
@@ -148,7 +213,7 @@ class Sitting:
 
     # --- pixels
 
-    def _sketch(self, layout: Layout, picture: Picture) -> None:
+    def _sketch(self, layout: Layout, picture: Picture, studio: Any = None) -> None:
         """The picture as it grows, small: the ground, then what stands on it, then the words."""
         bare = msgspec.structs.replace(layout, lines=())
         stages = (msgspec.structs.replace(bare, placed=()), bare, layout)
@@ -157,7 +222,7 @@ class Sitting:
         for partial, stage in enumerate(stages[3 - self._body.partial_images :]):
             self._check()
             self._ctx.step("tile", whole.width * whole.height * scale * scale / 1e6)
-            pixels = self._studio.painter(stage, "low").paint(whole, scale)
+            pixels = (studio or self._studio).painter(stage, "low").paint(whole, scale)
             height, width = pixels.shape[:2]
             self._tell(
                 msgspec.structs.replace(
@@ -166,14 +231,11 @@ class Sitting:
             )
             self._send(packed(pixels), picture.index, "image/png")
 
-    def _finish(self, layout: Layout, picture: Picture, quality: str) -> None:
-        size = (picture.width_px, picture.height_px)
-        sheet = output.sheet(self._body, picture, self._provenance(picture), layout, self._studio.faces)
-        tiles = bands(size)
-        for number, pixels in enumerate(self._painted(layout, quality, scale_of(size), tiles)):
+    def _finish(self, sheet: Any, picture: Picture, rows: list[tiles.Row], painted: Iterator[Pixels]) -> None:
+        count = sum(map(len, rows))
+        for pixels in tiles.put_together(rows, painted, lambda done: self._tell(Progress(done, count, "tiles"))):
             self._check()
             self._send(sheet.rows(pixels), picture.index, self._body.media_type)
-            self._tell(Progress(number + 1, len(tiles), "tiles"))
         self._ended(sheet, picture.index)
 
     def _ended(self, sheet: Any, index: int) -> None:
@@ -181,39 +243,29 @@ class Sitting:
         for piece in sheet.pieces() if hasattr(sheet, "pieces") else (sheet.end(),):
             self._send(piece, index, self._body.media_type)
 
-    def _painted(self, layout: Layout, quality: str, scale: float, tiles: list[Tile]) -> Iterator[Pixels]:
-        if sum(tile.megapixels for tile in tiles) * 1e6 > estimate.ALONE_PIXELS:
-            yield from self._hands.tiles(layout, quality, scale, tiles, self._before)
+    def _painted(self, layout: Layout, quality: str, scale: float, all_tiles: list[Tile]) -> Iterator[Pixels]:
+        last = all_tiles[-1]
+        if tiles.hands_for(layout.scene.style, quality, (last.x + last.width, last.y + last.height)) > 1:
+            yield from self._hands.tiles(layout, quality, scale, all_tiles, self._before)
             return
-        painter = self._studio.painter(layout, quality)
-        for tile in tiles:
+        yield from self._one_by_one(self._studio.painter(layout, quality), scale, all_tiles)
+
+    def _one_by_one(self, painter: Any, scale: float, all_tiles: list[Tile]) -> Iterator[Pixels]:
+        for tile in all_tiles:
             self._before(tile)
             yield painter.tile(tile.x, tile.y, tile.width, tile.height, scale)
 
     def _before(self, tile: Tile) -> None:
         self._check()
+        began_s = time.monotonic()
         self._ctx.step("tile", tile.megapixels)
+        self._held_s += time.monotonic() - began_s
 
-    def _changed(self, index: int, seed: int, body: DrawBody, given: editing.Given) -> None:
-        """A picture made of pixels that were given, changed where and how it was asked."""
-        changed = editing.changed(self._studio, body, given, seed, self._before)
-        details = {"seed": seed, "quality": quality_of(body, changed.size)} | changed.details
-        picture = Picture(*changed.size, body.media_type, index, None, changed.described, details)
-        self._tell(picture)
-        sheet = output.sheet(body, picture, self._provenance(picture))
-        tiles = bands(changed.size)
-        for number, tile in enumerate(tiles):
-            self._before(tile)
-            self._send(sheet.rows(changed.pixels[tile.y : tile.y + tile.height]), index, body.media_type)
-            self._tell(Progress(number + 1, len(tiles), "tiles"))
-        self._ended(sheet, index)
-
-    def _provenance(self, picture: Picture) -> dict[str, str]:
-        """What every file says of itself: who made it, of what; enough to draw it again."""
-        prompt = self._body.prompt
-        return {
+    def _provenance(self, picture: Picture, words: dict[str, str] | None = None) -> dict[str, str]:
+        """What every file says of itself: who made it, of what."""
+        prompt = self._body.prompt or (words or {}).get("prompt", "")
+        return (words or {"prompt": prompt}) | {
             "model": self._job.model,
-            "prompt": prompt,
             "prompt_sha256": hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest(),
             "seed": str(picture.details.get("seed", "")),
             "style": str(picture.details.get("style", "")),
@@ -228,21 +280,39 @@ class Sitting:
 
     def _tell(self, event: Event) -> None:
         self._check()
+        began_s = time.monotonic()
         self._desk.tell(event)
+        self._held_s += time.monotonic() - began_s
 
     def _send(self, data: bytes, index: int, media_type: str) -> None:
         for start in range(0, len(data), PIECE_BYTES):
             self._tell(Data(data[start : start + PIECE_BYTES], media_type, index))
 
 
-def lettered(layout: Layout, scale: float) -> dict[str, Any]:
+def drawn_from(body: DrawBody, edits: tuple[str, ...]) -> dict[str, str]:
+    """The words that a picture can be drawn again from."""
+    return {"prompt": body.prompt} | ({"edits": msgspec.json.encode(edits).decode()} if edits else {})
+
+
+def question(scene: Scene, opinion: dict[str, Any] | None) -> dict[str, Any]:
+    """What to ask a model that chats, where it was asked for and something was not understood."""
+    asked = leftovers(scene) if opinion is not None else ""
+    return {"question": {"text": asked, "schema": SCHEMA}} if asked else {}
+
+
+def lettered(layout: Layout, scale: float, origin: tuple[int, int] = (0, 0)) -> dict[str, Any]:
     """`lines`: what stands where, boxes as x, y, width, height in pixels; `notes`: what was changed."""
     if not layout.lines:
         return {}
     lines = [
         {
             "text": line.text,
-            "box": [round(side * scale) for side in (line.box.x, line.box.y, line.box.width, line.box.height)],
+            "box": [
+                origin[0] + round(line.box.x * scale),
+                origin[1] + round(line.box.y * scale),
+                round(line.box.width * scale),
+                round(line.box.height * scale),
+            ],
             "vertical": line.vertical,
             "face": line.face,
         }
@@ -259,10 +329,9 @@ def asked_for(layout: Layout) -> tuple[int, ...]:
 
 
 def bands(size: tuple[int, int]) -> list[Tile]:
-    """The picture in strips of its whole width, a megapixel each (four in a large one), from top to bottom."""
+    """The picture in strips of its whole width, a megapixel each, from top to bottom."""
     width, height = size
-    band = LARGE_BAND_PIXELS if width * height > LARGE_PIXELS else BAND_PIXELS
-    rows = max(16, min(height, band // width // 16 * 16))
+    rows = max(16, min(height, BAND_PIXELS // width // 16 * 16))
     return [Tile(0, top, width, min(rows, height - top)) for top in range(0, height, rows)]
 
 

@@ -12,7 +12,7 @@ from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout
 from omniwatt.engines.draw.illustrator.objects import Sprites
 from omniwatt.engines.draw.illustrator.paint.region import Painter
 from omniwatt.engines.draw.illustrator.scene import Scene
-from omniwatt.engines.draw.illustrator.understand import Lexicon, describe, understand
+from omniwatt.engines.draw.illustrator.understand import Lexicon, complete, describe, understand
 from omniwatt.engines.draw.illustrator.understand.language import language_of
 from omniwatt.engines.draw.lettering.faces import Faces
 
@@ -44,16 +44,28 @@ class Studio:
         if self.lexicon is None:
             raise EngineFailed("This process only paints.")
         scene = understand(body.prompt, self.lexicon, "" if body.style in MOODS else body.style)
+        if body.opinion:
+            scene = complete(scene, body.opinion, self.lexicon)
         light = (*scene.light, MOODS[body.style]) if body.style in MOODS else scene.light
         transparent = body.background == "transparent" or (scene.transparent and body.background != "opaque")
         return msgspec.structs.replace(scene, light=light, transparent=transparent)
+
+    def styled(self, scene: Scene, style: str) -> Scene:
+        """The scene in another style, by its name."""
+        if self.lexicon is None:
+            return scene
+        return msgspec.structs.replace(scene, style=understand("", self.lexicon, style).style)
 
     def describe(self, scene: Scene, prompt: str) -> str:
         """What is drawn, in words of the prompt's language; the prompt itself where nothing can be said."""
         if self.lexicon is None:
             return prompt
-        language = language_of(prompt, frozenset(map(chr, self.lexicon.simplified)))
-        return describe(scene, language) or prompt
+        return describe(scene, self.language(prompt)) or prompt
+
+    def language(self, prompt: str) -> str:
+        """The language a prompt is in: one of the lexicon's, or `zh-hant`."""
+        simplified = self.lexicon.simplified if self.lexicon is not None else ()
+        return language_of(prompt, frozenset(map(chr, simplified)))
 
     def layout(self, scene: Scene, size: tuple[int, int], seed: int, adjust: Mapping[int, int]) -> Layout:
         """The scene with everything in its place; `adjust`: line -> the attempt it is lettered for anew."""
