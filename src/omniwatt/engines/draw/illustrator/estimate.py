@@ -74,29 +74,34 @@ def asked(scene: Scene, quality: str, size: tuple[int, int], body: DrawBody) -> 
 class Pace:
     """How much longer pictures take here than the rates say: learnt from each that is finished. Thread-safe.
 
-    What a style on a ground was seen to take counts for that style on that ground; what was not seen yet goes by all.
+    What a style on a ground was seen to take counts for that style on that ground, apart for pictures that are painted
+    by one process and by several; what was not seen yet goes by all.
     """
 
     def __init__(self, slower: float = 1.0) -> None:
         self._all = math.log(max(slower, 0.01))
-        self._own: dict[tuple[str, str, str], float] = {}
+        self._own: dict[tuple[str, str, int], float] = {}
         self._lock = threading.Lock()
 
     def factor(self, one: Asked) -> float:
         """What to multiply the rates by."""
         with self._lock:
-            return math.exp(self._own.get((one.style, one.ground, one.quality), self._all))
+            return math.exp(self._own.get(_kind(one), self._all))
 
     def learn(self, one: Asked, seconds: float) -> None:
         """A picture took so long."""
         plain = bare_seconds(one)
         if plain is None or plain <= 0 or seconds <= 0:
             return
-        seen, key = math.log(seconds / plain), (one.style, one.ground, one.quality)
+        seen, key = math.log(seconds / plain), _kind(one)
         with self._lock:
             before = self._own.get(key)
             self._own[key] = seen if before is None else before + LEARNT * (seen - before)
             self._all += LEARNT * (seen - self._all) / 2
+
+
+def _kind(one: Asked) -> tuple[str, str, int]:
+    return one.style, one.ground, tiles.hands_for(one.style, one.quality, one.size)
 
 
 def bare_seconds(one: Asked) -> float | None:
