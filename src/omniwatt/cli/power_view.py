@@ -1,0 +1,114 @@
+"""How the node's power looks in a terminal: watts against the budget, the last minute as a sparkline, what it means."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+OVER = 1.02
+"""More than this over the budget is shown as too much: the promise is within 2 %."""
+STATES = {
+    "tracking": "holding the budget",
+    "demand-limited": "less work than the budget allows",
+    "guard": "over the budget: flexible work pauses",
+    "stale": "the meter is silent: by the model alone, with a wider margin",
+    "floor": "at the safe floor",
+    "below-idle": "the budget lies below what the machine takes with nothing to do",
+    "unlimited": "no budget is set",
+    "unmetered": "no meter",
+    "ungoverned": "the governor is not running",
+}
+
+
+def view(status: Mapping[str, Any], width: int = 80) -> Group:
+    """The whole view as something rich can print."""
+    lines = [_headline(status), *_curve(status, width), _engines(status), _meaning(status), _method(status)]
+    return Group(*(line for line in lines if line.plain))
+
+
+def sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
+    """`values` (the newest last) as `width` blocks; each shows the largest value of its stretch."""
+    if not values or width < 1:
+        return ""
+    span = max(high - low, 1e-9)
+    count = min(width, len(values))
+    cut = [round(i * len(values) / count) for i in range(count + 1)]
+    peaks = [max(values[a:b]) for a, b in itertools.pairwise(cut)]
+    return "".join(BLOCKS[min(8, max(0, 1 + int((peak - low) / span * 7.999)))] for peak in peaks)
+
+
+def watts(value: float | None) -> str:
+    """Watts as people write them."""
+    if value is None:
+        return "-"
+    if value >= 10_000:
+        return f"{value / 1000:.2f} kW"
+    return f"{value:.0f} W" if value >= 100 else f"{value:.1f} W"
+
+
+def joules(value: float) -> str:
+    """Joules, kJ or kWh: what reads best."""
+    if value >= 1e6:
+        return f"{value / 3.6e6:.3f} kWh"
+    return f"{value / 1e3:.1f} kJ" if value >= 1e4 else f"{value:.0f} J" if value >= 10 else f"{value:.2f} J"
+
+
+def _headline(status: Mapping[str, Any]) -> Text:
+    now_w, budget_w, state = status.get("watts"), status.get("budget_w"), status.get("state", "unmetered")
+    text = Text()
+    text.append(watts(now_w), style=_colour(now_w, budget_w))
+    if budget_w is not None:
+        text.append(f" of {watts(budget_w)}")
+        if status.get("max_w"):
+            text.append(f" ({budget_w / status['max_w']:.0%} of full load)", style="dim")
+    text.append("   " + STATES.get(state, state))
+    if status.get("why"):
+        text.append(f": {status['why']}", style="yellow")
+    return text
+
+
+def _colour(now_w: float | None, budget_w: float | None) -> str:
+    if now_w is None or budget_w is None:
+        return "bold"
+    return "bold red" if now_w > OVER * budget_w else "bold green"
+
+
+def _curve(status: Mapping[str, Any], width: int) -> list[Text]:
+    """The last minute, scaled from idle to full load, with the budget's place below it."""
+    history = [point["watts"] for point in status.get("history", ()) if point.get("watts") is not None]
+    low, high = status.get("idle_w") or 0.0, max(status.get("max_w") or 0.0, *history, 1.0)
+    line = Text(sparkline(history, low, high, max(10, width - 24)), style="cyan")
+    line.append(f"  {watts(low)} … {watts(high)}", style="dim")
+    return [line] if history else []
+
+
+def _engines(status: Mapping[str, Any]) -> Text:
+    slots, running = status.get("slots"), status.get("running") or 0.0
+    if slots is None:
+        return Text("")
+    wanted = ", ".join(f"{tier} {count:g}" for tier, count in (status.get("wanted") or {}).items() if count)
+    text = f"{running:g} steps at once of {slots:.1f} that may run"
+    return Text(text + (f"; wanted: {wanted}" if wanted else ""), style="dim")
+
+
+def _meaning(status: Mapping[str, Any]) -> Text:
+    amounts = status.get("amounts")
+    if not amounts:
+        return Text("")
+    parts = [f"{amounts['kwh_per_day']:.2f} kWh a day at this rate", f"{amounts['laptops']:.2f} laptops of 200 W"]
+    if amounts.get("cost_per_day") is not None:
+        parts.insert(1, f"{amounts['cost_per_day']:.2f} {amounts['currency']}")
+    if amounts.get("kg_co2_per_day") is not None:
+        parts.insert(-1, f"{amounts['kg_co2_per_day']:.2f} kg CO2")
+    return Text(" · ".join(parts))
+
+
+def _method(status: Mapping[str, Any]) -> Text:
+    if not status.get("method"):
+        return Text("without a meter there are no watts and no joules: see `omniwatt power calibrate`", style="dim")
+    doubt = f" ±{status['uncertainty_pct']:.0f} %" if status.get("uncertainty_pct") else ""
+    total = f"; {joules(status['metered_j'])} since the start" if status.get("metered_j") else ""
+    return Text(f"{status['method']} by {status['source']}, scope {status['scope']}{doubt}{total}", style="dim")

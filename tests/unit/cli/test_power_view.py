@@ -1,0 +1,84 @@
+"""Watts as a terminal shows them."""
+
+import pytest
+from rich.console import Console
+
+from omniwatt.cli.power_view import joules, sparkline, view, watts
+from omniwatt.power.amounts import Tariff, a_day_of, cost_of
+
+STATUS = {
+    "watts": 6.14,
+    "budget_w": 6.2,
+    "idle_w": 2.0,
+    "max_w": 10.3,
+    "method": "estimated",
+    "source": "cpu-time",
+    "scope": "node",
+    "uncertainty_pct": 50.0,
+    "state": "tracking",
+    "slots": 1.2,
+    "running": 1.0,
+    "wanted": {"default": 3.0, "flex": 0.0},
+    "metered_j": 812.0,
+    "history": [{"watts": w} for w in (2.0, 4.0, 6.0, 8.0, 10.0)],
+    "amounts": {"kwh_per_day": 0.147, "laptops": 0.031, "cost_per_day": 0.04, "currency": "EUR"},
+}
+
+
+def _shown(status) -> str:
+    console = Console(width=80, record=True, file=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(view(status, 80))
+    return " ".join(capture.get().split())
+
+
+def test_the_whole_view() -> None:
+    text = _shown(STATUS)
+    for part in ("6.1 W of 6.2 W (60% of full load)", "holding the budget", "▁▂▄▆", "2.0 W … 10.3 W", "0.15 kWh a day"):
+        assert part in text
+    for part in ("0.04 EUR", "812 J since the start", "estimated by cpu-time, scope node ±50 %", "wanted: default 3"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (
+            {"state": "below-idle", "why": "idle takes 2 W"},
+            "below what the machine takes with nothing to do: idle takes 2 W",
+        ),
+        ({"method": "", "watts": None, "history": []}, "without a meter"),
+        ({"budget_w": None, "state": "unlimited"}, "no budget is set"),
+        ({"watts": 27_800.0, "budget_w": 28_000.0, "max_w": 0.0}, "27.80 kW of 28.00 kW"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_said(change, part) -> None:
+    assert part in _shown(STATUS | change)
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "expected"),
+    [
+        ([], 5, ""),
+        ([0, 10], 10, "▁█"),
+        ([0, 0, 10, 0], 2, "▁█"),
+        ([5] * 100, 4, "▄▄▄▄"),
+        ([-5, 99], 2, " █"),
+    ],
+)
+def test_a_sparkline_shows_the_peaks(values, width, expected) -> None:
+    assert sparkline(values, 0, 10, width) == expected
+
+
+def test_units_are_those_people_write() -> None:
+    assert [watts(None), watts(3.21), watts(344.4)] == ["-", "3.2 W", "344 W"]
+    assert [joules(0.5), joules(99.0), joules(25_000.0), joules(7.2e6)] == ["0.50 J", "99 J", "25.0 kJ", "2.000 kWh"]
+
+
+def test_what_watts_and_joules_amount_to() -> None:
+    tariff = Tariff(price_per_kwh=0.30, g_co2_per_kwh=380.0)
+    day = a_day_of(1000.0, tariff)
+    assert (day.kwh_per_day, day.laptops) == (24.0, 5.0)
+    assert (day.cost_per_day, day.kg_co2_per_day) == pytest.approx((7.2, 9.12))
+    assert cost_of(3.6e6, tariff) == {"kwh": 1.0, "cost": 0.3, "currency": "EUR", "g_co2": 380.0}
+    assert cost_of(3.6e6, Tariff()) == {"kwh": 1.0}
