@@ -1,31 +1,46 @@
-"""Pixels made larger than they are, band by band: for painters that cannot paint at the size asked for."""
+"""Pixels at another size than they have, any part by itself: for painters that cannot paint at the size asked for."""
 
+import math
 from collections.abc import Iterator
 
 from PIL import Image
 
-BAND_PX = 256
+BAND_PIXELS = 4 * 1024 * 1024
+"""A band of the result: its pixels, and as many of the way there, are all that is held beside the picture."""
+_KERNEL = Image.Resampling.LANCZOS
+_LOBES = 3
 
 
-def bands(picture: Image.Image, width_px: int, height_px: int, band_px: int = BAND_PX) -> Iterator[Image.Image]:
-    """The enlarged picture in bands of its full width, from top to bottom (Lanczos; Duchon 1979).
+def part(picture: Image.Image, size: tuple[int, int], left: int, top: int, width: int, height: int) -> Image.Image:
+    """This rectangle of `picture` brought to `size`, all in pixels of the result (Lanczos, 3 lobes; Duchon 1979).
 
-    Seamless: a band's rows are made of rows beyond its edges too. Widened first and as a whole, since the order of
-    the two passes shows where a kernel overshoots.
+    What lies beyond the rectangle counts at its edges, so that parts meet without a seam: each pixel is that of the
+    whole but for the rounding of where it lies.
     """
-    wide = picture.resize((width_px, picture.height), Image.Resampling.LANCZOS)
-    for top in range(0, height_px, band_px):
-        bottom = min(height_px, top + band_px)
-        rows = (wide.height * top / height_px, wide.height * bottom / height_px)
-        box = (0.0, rows[0], float(width_px), rows[1])
-        yield wide.resize((width_px, bottom - top), Image.Resampling.LANCZOS, box=box)
+    if picture.size == size:
+        return picture.crop((left, top, left + width, top + height))
+    across, down = picture.width / size[0], picture.height / size[1]
+    reach = _LOBES * max(1.0, down)
+    first = max(0, math.floor(top * down - reach))
+    last = min(picture.height, math.ceil((top + height) * down + reach))
+    # Across first, always: where a kernel overshoots, the order of the two passes shows.
+    columns = (left * across, float(first), min(float(picture.width), (left + width) * across), float(last))
+    wide = picture.resize((width, last - first), _KERNEL, box=columns)
+    rows = (top * down - first, min(float(wide.height), (top + height) * down - first))
+    return wide.resize((width, height), _KERNEL, box=(0.0, rows[0], float(width), rows[1]))
 
 
-def enlarged(picture: Image.Image, width_px: int, height_px: int) -> Image.Image:
-    """The whole of it at once."""
-    whole = Image.new(picture.mode, (width_px, height_px))
-    top = 0
-    for band in bands(picture, width_px, height_px):
-        whole.paste(band, (0, top))
-        top += band.height
-    return whole
+def bands(picture: Image.Image, size: tuple[int, int], band_px: int = 0) -> Iterator[Image.Image]:
+    """The picture brought to `size` in bands of its full width, from top to bottom; `band_px` rows each."""
+    width, height = size
+    rows = band_px or max(16, BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield part(picture, size, 0, top, width, min(rows, height - top))
+
+
+def shaped(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle of the picture in the shape of `size`: nothing is stretched more one way than the other."""
+    width = min(picture.width, round(picture.height * size[0] / size[1]))
+    height = min(picture.height, round(picture.width * size[1] / size[0]))
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + max(1, width), top + max(1, height)))

@@ -1,7 +1,11 @@
 """One diffusion model behind three tasks, whatever its family: picture from words, from a picture, into a hole."""
 
+import contextlib
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +35,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     guidance: float | None = None
     strength: float = 0.6
     """How far an edited picture may leave the given one: 0 not at all, 1 altogether."""
+    harmonise: float = 0.0
+    """How strongly a picture is gone over once its words stand on it, so that light and colour meet; 0 is not at
+    all. The words are set anew on the result."""
     native_px: int = 1024
     """The side the model was trained at: larger pictures are painted at this and enlarged."""
     multiple_px: int = 16
@@ -42,6 +49,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     task: Task = "generate"
     prompt: str
+    avoid: str = ""
     width_px: int
     height_px: int
     steps: int
@@ -51,9 +59,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     image: Image.Image | None = None
     mask: Image.Image | None = None
 
+    @property
+    def scheduled(self) -> int:
+        """The steps of the whole way from noise. From a picture only the last of them are taken: one at least."""
+        return max(self.steps, math.ceil(1 / self.strength)) if self.image is not None else self.steps
 
-Step = Callable[[int, "Preview"], None]
-"""Called before step n (from 0) with a way to look at what is there so far."""
+    @property
+    def total(self) -> int:
+        """The steps that are taken (SDEdit; Meng et al. 2021)."""
+        return max(1, int(self.scheduled * self.strength)) if self.image is not None else self.steps
+
+
+Step = Callable[[int, int, "Preview"], None]
+"""Called before step n (from 0) of how many, and after the last, with a way to look at what is there so far."""
 Preview = Callable[[], Image.Image | None]
 
 
@@ -62,7 +80,7 @@ class Pipelines:
 
     def __init__(self, options: Options, threads: int) -> None:
         """Read the weights: safetensors only, no code from the model. Raises EngineFailed."""
-        self._options = options
+        self.options = options
         self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         torch.set_num_threads(threads)
         try:
@@ -84,14 +102,22 @@ class Pipelines:
         if hasattr(base, "vae") and hasattr(base.vae, "enable_tiling"):
             base.vae.enable_tiling()
         self._pipelines: dict[Task, Any] = {"generate": base}
+        parts = [part for part in base.components.values() if isinstance(part, torch.nn.Module)]
+        self.weight_bytes = sum(weight.nbytes for part in parts for weight in part.parameters())
 
     def paint(self, wish: Wish, on_step: Step) -> Image.Image:
-        """The picture. Whatever `on_step` raises ends the work and comes out. Raises UnsupportedField."""
+        """The picture. Whatever `on_step` raises ends the work and comes out.
+
+        Raises UnsupportedField, and EngineFailed for a picture that the GPU has no memory for.
+        """
         pipeline = self._for(wish)
         pipeline.set_progress_bar_config(disable=True)
+        taken = inspect.signature(pipeline.__call__).parameters
+        total = wish.total if "strength" in taken else wish.scheduled
         wanted: dict[str, Any] = {
             "prompt": wish.prompt,
-            "num_inference_steps": wish.steps,
+            "negative_prompt": wish.avoid or None,
+            "num_inference_steps": wish.scheduled,
             "guidance_scale": wish.guidance,
             "width": wish.width_px,
             "height": wish.height_px,
@@ -100,18 +126,17 @@ class Pipelines:
             "mask_image": wish.mask,
             "strength": wish.strength if wish.image is not None else None,
         }
-        taken = inspect.signature(pipeline.__call__).parameters
         given = {name: value for name, value in wanted.items() if value is not None and name in taken}
-
-        def after(pipe: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            on_step(step + 1, lambda: _preview(pipe, tensors["latents"], wish))
-            return {}
-
-        on_step(0, lambda: None)
-        if "callback_on_step_end" in taken:
-            given |= {"callback_on_step_end": after, "callback_on_step_end_tensor_inputs": ["latents"]}
-        with torch.inference_mode():
-            return _first(pipeline(**given, output_type="pil"))
+        on_step(0, total, lambda: None)
+        try:
+            with (
+                torch.inference_mode(),
+                _told(pipeline, taken, wish, functools.partial(_count, on_step, total)) as more,
+            ):
+                return _first(pipeline(**given, **more, output_type="pil"))
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise EngineFailed(f"No memory for {wish.width_px}x{wish.height_px} on {self.device}.") from error
 
     def _for(self, wish: Wish) -> Any:
         """The pipeline of a task shares the weights of the others. A picture without a mask is painted over whole."""
@@ -125,6 +150,38 @@ class Pipelines:
                     param="mask" if task == "edit" else "image",
                 ) from error
         return self._pipelines[task]
+
+
+def _count(on_step: Step, total: int, step: int, preview: "Preview") -> None:
+    on_step(min(step, total), total, preview)
+
+
+@contextlib.contextmanager
+def _told(
+    pipeline: Any, taken: Mapping[str, Any], wish: Wish, after: Callable[[int, Preview], None]
+) -> Iterator[dict[str, Any]]:
+    """Arguments with which a pipeline calls `after` at each step; one that takes none is watched at its scheduler."""
+    if "callback_on_step_end" in taken:
+
+        def ended(pipe: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            after(step + 1, lambda: _preview(pipe, tensors["latents"], wish))
+            return {}
+
+        yield {"callback_on_step_end": ended, "callback_on_step_end_tensor_inputs": ["latents"]}
+        return
+    scheduler, steps = pipeline.scheduler, itertools.count(1)
+    own = scheduler.step
+
+    def stepped(*values: Any, **named: Any) -> Any:
+        made = own(*values, **named)
+        after(next(steps), lambda: None)
+        return made
+
+    scheduler.step = stepped
+    try:
+        yield {}
+    finally:
+        del scheduler.step
 
 
 def _preview(pipe: Any, latents: torch.Tensor, wish: Wish) -> Image.Image | None:
