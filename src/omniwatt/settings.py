@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from omniwatt.contract.power import Event, Window
+
 PREFIX = "OMNIWATT_"
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 CLIENT_VARIABLES = ("OMNIWATT_URL", "OMNIWATT_API_KEY")
@@ -140,6 +142,19 @@ class Draw(Slice, frozen=True):
     """All uploaded pictures of one request together; more gets 413."""
     url_s: int = 3600
     """How long a picture given out as a URL can be fetched; the URL ends with it."""
+    memory_bytes: int = 0
+    """What all pictures being painted may take together: one that needs more gets 400, the others wait; 0 means 80 %
+    of the machine, or of its control group."""
+    cmyk_profile: str = ""
+    """An ICC profile for four inks, as the printer names it, for pictures asked for in CMYK."""
+    second_opinion: str = ""
+    """A strong model that chats (one of an upstream, say), asked in high quality about the words of a prompt that the
+    illustrator does not know; what it answers is only added. Those words then go to that model. Empty asks nobody."""
+    second_opinion_s: float = 8.0
+    """How long it may take to answer before the picture is drawn without it."""
+    spelling: tuple[str, ...] = ()
+    """Painters other than the illustrator that may write quoted words themselves, by name (`gpt-image-*`): the others
+    paint the prompt without them, and the words are lettered upon the picture and read back."""
 
 
 class Realtime(Slice, frozen=True):
@@ -180,6 +195,54 @@ class Realtime(Slice, frozen=True):
     """A WebRTC call of whose client nothing is received for so long has ended."""
 
 
+class Power(Slice, frozen=True):
+    """How many watts the node may take, how they are metered, and what they cost."""
+
+    budget: str = ""
+    """`180W`, `1.2kW` or `60%` (of the full load that was calibrated, idle included); empty is no limit."""
+    windows: tuple[Window, ...] = ()
+    """Other budgets by time of day: `[[power.windows]]` with `start`, `end`, `budget` and perhaps `days`."""
+    events: tuple[Event, ...] = ()
+    """Times in which less may be taken: `[[power.events]]` with `start`, `length_s`, `reduce_pct`, `within_s`."""
+    meter: Literal["auto", "estimate", "rapl", "nvml", "wall", "replay", "simulated", "none"] = "auto"
+    """What tells the watts. `auto`: the wall meter where one is set, else cards and processor; without a sensor they
+    are estimated from CPU time, and say so. `none`: no watts, no joules, no budget."""
+    idle_w: float = 0.0
+    """What the machine takes with nothing to do; 0 uses the calibration, or an assumption that says so."""
+    max_w: float = 0.0
+    """What it takes at full load; likewise."""
+    wall_url: str = ""
+    """A meter at the wall that speaks HTTP: a server's Redfish, a Prometheus exporter, any JSON."""
+    wall_form: Literal["redfish", "prometheus", "json"] = "json"
+    """How it answers."""
+    wall_field: str = ""
+    """Where the watts stand: a path (`data.0.watts`), or a metric's name with its labels."""
+    wall_user: str = ""
+    """Who we are to it."""
+    wall_password_file: str = ""
+    """The file that holds the password."""
+    wall_period_s: float = 1.0
+    """How often it is asked."""
+    wall_late_s: float = 0.5
+    """How old its value is when it comes: half of what it averages over."""
+    wall_unit_w: float = 1.0
+    """What one of its units is in watts: 0.001 for milliwatts."""
+    wall_scope: Literal["node", "wall", "facility"] = "wall"
+    """What it sees."""
+    recording: str = ""
+    """A CSV with the columns time_s and watts, for the meter `replay`."""
+    profile: str = ""
+    """The hardware profile for the meter `simulated`."""
+    caps: bool = False
+    """Lower the power limits of GPUs too, and put them back at the end; needs the right to, and GPUs of our own."""
+    price_per_kwh: float | None = None
+    """What a kWh costs, for sums of money."""
+    currency: str = "EUR"
+    """In which currency."""
+    g_co2_per_kwh: float | None = None
+    """Grams of CO2 a kWh stands for where the machine is."""
+
+
 class Storage(Slice, frozen=True):
     """What is kept, where and for how long."""
 
@@ -215,6 +278,7 @@ class Settings(Slice, frozen=True):
     audio: Audio = Audio()
     draw: Draw = Draw()
     realtime: Realtime = Realtime()
+    power: Power = Power()
     storage: Storage = Storage()
     log: Log = Log()
     upstream: dict[str, Channel] = {}
@@ -305,6 +369,7 @@ def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
         "audio": Audio,
         "draw": Draw,
         "realtime": Realtime,
+        "power": Power,
         "storage": Storage,
         "log": Log,
     }

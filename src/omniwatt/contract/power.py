@@ -1,6 +1,9 @@
 """What power is told in: readings of a meter, work that was done, and the joules it is charged."""
 
-from typing import Literal, Protocol
+from datetime import datetime, time
+from typing import Annotated, Literal, Protocol
+
+import msgspec
 
 from omniwatt.contract.request import Value
 
@@ -58,3 +61,27 @@ class Meter(Protocol):
     def close(self) -> None:
         """Let go of the sensor."""
         ...
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every day (or on `days`) from `start` to `end`, local time; over midnight where `end` is earlier."""
+
+    start: time
+    end: time
+    budget: str
+    """`180W`, `1.2kW` or `60%` (of the machine's full load)."""
+    days: tuple[Day, ...] = DAYS
+    """The days it begins on."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Once: the budget falls by `reduce_pct`, in a straight line over `within_s`, and comes back at the end."""
+
+    start: Annotated[datetime, msgspec.Meta(tz=True)]
+    length_s: float
+    reduce_pct: float
+    within_s: float = 30.0

@@ -1,33 +1,9 @@
 """A budget over the day: tariff windows and events, as one pure function of the time."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 
-import msgspec
-
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every day (or on `days`) from `start` to `end`, local time; over midnight where `end` is earlier."""
-
-    start: time
-    end: time
-    budget: str
-    """`180W`, `1.2kW` or `60%` (of the machine's full load)."""
-    days: tuple[Day, ...] = DAYS
-    """The days it begins on."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Once: the budget falls by `reduce_pct`, in a straight line over `within_s`, and comes back at the end."""
-
-    start: datetime
-    length_s: float
-    reduce_pct: float
-    within_s: float = 30.0
+from omniwatt.contract.power import DAYS, Event, Window
 
 
 def watts(text: str, max_w: float) -> float:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from omniwatt.power.schedule import Event, Window, budget_at, watts
+from omniwatt.contract.power import Event, Window
+from omniwatt.power.schedule import budget_at, watts
 
 NIGHT = Window(start=time(22), end=time(6), budget="100%")
 PEAK = Window(start=time(17), end=time(20), budget="500W", days=("mon", "tue", "wed", "thu", "fri"))
