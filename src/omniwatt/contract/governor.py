@@ -51,6 +51,10 @@ class Hold(Value, frozen=True, tag="hold"):
 
     calls: tuple[Call, ...] = ()
     lease_s: float = LEASE_S
+    new: bool = False
+    """Calls the governor does not know of yet wait too."""
+    known: Call = 0
+    """The newest call it knows of."""
 
 
 # --- gateway -> governor

@@ -111,6 +111,8 @@ class Permits:
         self._work: dict[tuple[int, str], float] = {}
         self._parked: list[int] = []
         self._left: list[int] = []
+        self._new_until_s = 0.0
+        """Calls that begin before then wait until the governor has spoken of them."""
         if path:
             threading.Thread(target=self._listen, name="permits", daemon=True).start()
 
@@ -119,6 +121,7 @@ class Permits:
         with self._lock:
             self._next += 1
             permit = self._calls[self._next] = Permit(self, self._next, job)
+            permit.held_until_s = self._new_until_s
             self._entered.append((permit.number, job))
             self._post()
         return permit
@@ -189,18 +192,20 @@ class Permits:
             while packet := stream.recv(packets.PACKET_BYTES):
                 self._take(decode_hold(packet))
         with self._lock:
-            self._stream = None
+            self._stream, self._new_until_s = None, 0.0
             self._post()
         self._let_go()
 
     def _take(self, hold: Hold) -> None:
         until_s = time.monotonic() + hold.lease_s
         with self._lock:
+            self._new_until_s = until_s if hold.new else 0.0
             calls = list(self._calls.items())
             if self._work or self._entered or self._left or self._parked:
                 self._post()
         for number, permit in calls:
-            permit.hold(until_s if number in hold.calls else 0.0)
+            held = number in hold.calls or (hold.new and number > hold.known)
+            permit.hold(until_s if held else 0.0)
 
     def _let_go(self) -> None:
         with self._lock:

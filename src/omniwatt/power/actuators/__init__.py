@@ -1,0 +1,1 @@
+"""What holds the watts: steps that wait (gate), processes that share CPU seconds (duty, quota), GPU limits (caps)."""
