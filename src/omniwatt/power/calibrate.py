@@ -21,10 +21,20 @@ SPIN = "while True: pass"
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """Mean watts while so many cores were busy."""
+    """Mean watts while so many cores were busy; `wall_w` by a second meter read beside it."""
 
     cores: float
     watts: float
+    wall_w: float | None = None
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a calibration. `wall`: how the wall's watts follow from those inside, where both were read."""
+
+    cpu: CpuModel
+    source: str
+    """The meter that told the watts, or `given`."""
+    wall: "Line | None" = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -67,29 +77,59 @@ def given(idle_w: float, max_w: float, cores: int, uncertainty_pct: float = 10.0
     return CpuModel(idle_w=idle_w, core_w=(max_w - idle_w) / cores, cores=cores, uncertainty_pct=uncertainty_pct)
 
 
+def fit_wall(samples: Sequence[Sample], wall_pct: float) -> Line | None:
+    """The wall's watts from those inside; None where no wall meter was read. Raises ValueError as `fit` does."""
+    pairs = [(sample.watts, sample.wall_w) for sample in samples if sample.wall_w is not None]
+    if not pairs:
+        return None
+    line = fit(pairs)
+    return Line(line.offset, line.slope, math.hypot(line.error_pct, wall_pct))
+
+
 def measure(
-    meter: Meter, cores: int, seconds: float, progress: Callable[[float], None], stat: Path = STAT
+    meter: Meter,
+    cores: int,
+    seconds: float,
+    progress: Callable[[float], None],
+    *,
+    wall: Meter | None = None,
+    stat: Path = STAT,
 ) -> list[Sample]:
-    """Load 0, 1, ... all cores, `seconds` each, and read the meter. Raises MeterLost."""
+    """Load 0, 1, ... all cores, `seconds` each, and read the meter, and the wall's beside it. Raises MeterLost."""
     found = []
     for busy in range(cores + 1):
         with _spinning(busy):
             time.sleep(SETTLE_S)
-            found.append(_sample(meter, seconds, stat))
+            found.append(_sample(meter, wall, seconds, stat))
         progress((busy + 1) / (cores + 1))
     return found
 
 
-def _sample(meter: Meter, seconds: float, stat: Path) -> Sample:
-    first, before_s, begun_s = meter.read(), busy_s(stat), time.monotonic()
-    last = first
+def _sample(meter: Meter, wall: Meter | None, seconds: float, stat: Path) -> Sample:
+    spans = [_Span(one) for one in (meter, wall) if one is not None]
+    before_s, begun_s = busy_s(stat), time.monotonic()
     while time.monotonic() - begun_s < seconds:
         time.sleep(LOOK_S)
-        last = meter.read()
-    if last.at_s <= first.at_s:
-        raise MeterLost("the meter gave no new reading")
+        for span in spans:
+            span.look()
     cores = (busy_s(stat) - before_s) / (time.monotonic() - begun_s)
-    return Sample(cores, (last.energy_j - first.energy_j) / (last.at_s - first.at_s))
+    return Sample(cores, *(span.mean_w() for span in spans))
+
+
+class _Span:
+    """A meter's mean over a stretch, by its counter."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._first = self._last = meter.read()
+
+    def look(self) -> None:
+        self._last = self._meter.read()
+
+    def mean_w(self) -> float:
+        if self._last.at_s <= self._first.at_s:
+            raise MeterLost("the meter gave no new reading; measure for longer")
+        return (self._last.energy_j - self._first.energy_j) / (self._last.at_s - self._first.at_s)
 
 
 @contextlib.contextmanager
@@ -104,17 +144,17 @@ def _spinning(count: int) -> Iterator[None]:
             child.wait()
 
 
-def save(model: CpuModel, file: Path) -> None:
+def save(found: Calibration, file: Path) -> None:
     """Keep a calibration; whole or not at all."""
     new = file.with_suffix(".new")
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(model)))
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
     new.replace(file)
 
 
-def load(file: Path) -> CpuModel | None:
+def load(file: Path) -> Calibration | None:
     """The calibration that was kept; None where there is none. Raises ValueError for a file that is none."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=CpuModel)
+        return msgspec.json.decode(file.read_bytes(), type=Calibration)
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:

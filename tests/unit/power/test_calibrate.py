@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given as example
 from hypothesis import strategies as st
 
-from omniwatt.power.calibrate import Sample, fit, fit_cpu, given, load, measure, save
+from omniwatt.contract.power import Reading
+from omniwatt.power.calibrate import Calibration, Line, Sample, fit, fit_cpu, fit_wall, given, load, measure, save
+from omniwatt.power.meters.corrected import Corrected
 from omniwatt.power.meters.estimate import CpuModel, Estimate, busy_s
 
 
@@ -43,13 +45,38 @@ def test_two_figures_off_a_plug_are_enough() -> None:
 
 
 def test_a_calibration_is_kept_and_a_broken_one_named(tmp_path) -> None:
-    file, model = tmp_path / "power.json", given(40.0, 100.0, 4)
+    file, model = tmp_path / "power.json", Calibration(cpu=given(40.0, 100.0, 4), source="given")
     assert load(file) is None
     save(model, file)
     assert load(file) == model
     file.write_text("{}")
     with pytest.raises(ValueError, match="calibrate"):
         load(file)
+
+
+def test_a_meter_inside_is_corrected_by_one_at_the_wall() -> None:
+    samples = [Sample(cores, 30.0 + 10 * cores, 60.0 + 12 * cores) for cores in range(4)]
+    line = fit_wall(samples, wall_pct=1.5)
+    assert line == Line(pytest.approx(24.0), pytest.approx(1.2), pytest.approx(1.5))
+    assert fit_wall([Sample(0, 1.0)], 1.5) is None
+
+    class Inside:
+        at_s = 0.0
+
+        def read(self) -> Reading:
+            return Reading(self.at_s, 50.0, 0.0, "measured", "rapl", "cpu", 5.0)
+
+        def close(self) -> None:
+            self.at_s = -1.0
+
+    inside = Inside()
+    with closing(Corrected(inside, line.offset, line.slope, line.error_pct)) as meter:
+        assert meter.read().watts == pytest.approx(84.0)
+        inside.at_s = 2.0
+        reading = meter.read()
+    assert (reading.energy_j, reading.scope) == (pytest.approx(168.0), "wall")
+    assert reading.source == "rapl+wall-calibration"
+    assert inside.at_s == -1.0
 
 
 def test_real_cores_are_loaded_and_the_estimates_own_model_comes_back() -> None:
