@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-import msgspec
+from msgspec.structs import replace
 
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Reading
@@ -124,6 +124,8 @@ class State(Value, frozen=True):
     residual_w: float = 0.0
     """Proportional part: readings above the prediction, smoothed."""
     read_s: float = math.nan
+    seen_w: float = 0.0
+    """Modelled dynamic watts of the last good reading: where the machine was seen."""
     meter: trust.Memory = trust.Memory()
     guard: guarding.Guard = guarding.Guard()
     credit: counting.Credit = counting.Credit()
@@ -164,7 +166,7 @@ def lapsed(tuning: Tuning, decision: Decision, age_s: float) -> Decision:
 
 def _restarted(state: State) -> State:
     """After a gap: what was learnt and known of the meter stays, what was under way does not."""
-    return State(learnt=state.learnt, meter=trust.Memory(came_s=state.meter.came_s), trim=state.trim)
+    return State(learnt=state.learnt, meter=trust.Memory(), trim=state.trim)
 
 
 def _remember(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
@@ -212,7 +214,7 @@ def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float
     weight = (tuning.noise * _full_w(sight) / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
     residual_w = state.residual_w + share * (weight * left_w - state.residual_w)
-    return _but(state, learnt=learnt, residual_w=residual_w)
+    return _but(state, learnt=learnt, residual_w=residual_w, seen_w=x_w)
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
@@ -254,7 +256,7 @@ def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w
     held_w = 0.0 if open_loop else tuning.kp * state.residual_w
     wanted = (goal_w - sight.idle_w - learnt.offset_w - held_w) / (learnt.gain * sight.slot_w)
     room_w = budget_w * (1 + tuning.guard_over) - sight.idle_w - held_w
-    safe = learn.reach_w(learnt, room_w, tuning.caution) / sight.slot_w
+    safe = learn.reach_w(learnt, room_w, state.seen_w, tuning.caution) / sight.slot_w
     return max(0.0, min(wanted, safe, sight.capacity))
 
 
@@ -292,8 +294,8 @@ def _bounds(tuning: Tuning, sight: Sight) -> trust.Bounds:
     stale_s = max(tuning.stale_s, 2.5 * tuning.period_s)
     frozen_s = max(tuning.frozen_s, 5 * tuning.period_s)
     full_w = _full_w(sight)
-    return trust.Bounds(stale_s, frozen_s, trust.IDLE_SHARE * sight.idle_w, 2.5 * full_w, full_w)
+    return trust.Bounds(stale_s, frozen_s, sight.idle_w, full_w)
 
 
 def _but(state: State, **changes: object) -> State:
-    return msgspec.structs.replace(state, **changes)
+    return replace(state, **changes)

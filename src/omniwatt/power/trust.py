@@ -3,6 +3,8 @@
 import math
 from typing import Literal
 
+from msgspec.structs import replace
+
 from omniwatt.contract.power import Reading
 from omniwatt.contract.request import Value
 
@@ -13,9 +15,15 @@ FUTURE_S = 0.25
 UNIT_FACTORS = (1e-6, 1e-3, 1e3, 1e6)
 UNIT_SLACK = 2.0
 """A reading within this factor of the prediction times a unit's factor is one in that unit."""
+MOST_SHARE = 2.5
+"""Nothing draws more than this many times what calibration says is full power."""
 SURPRISE = 0.35
-"""Of the machine's full power: a change this large that the model did not predict must be seen more than once."""
-SURPRISES = 3
+"""Of the machine's full power: a change this large that the model did not predict must be seen again and again."""
+SURPRISES = 4
+ALIKE = 0.10
+"""And those readings must be alike to this share."""
+IDLE_SHARE = 0.3
+"""The least plausible power is this share of the idle watts."""
 
 
 class Bounds(Value, frozen=True):
@@ -23,50 +31,55 @@ class Bounds(Value, frozen=True):
 
     stale_s: float
     frozen_s: float
-    least_w: float
-    most_w: float
+    idle_w: float
     full_w: float
 
 
 class Memory(Value, frozen=True):
-    """The last new reading and when it came, since when it has been the same, and how many did not fit in a row."""
+    """What is known of the meter. `fault` is what is wrong with it now: "" while its last good reading is fresh."""
 
     at_s: float = -math.inf
+    """Of the newest reading, good or not."""
+    good_s: float = math.nan
+    """When the last good one came, by our clock."""
     watts: float = math.nan
-    came_s: float = math.nan
+    """Of the newest plausible reading."""
     same_since_s: float = math.inf
-    expected_w: float = math.nan
+    same_expected_w: float = math.nan
+    """What the model expected when it began to repeat itself."""
     odd: int = 0
+    """Plausible but unexpected readings in a row that are alike."""
+    suspicion: Fault = "gone"
+    """What was wrong with the newest look."""
     fault: Fault = ""
 
 
 def judge(
     memory: Memory, bounds: Bounds, reading: Reading | None, now_s: float, expected_w: float | None
 ) -> tuple[Memory, bool]:
-    """The memory after this look, with its `fault` ("" when all is well), and whether the reading is new and good.
+    """The memory after this look, and whether the reading is new and good.
 
-    `expected_w` is what the model says this sensor should show (None: it does not know); an idle sensor may repeat
-    itself, so sameness is a fault only of a sensor that measures while the model expects movement or work.
+    A bad reading is not used; the meter is at fault once nothing good came for `stale_s`. `expected_w` is what the
+    model says this sensor should show (None: it does not know). An idle meter may repeat itself; sameness counts
+    against one that measures work, or while the model expects movement.
     """
     if reading is None or reading.at_s == memory.at_s:
-        return _waiting(memory, bounds, now_s), False
-    fault = _absurd(memory, bounds, reading, now_s, expected_w)
-    if fault:
-        return Memory(reading.at_s, memory.watts, memory.came_s, math.inf, memory.expected_w, 0, fault), False
-    memory = _moved(memory, reading, now_s, expected_w)
+        return _aged(memory, bounds, now_s, memory.suspicion or "gone"), False
+    wrong = _absurd(memory, bounds, reading, now_s, expected_w)
+    if wrong:
+        return _aged(replace(memory, at_s=reading.at_s, same_since_s=math.inf), bounds, now_s, wrong), False
+    memory = _noted(memory, bounds, reading, expected_w)
     if _frozen(memory, bounds, reading, expected_w):
-        return _with(memory, "frozen"), False
-    if expected_w is not None and abs(reading.watts - expected_w) > SURPRISE * bounds.full_w and memory.odd < SURPRISES:
-        return Memory(*_head(memory), memory.odd + 1, "jump"), False
-    settled = expected_w is not None and abs(reading.watts - expected_w) <= SURPRISE * bounds.full_w
-    return Memory(*_head(memory), 0 if settled else memory.odd, ""), True
+        return _aged(memory, bounds, now_s, "frozen"), False
+    if 0 < memory.odd < SURPRISES:
+        return _aged(memory, bounds, now_s, "jump"), False
+    return replace(memory, good_s=now_s, suspicion="", fault=""), True
 
 
-def _waiting(memory: Memory, bounds: Bounds, now_s: float) -> Memory:
-    if math.isnan(memory.came_s):
-        return Memory(came_s=now_s, fault="gone")
-    late = now_s - memory.came_s > bounds.stale_s or now_s < memory.came_s
-    return _with(memory, memory.fault or "gone") if late else memory
+def _aged(memory: Memory, bounds: Bounds, now_s: float, suspicion: Fault) -> Memory:
+    since_s = now_s if math.isnan(memory.good_s) else memory.good_s
+    late = math.isnan(memory.good_s) or not 0 <= now_s - since_s <= bounds.stale_s
+    return replace(memory, suspicion=suspicion if late else memory.suspicion, fault=suspicion if late else "")
 
 
 def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expected_w: float | None) -> Fault:
@@ -75,7 +88,7 @@ def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expe
         return "negative"
     if not now_s - 20 * bounds.stale_s <= reading.at_s <= now_s + FUTURE_S or reading.at_s < memory.at_s:
         return "clock"
-    if bounds.least_w <= watts <= bounds.most_w:
+    if IDLE_SHARE * bounds.idle_w <= watts <= MOST_SHARE * bounds.full_w:
         return ""
     near_w = expected_w or bounds.full_w
     if any(1 / UNIT_SLACK < watts / (near_w * factor) < UNIT_SLACK for factor in UNIT_FACTORS):
@@ -83,27 +96,22 @@ def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expe
     return "range"
 
 
-def _moved(memory: Memory, reading: Reading, now_s: float, expected_w: float | None) -> Memory:
+def _noted(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float | None) -> Memory:
+    """Since when it has been the same, and how many odd ones came in a row."""
     same = reading.watts == memory.watts
-    since_s = min(memory.same_since_s, reading.at_s) if same else math.inf
-    first_w = memory.expected_w if same and since_s < math.inf else expected_w
-    return Memory(reading.at_s, reading.watts, now_s, since_s, math.nan if first_w is None else first_w, memory.odd, "")
+    began = same and memory.same_since_s < math.inf
+    since_s = memory.same_since_s if began else reading.at_s if same else math.inf
+    same_expected_w = memory.same_expected_w if began else math.nan if expected_w is None else expected_w
+    odd = 0
+    if expected_w is not None and abs(reading.watts - expected_w) > SURPRISE * bounds.full_w:
+        alike = abs(reading.watts - memory.watts) <= ALIKE * reading.watts
+        odd = memory.odd + 1 if alike or memory.odd == 0 else 1
+    return replace(memory, at_s=reading.at_s, watts=reading.watts, same_since_s=since_s,
+                   same_expected_w=same_expected_w, odd=odd)  # fmt: skip
 
 
 def _frozen(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float | None) -> bool:
     if reading.at_s - memory.same_since_s < bounds.frozen_s or expected_w is None:
         return False
-    working = reading.method == "measured" and expected_w > 1.1 * bounds.least_w / IDLE_SHARE
-    return working or abs(expected_w - memory.expected_w) > 0.05 * bounds.full_w
-
-
-IDLE_SHARE = 0.3
-"""`least_w` is this share of the idle watts."""
-
-
-def _head(memory: Memory) -> tuple[float, float, float, float, float]:
-    return memory.at_s, memory.watts, memory.came_s, memory.same_since_s, memory.expected_w
-
-
-def _with(memory: Memory, fault: Fault) -> Memory:
-    return Memory(*_head(memory), memory.odd, fault)
+    working = reading.method == "measured" and expected_w > 1.1 * bounds.idle_w
+    return working or abs(expected_w - memory.same_expected_w) > 0.05 * bounds.full_w
