@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from omniwatt.contract.request import (
     Sampling,
     SpeakBody,
 )
+from omniwatt.engines.draw.wordless import wordless
 
 UNSAID_ANSWER_TOKENS = 512
 """What is reserved for an answer whose limit the caller left open; the end settles what was really used."""
@@ -73,7 +75,7 @@ def make_plan(
         case SpeakBody():
             return _speaking(plan, request.body, found, roles, voices)
         case DrawBody():
-            return _drawing(plan, request.body, facts, roles)
+            return _drawing(plan, request.body, card, facts, roles, draw or settings.Draw())
         case ChatBody(picture=DrawBody() as picture):
             return _illustrating(plan, picture, card, roles)
         case ChatBody():
@@ -198,15 +200,32 @@ def _conversing(
     )
 
 
-def _drawing(plan: Plan, body: DrawBody, facts: Sequence[Mapping[str, Any]], roles: Mapping[str, str]) -> Plan:
-    """Draw, and read back what is lettered with the model that sees, where there is one."""
+def _drawing(
+    plan: Plan,
+    body: DrawBody,
+    card: Card,
+    facts: Sequence[Mapping[str, Any]],
+    roles: Mapping[str, str],
+    limits: settings.Draw,
+) -> Plan:
+    """Draw, letter with the card that can spell, and read back what is lettered with the model that sees."""
+    name = plan.upstream_model or card.name
+    spells = "letter" in card.capabilities or any(fnmatchcase(name, pattern) for pattern in limits.spelling)
+    plan = msgspec.structs.replace(plan, recipe="draw", spells=spells)
     if body.explain:
-        return msgspec.structs.replace(plan, recipe="draw")
+        return plan
+    helpers = {"see": roles["see"]} if "see" in roles else {}
+    if "opinion" in roles and body.quality == "high" and body.task == "generate" and "letter" in card.capabilities:
+        helpers["opinion"] = roles["opinion"]
+        asked = {"opinion_model": limits.second_opinion, "opinion_s": limits.second_opinion_s}
+        plan = msgspec.structs.replace(plan, reserve_tokens=plan.reserve_tokens + UNSAID_ANSWER_TOKENS, **asked)
+    if not spells and "letter" in roles and wordless(body.prompt).texts:
+        helpers["letter"] = roles["letter"]
     return msgspec.structs.replace(
         plan,
-        recipe="draw",
-        demand=_painters(plan.model, roles),
-        helpers={"see": roles["see"]} if "see" in roles else {},
+        demand=_painters(plan.model, helpers),
+        helpers=helpers,
+        harmonise=float(card.options.get("harmonise", 0.0)),
         image_tokens=sum(map(tokens.given_tokens, facts)),
         reserve_tokens=plan.reserve_tokens + _reserved_pictures(body),
     )
@@ -218,19 +237,27 @@ def _illustrating(plan: Plan, picture: DrawBody, card: Card, roles: Mapping[str,
         raise UnsupportedField(
             "No model here can draw. The operator can fetch one: omniwatt pull illustrator", param="tools"
         )
+    helpers = {role: roles[role] for role in ("draw", "see", "letter") if role in roles}
     return msgspec.structs.replace(
         plan,
         recipe="illustrate",
-        helpers={role: roles[role] for role in ("draw", "see") if role in roles},
+        helpers=helpers,
+        spells=helpers.get("letter") == roles["draw"],
         blind="image" not in card.input_modalities,
-        later=_painters(roles["draw"], roles),
+        later=_painters(roles["draw"], helpers),
         reserve_tokens=plan.reserve_tokens + _reserved_pictures(picture),
     )
 
 
-def _painters(painter: str, roles: Mapping[str, str]) -> tuple[Demand, ...]:
-    """One card may paint and read: it does both at once, and needs a slot for each."""
-    groups = Counter((painter, roles["see"]) if "see" in roles else (painter,))
+def _painters(painter: str, helpers: Mapping[str, str]) -> tuple[Demand, ...]:
+    """Who letters is read back at once, and needs a slot beside the reader's, also where one card does both.
+
+    A painter that cannot spell is done by then, and an opinion is asked for before anything is painted: a card may
+    serve these steps with one slot.
+    """
+    lettering = (helpers.get("letter", painter), *([helpers["see"]] if "see" in helpers else []))
+    before = [helpers["opinion"]] if "opinion" in helpers else []
+    groups = Counter((painter,)) | Counter(lettering) | Counter(before)
     return tuple(Demand(group, slots) for group, slots in groups.items())
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from omniwatt import tokens
@@ -94,3 +95,20 @@ def test_tokens_of_pictures_that_are_changed_are_in_the_plan() -> None:
     plan = planned(DrawBody("four", images=(IMAGE,), task="edit"), SEEN)
     assert plan.image_tokens == 194
     assert plan.reserve_tokens == 1 + 194 + 1056
+
+
+def test_an_opinion_is_asked_for_in_high_quality_where_the_operator_named_a_model() -> None:
+    roles, limits = {**ROLES, "opinion": "relay"}, Draw(second_opinion="strong-1", second_opinion_s=3.0)
+    card = msgspec.structs.replace(PAINTER, capabilities=("draw", "letter"))
+    plans = [
+        make_plan(
+            Request("r", "draw", "painter", body), CALLER, Resolution(card, "painter", False), (), roles, draw=limits
+        )
+        for body in (DrawBody("x", quality="high"), DrawBody("x", quality="medium"), DrawBody("x", explain=True))
+    ]
+    high, medium, explained = plans
+    assert (high.helpers["opinion"], high.opinion_model, high.opinion_s) == ("relay", "strong-1", 3.0)
+    assert Demand("relay") in high.demand
+    assert [plan.opinion_model for plan in (medium, explained)] == ["", ""]
+    assert Demand("relay") not in (*medium.demand, *explained.demand)
+    assert planned(DrawBody("x", quality="high"), roles=roles, limits=limits).opinion_model == ""

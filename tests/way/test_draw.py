@@ -6,12 +6,14 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from PIL import Image
 
+from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
 from omniwatt.api.server import create_app
 from omniwatt.contract.event import Progress
@@ -81,6 +83,26 @@ async def test_a_picture(way: Way) -> None:
         (row, _) = caller.rows()
         assert (row["state"], row["capability"], row["card"]) == ("done", "draw", "echo")
         assert (row["prompt_tokens"], row["completion_tokens"]) == (3, 4)
+
+
+async def test_a_second_opinion_is_part_of_the_one_request(tmp_path: Path) -> None:
+    flags: dict[str, dict[str, Any]] = {
+        "storage": {"home": str(tmp_path)},
+        "models": {"serve": "echo", "preload": False},
+        "draw": {"second_opinion": "echo"},
+    }
+    async with calling(wiring.build(settings.load(None, flags, {}))) as caller:
+        fields = {"prompt": "a cat and a <?zorp?>", "size": "64x48"}
+        (high,) = (await caller.draw(quality="high", **fields)).json()["data"]
+        assert high["second_opinion"] == {"model": "echo"}
+        assert high["opinion"] == {"seen": "zorp"}
+        (low,) = (await caller.draw(quality="low", **fields)).json()["data"]
+        assert "second_opinion" not in low
+        (known,) = (await caller.draw(quality="high", prompt="a cat", size="64x48")).json()["data"]
+        assert "second_opinion" not in known
+        high_row, low_row, _ = caller.rows()
+        assert high_row["prompt_tokens"] > low_row["prompt_tokens"]
+        assert {row["capability"] for row in caller.rows()} == {"draw"}
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ from omniwatt.settings import Settings
 _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 _ECHO = "echo"
+_ILLUSTRATOR = "draw/illustrator"
 WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd", "draw", "see")
 """What an alias may stand for besides a card: the operator's choice of each (settings.Models)."""
-_READ_BLOBS = frozenset({"media", UPSTREAM, "draw/illustrator"})
+_READ_BLOBS = frozenset({"media", UPSTREAM, "draw/illustrator", "draw/diffusers"})
 """Engines that open what callers stored; the others get text."""
 
 
@@ -97,7 +98,7 @@ class Catalog:
         return dict(self._now().aliases)
 
     def roles(self) -> dict[str, str]:
-        """Role -> the card that helps a recipe out: `media` always, `hear`, `speak` and others where one is served."""
+        """Role -> the card that helps a recipe out: `media` always, `hear`, `letter` and others where one is served."""
         return self._now().roles
 
     def default(self) -> Card | None:
@@ -159,6 +160,10 @@ class Catalog:
         if card.engine in _READ_BLOBS:
             blobs = {"blobs_dir": str(self._settings.home / "files")}
             spec = msgspec.structs.replace(spec, options=spec.options | blobs)
+        if card.engine == _ILLUSTRATOR:
+            draw = self._settings.draw
+            limits = {"memory_bytes": draw.memory_bytes, "cmyk_profile": draw.cmyk_profile}
+            spec = msgspec.structs.replace(spec, options=limits | spec.options)
         if card.engine == UPSTREAM:
             return with_secrets(spec, self._settings.upstream)
         return spec
@@ -166,7 +171,9 @@ class Catalog:
     def _now(self) -> _View:
         if self._view is None or time.monotonic() >= self._view.until_s:
             cards = {card.name: card for card in self._candidates() if self.present(card)}
-            roles = {"media": "media"} | {word: card for word, card in self._words(cards).items() if card}
+            helping = self._words(cards) | {"letter": _first(cards, "letter", self._settings.models.draw)}
+            helping |= {"opinion": self._opinion(cards)}
+            roles = {"media": "media"} | {role: card for role, card in helping.items() if card}
             self._view = _View(time.monotonic() + _FRESH_S, cards, self._live_aliases(cards), roles)
         return self._view
 
@@ -217,6 +224,13 @@ class Catalog:
             "draw": _first(served, "draw", models.draw),
             "see": _first(served, "see", models.see),
         }
+
+    def _opinion(self, served: Mapping[str, Card]) -> str:
+        """The card that gives second opinions on a prompt, or the relay that has the model; "" where none does."""
+        name = self._settings.draw.second_opinion
+        if name in served:
+            return name if "chat" in served[name].capabilities else ""
+        return UPSTREAM if name and UPSTREAM in self._cards and self._relayed(name) is not None else ""
 
     def _word(self, name: str) -> str:
         return self._words(self._now().cards).get(name, name)

@@ -60,6 +60,10 @@ class Plan(Value, frozen=True):
     """The model that chats takes no pictures: they are only named to it."""
     later: tuple[Demand, ...] = ()
     """What a step that is only found on the way needs: exchanged for what is held by then."""
+    opinion_model: str = ""
+    """The model to ask about what a painter does not understand, by the name its engine knows; helper `opinion`."""
+    opinion_s: float = 0.0
+    """How long it may take to answer."""
     speech: SpeakBody | None = None
     """How a speaking step speaks: the engine's own voice, its style's delivery, the language, the form asked for."""
 

@@ -236,6 +236,9 @@ class DrawBody(Value, frozen=True, tag="draw"):
     """What it is for: `social`, `print-a4`, `print-a3`, `print-a2`; sets what was left open."""
     explain: bool = False
     """Draw nothing: answer one Fact, the scene as understood and what each style and quality would cost."""
+    opinion: dict[str, Any] | None = None
+    """What a model that chats makes of the words that were not understood. An explanation that is given an empty one
+    says what to ask: `question`, with `text` and the `schema` of its answer, absent when all was understood."""
     avoid: str = ""
     """What must not be seen, in words: for painters that would rather put it in than leave it out."""
     bare: bool = False

@@ -3,7 +3,9 @@
     draw      Picture, Proof ... Proof ──┐        Picture, Data ... ChoiceEnd
       └ see     reads the proofs         └ Verdict ─> (lettered again, at most ROUNDS times)
 
-Without a model that sees everything is accepted, and `text_verification` says `verified: false`.
+For a painter that cannot spell another engine letters (flows/letter.py); what a painter does not understand may be
+asked of a model that chats first (flows/opinion.py). Without a model that sees everything is
+accepted, and `text_verification` says `verified: false`.
 """
 
 import asyncio
@@ -31,6 +33,9 @@ from omniwatt.contract.event import (
 from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Place
 from omniwatt.contract.request import DrawBody, MediaPart, Request, SeeBody
+from omniwatt.engines.draw.wordless import wordless
+from omniwatt.flows.letter import lettering, unchecked
+from omniwatt.flows.opinion import second
 from omniwatt.flows.reading import error_rate
 
 ROUNDS = 3
@@ -65,10 +70,15 @@ async def drawn(
         deadline_s=plan.deadline_s,
         recorded=request.recorded,
     )
+    opinion = await second(plan, job, place, group)
+    body, job = opinion.body, msgspec.structs.replace(job, body=opinion.body)
     reader = Reader(plan, request.id, place)
     bill = Bill(body, plan.image_tokens)
     inputs = reader.verdicts if reader.group else EMPTY
-    async with aclosing(place.call(group, job, inputs)) as events:
+    words = () if plan.spells else wordless(body.prompt).texts
+    letterer = plan.helpers.get("letter", "") if words else ""
+    source = lettering(plan, job, place, group, inputs) if letterer else place.call(group, job, inputs)
+    async with aclosing(source) as events:
         async for event in events:
             match event:
                 case Proof():
@@ -76,16 +86,18 @@ async def drawn(
                 case Picture():
                     reader.sketches(event)
                     details = event.details | {"tokens": bill.picture(event)} | reader.details(event.index)
+                    details |= opinion.details
+                    details |= unchecked(words) if words and not letterer else {}
                     yield msgspec.structs.replace(event, details=details)
                 case Data():
-                    reader.rest(event.index, last=body.n - 1, beside=group)
+                    reader.rest(event.index, last=body.n - 1, beside=letterer or group)
                     yield msgspec.structs.replace(event, tokens=bill.new_tokens())
                 case Progress():
                     bill.progress(event)
                     yield event
                 case Finished():
                     reader.verdicts.end()
-                    yield msgspec.structs.replace(event, usage=bill.usage(event.usage))
+                    yield msgspec.structs.replace(event, usage=opinion.added(bill.usage(event.usage)))
                 case _:
                     yield event
 

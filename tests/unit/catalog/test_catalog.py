@@ -232,3 +232,12 @@ def test_a_bad_card_is_a_problem_and_the_rest_works(home: Path) -> None:
     catalog = opened(home)
     assert "bad.toml" in catalog.problems[0]
     assert len(catalog.served()) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "card"),
+    [("", None), (BIG, BIG), (VECTORS, None), ("absent", None), ("gpt-4", "upstream"), ("claude-3", "upstream")],
+)
+def test_who_gives_second_opinions(home: Path, name: str, card: str | None) -> None:
+    catalog = opened(home, upstream=RELAY, draw={"second_opinion": name})
+    assert catalog.roles().get("opinion") == card

@@ -36,6 +36,8 @@ _QUOTED = re.compile(
     r'["\u201c\u300c]([^"\u201c\u201d\u300c\u300d]{1,200})["\u201d\u300d]'
     r"|\u2018([^\u2018\u2019]{1,200})\u2019"
 )
+_UNKNOWN = re.compile(r"<\?(.+)\?>")
+"""What echo does not understand: it is what the model is asked."""
 
 
 async def draw(body: DrawBody, pace: script.Pace, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
@@ -75,7 +77,16 @@ def explanation(body: DrawBody) -> dict[str, Any]:
         {"style": "stripes", "quality": quality, "seconds": pixels * share / 1e9, "bytes": 3 * pixels}
         for quality, share in (("low", 1), ("medium", 2), ("high", 3))
     ]
-    return {"scene": {"texts": texts(body.prompt)}, "revised_prompt": body.prompt, "estimates": costs}
+    found = {"scene": {"texts": texts(body.prompt)}, "revised_prompt": body.prompt, "estimates": costs}
+    unknown = _UNKNOWN.search(body.prompt) if body.opinion is not None else None
+    if unknown is None:
+        return found
+    schema = {"type": "object", "properties": {"seen": {"const": unknown[1]}}, "required": ["seen"]}
+    return found | {"question": {"text": unknown[1], "schema": schema}}
+
+
+def _taken(body: DrawBody) -> dict[str, Any]:
+    return {"task": body.task} | ({"opinion": body.opinion} if body.opinion else {})
 
 
 class _Drawing:
@@ -93,7 +104,7 @@ class _Drawing:
         self._size = (body.width_px, body.height_px) if body.width_px else USUAL_PX
         quality = "medium" if body.quality == "auto" else body.quality
         details = {"seed": body.seed or 0, "style": body.style or "stripes", "quality": quality}
-        self._picture = Picture(*self._size, body.media_type, index, None, body.prompt, details | {"task": body.task})
+        self._picture = Picture(*self._size, body.media_type, index, None, body.prompt, details | _taken(body))
 
     async def events(self) -> AsyncGenerator[Event]:
         yield self._picture

@@ -1,13 +1,13 @@
 """What holds for any prompt whatever: no error, the same scene again, bounds kept, quoted words untouched."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omniwatt.engines.draw.illustrator import scene as types
-from omniwatt.engines.draw.illustrator.understand import SCHEMA, complete, describe, language_of, leftovers, understand
+from omniwatt.engines.draw.illustrator.understand import complete, describe, language_of, leftovers, understand
 from omniwatt.engines.draw.illustrator.understand.lexicon import LANGUAGES, Lexicon, own_words
 from omniwatt.engines.draw.illustrator.understand.parser import MAX_KINDS, MAX_OBJECTS
 from omniwatt.engines.draw.illustrator.understand.quotes import MAX_TEXTS
@@ -158,7 +158,31 @@ def test_a_second_opinion_only_adds() -> None:
     assert added.not_understood == ()
     assert added.things[: len(scene.things)] == scene.things
     assert complete(scene, {"things": []}, small_lexicon()) == scene
-    assert SCHEMA["additionalProperties"] is False
+    assert leftovers(understand(" ".join(f'"text {at}"' for at in range(MAX_TEXTS + 2)), small_lexicon())) == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"things": "lizard"},
+        {"things": ["zorp"]},
+        {"things": [{"word": "zorp", "looks_like": "lizard", "count": "many"}]},
+        {"things": [{"word": "zorp", "looks_like": "lizard", "count": 10**9}]},
+        {"things": [{"word": "zorp", "looks_like": "lizard", "count": 1}] * 9},
+        {"things": [{"word": "zorp", "looks_like": "spaceship dragon thing", "count": 1}]},
+        {"things": [{"word": "zorp", "looks_like": "dog", "count": 1}]},
+    ],
+)
+def test_an_answer_of_another_form_adds_nothing(answer: dict[str, Any]) -> None:
+    scene = understand("two dogs and a zorp", small_lexicon())
+    assert complete(scene, answer, small_lexicon()) == scene
+
+
+def test_no_opinion_puts_in_what_was_left_out() -> None:
+    scene = understand("two dogs, no lizard, a zorp", small_lexicon())
+    answer = {"things": [{"word": "zorp", "looks_like": "lizard", "count": 1}]}
+    assert complete(scene, answer, small_lexicon()) == scene
 
 
 def test_lexicon_wants_english() -> None:
