@@ -10,6 +10,7 @@ from omniwatt.cli.draw import draw
 from omniwatt.cli.hear import hear
 from omniwatt.cli.keys import keys
 from omniwatt.cli.models import models, pull
+from omniwatt.cli.power import power
 from omniwatt.cli.ps import ps
 from omniwatt.cli.say import say
 from omniwatt.cli.serve import serve
@@ -20,7 +21,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Talk": (chat, say, hear, talk),
     "Draw": (draw,),
     "Models": (pull, models),
-    "Operate": (keys, ps, doctor),
+    "Operate": (power, ps, keys, doctor),
 }
 
 EPILOG = """

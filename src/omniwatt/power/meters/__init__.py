@@ -46,11 +46,12 @@ def open_meter(
     if choice == "estimate":
         return Estimate(model, used_s)
     if choice == "auto":
-        return _best(model, used_s)
+        return best(model, used_s)
     raise MeterLost(f"there is no meter {choice!r}: {', '.join(CHOICES)}")
 
 
-def _best(model: CpuModel, used_s: Callable[[], float]) -> Meter:
+def best(model: CpuModel, used_s: Callable[[], float]) -> Meter:
+    """The cards, if any, and the processor by its counters, else by CPU time."""
     parts: list[Meter] = []
     if importlib.util.find_spec("pynvml") is not None:
         with suppress(MeterLost):

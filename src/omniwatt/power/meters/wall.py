@@ -72,7 +72,7 @@ class Wall:
         """The newest answer; its `at_s` tells how old it is."""
         with self._lock:
             latest, why = self._latest, self._why
-        stale_s = 3 * self._outlet.period_s + self._outlet.late_s
+        stale_s = max(5.0, 3 * self._outlet.period_s) + self._outlet.late_s
         if latest is None or self._clock() - latest.at_s > stale_s:
             raise MeterLost(f"the meter has been silent: {why or 'no answer'}")
         return latest
