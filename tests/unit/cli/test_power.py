@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from omniwatt.cli.menu import omniwatt
-from omniwatt.power import calibrate
+from omniwatt.contract.power import MeterLost
+from omniwatt.power import calibrate, choice
 
 
 @pytest.fixture
@@ -38,12 +39,18 @@ class Load:
         yield
 
 
+def _lost() -> None:
+    raise MeterLost("not here")
+
+
 @pytest.fixture
 def wall(monkeypatch):
     """A meter at the wall: 40 W and 15 W for each busy core."""
     load = Load()
     monkeypatch.setattr(calibrate, "busy_s", load.busy_s)
     monkeypatch.setattr(calibrate, "_spinning", load.spinning)
+    for inside in ("Rapl", "Nvml"):
+        monkeypatch.setattr(choice, inside, _lost)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
