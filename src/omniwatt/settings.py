@@ -146,7 +146,7 @@ class Draw(Slice, frozen=True):
     """What all pictures being painted may take together: one that needs more gets 400, the others wait; 0 means 80 %
     of the machine, or of its control group."""
     cmyk_profile: str = ""
-    """An ICC profile for four inks, as the printer names it, for pictures asked for in CMYK."""
+    """The printer's ICC profile (a file) for pictures asked for in four inks; empty is CGATS TR 001 (US web coated)."""
     second_opinion: str = ""
     """A strong model that chats (one of an upstream, say), asked in high quality about the words of a prompt that the
     illustrator does not know; what it answers is only added. Those words then go to that model. Empty asks nobody."""

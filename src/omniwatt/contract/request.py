@@ -234,6 +234,8 @@ class DrawBody(Value, frozen=True, tag="draw"):
     input_fidelity: Literal["low", "high"] = "low"
     preset: str = ""
     """What it is for: `social`, `print-a4`, `print-a3`, `print-a2`; sets what was left open."""
+    color_space: Literal["srgb", "cmyk"] = "srgb"
+    """Light, or four inks by the printer's profile: JPEG, TIFF and PDF."""
     explain: bool = False
     """Draw nothing: answer one Fact, the scene as understood and what each style and quality would cost."""
     opinion: dict[str, Any] | None = None

@@ -20,7 +20,7 @@ from omniwatt.contract.event import ChoiceEnd, Data, Event, Finished, Picture, P
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.illustrator.scene import Style
 
-OURS = {"seed", "preset", "progress"}
+OURS = {"seed", "preset", "progress", "color_space"}
 STARTED = Started(model="m")
 
 
@@ -182,3 +182,18 @@ def test_signatures(tmp_path: Path) -> None:
         assert caught.value.code == code
     with pytest.raises(Forbidden, match="expired"):
         signer.check("picture-1", query["expires"], query["signature"], now=2_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("form", "taken"), [("pdf", True), ("tiff", True), ("jpeg", True), ("png", False), ("svg", False)]
+)
+def test_four_inks_are_for_print(form: str, taken: bool) -> None:
+    values = {"prompt": "a", "output_format": form, "color_space": "cmyk"}
+    if taken:
+        assert parse(GENERATE.read(values)).body.color_space == "cmyk"
+        with pytest.raises(BadInput):
+            parse(GENERATE.read(values | {"background": "transparent"}))
+    else:
+        with pytest.raises(BadInput, match="jpeg, tiff, pdf") as caught:
+            parse(GENERATE.read(values))
+        assert caught.value.param == "color_space"

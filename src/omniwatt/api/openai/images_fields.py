@@ -32,6 +32,8 @@ FORM_OF = {media_type: form for form, media_type in MEDIA_TYPES.items()}
 SEE_THROUGH = ("png", "webp", "tiff", "svg", "pdf")
 """Forms that can leave the background out."""
 COMPRESSED = ("jpeg", "webp")
+INKED = ("jpeg", "tiff", "pdf")
+"""Forms that can be in four inks."""
 STYLES = (
     "vivid", "natural", "cartoon", "flat", "3d", "watercolour", "oil", "ink", "pencil", "pixel", "neon", "papercut",
     "poster", "calligraphy",
@@ -144,6 +146,10 @@ PRESET = Field(
     "preset", "honoured", one_of(*PRESETS), "Ours: social is fast; print is 300 dpi with 3 mm of bleed. It sets size, "
     "quality and output_format where they are left out.",
 )  # fmt: skip
+COLOR_SPACE = Field(
+    "color_space", "honoured", one_of("srgb", "cmyk"), "Ours: cmyk is four inks for print, by the ICC profile of the "
+    "setting draw.cmyk_profile or else CGATS TR 001 (SWOP), which is in the file: jpeg, tiff or pdf. Default srgb.",
+)  # fmt: skip
 FIDELITY = Field("input_fidelity", "honoured", one_of("low", "high"), "high keeps the pixels outside of what changes.")
 IMAGE = Field(
     "image", "honoured", anything({"oneOf": [BINARY, {"type": "array", "items": BINARY, "maxItems": IMAGES}]},
@@ -155,7 +161,7 @@ MASK = Field(
 )  # fmt: skip
 
 DRAWN = (MODEL, N, SIZE_FIELD, ANSWER, common.USER, SEED)
-LOOK = (QUALITY, STYLE, BACKGROUND, FORM, COMPRESSION, PRESET)
+LOOK = (QUALITY, STYLE, BACKGROUND, FORM, COMPRESSION, PRESET, COLOR_SPACE)
 STREAMED = (STREAM, PARTIAL, PROGRESS)
 OBJECT = {"type": "object"}
 STILL = (
@@ -208,6 +214,7 @@ def parse(read: Read, task: str = "generate") -> Wanted:
         partial_images=values.get("partial_images", 0),
         input_fidelity=values.get("input_fidelity", "low"),
         preset=values.get("preset", ""),
+        color_space=values.get("color_space", "srgb"),
         explain=task == "explain",
     )
     if task == "vary" and len(body.images) > 1:
@@ -237,6 +244,10 @@ def _check_form(values: dict[str, Any], form: str, longest_px: int) -> None:
     if values.get("background") == "transparent" and form not in SEE_THROUGH:
         raise BadInput(
             f"A transparent background needs 'output_format' to be one of {', '.join(SEE_THROUGH)}.", param="background"
+        )
+    if values.get("color_space") == "cmyk" and (form not in INKED or values.get("background") == "transparent"):
+        raise BadInput(
+            f"Four inks need 'output_format' to be one of {', '.join(INKED)}, and a background.", param="color_space"
         )
     if values.get("output_compression", 100) != 100 and form not in COMPRESSED:
         raise BadInput(

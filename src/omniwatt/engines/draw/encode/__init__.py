@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniwatt.contract.error import UnsupportedField
-from omniwatt.engines.draw.encode.form import Form
+from omniwatt.engines.draw.encode.form import Form, is_cmyk
 from omniwatt.engines.draw.encode.jpeg import Jpeg
 from omniwatt.engines.draw.encode.page import Pdf, Svg
 from omniwatt.engines.draw.encode.png import Png
@@ -19,6 +19,7 @@ from omniwatt.engines.draw.encode.webp import WEBP_MOST_PX, Webp
 
 Pixels = NDArray[np.uint8]
 JPEG_MOST_PX = 65_500
+INKED = ("image/jpeg", "image/tiff", "application/pdf")
 _FORMS: dict[str, type["Encoder"]]
 
 
@@ -53,4 +54,6 @@ def encoder(media_type: str, form: Form) -> Encoder:
         raise UnsupportedField(
             f"{media_type} holds at most {most} pixels a side; png holds more.", param="output_format"
         )
+    if is_cmyk(form.icc) and media_type not in INKED:
+        raise UnsupportedField(f"{media_type} is not written in four inks.", param="color_space")
     return _FORMS[media_type](form)

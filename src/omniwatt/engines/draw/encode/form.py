@@ -1,10 +1,8 @@
 """What a file is to be, beside its pixels: size, quality, resolution, what it says of itself."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from PIL import ImageCms
@@ -57,22 +55,6 @@ def srgb() -> bytes:
 def is_cmyk(profile: bytes) -> bool:
     """Whether a profile is for four inks (ICC.1:2010, bytes 16 to 19)."""
     return profile[16:20] == b"CMYK"
-
-
-@lru_cache(maxsize=4)
-def to_inks(profile: bytes) -> Any:
-    """The way from sRGB to this CMYK profile, relative with black point compensation. Raises ValueError."""
-    try:
-        return ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"),
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            "RGB",
-            "CMYK",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except ImageCms.PyCMSError as error:
-        raise ValueError("the colour profile cannot be used") from error
 
 
 def xmp(provenance: Mapping[str, str]) -> bytes:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
-from omniwatt.engines.draw.encode.form import Form, is_cmyk, said, srgb, to_inks, xmp
+from omniwatt.engines.draw.encode.form import Form, is_cmyk, said, srgb, xmp
+from omniwatt.engines.draw.encode.separate import to_inks
 
 _BLOCK_ROWS = 8
 _SUBSAMPLED_BELOW = 90
@@ -46,7 +47,7 @@ class Jpeg:
     def _packed(self, band: NDArray[np.uint8]) -> bytes:
         image: Any = Image.fromarray(np.ascontiguousarray(band), "RGB")
         if self._inks is not None:
-            image = ImageCms.applyTransform(image, self._inks)
+            image = self._inks(image)
         out = io.BytesIO()
         image.save(
             out,

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from omniwatt.engines.draw.encode.form import Form, is_cmyk, srgb, xmp
 from omniwatt.engines.draw.encode.jpeg import Jpeg
 from omniwatt.engines.draw.encode.png import Png
+from omniwatt.engines.draw.encode.separate import to_inks
 
-_BAND_ROWS = 1024
+_BAND_PIXELS, _BAND_ROWS = 4 << 20, 64
 _POINTS = 72.0
 _USUAL_DPI = 300.0
+_CLOSING = b'"/>\n'
 
 
 class _Bands:
@@ -22,14 +25,15 @@ class _Bands:
 
     def __init__(self, form: Form) -> None:
         self._form = form
+        self._rows = max(_BAND_ROWS, _BAND_PIXELS // form.width)
         self._waiting = np.zeros((0, form.width, 4), np.uint8)
 
     def take(self, pixels: NDArray[np.uint8], *, last: bool = False) -> list[tuple[bytes, int]]:
         """Bands that are full: their JPEG and rows."""
         self._waiting = np.concatenate([self._waiting, pixels])
         out = []
-        while len(self._waiting) >= _BAND_ROWS or (last and len(self._waiting)):
-            band, self._waiting = self._waiting[:_BAND_ROWS], self._waiting[_BAND_ROWS:]
+        while len(self._waiting) >= self._rows or (last and len(self._waiting)):
+            band, self._waiting = self._waiting[: self._rows], self._waiting[self._rows :]
             form = Form(self._form.width, len(band), self._form.alpha, max(self._form.quality, 90), icc=self._form.icc)
             jpeg = Jpeg(form)
             out.append((jpeg.rows(band) + jpeg.end(), len(band)))
@@ -92,8 +96,8 @@ class Pdf:
         boxes += f" /TrimBox [{bleed:.4f} {bleed:.4f} {wide - bleed:.4f} {high - bleed:.4f}]"
         page, pages, info, meta, root = (page_content + step for step in range(1, 6))
         out += self._object(
-            f"<< /Type /Page /Parent {pages} 0 R {boxes} /Resources << /XObject << {' '.join(names)} >> >> "
-            f"/Contents {page_content} 0 R >>"
+            f"<< /Type /Page /Parent {pages} 0 R {boxes} /Resources << /XObject << {' '.join(names)} >> "
+            f"/ColorSpace << /C [/ICCBased 1 0 R] >> >> /Contents {page_content} 0 R >>"
         )
         out += self._object(f"<< /Type /Pages /Kids [{page} 0 R] /Count 1 >>")
         said = " ".join(f"/{_name(key)} {_text(value)}" for key, value in sorted(form.provenance.items()))
@@ -119,7 +123,7 @@ class Pdf:
 
 
 class Svg:
-    """The bands as embedded JPEGs (one PNG where there is alpha), the lettering as paths."""
+    """The bands as embedded JPEGs (one PNG where there is alpha, base64 as it comes), the lettering as paths."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
@@ -128,22 +132,30 @@ class Svg:
         self._whole: Any = None
         if form.alpha:
             self._whole = Png(Form(form.width, form.height, True))
-        self._png = b""
+        self._rest = b""
         self._head = self._preamble()
+        if form.alpha:
+            self._head += _opening("png", form.width, form.height, 0)
 
     def rows(self, pixels: NDArray[np.uint8]) -> bytes:
         if self._whole is not None:
-            self._png += self._whole.rows(pixels)
-            return b""
+            return self._text(self._whole.rows(pixels))
         return self._pieces(self._bands.take(pixels))
 
     def end(self) -> bytes:
         if self._whole is not None:
-            data = base64.b64encode(self._png + self._whole.end()).decode()
-            out = self._head + _image(data, "png", self._form.width, self._form.height, 0)
+            out = self._text(self._whole.end()) + base64.b64encode(self._rest) + _CLOSING
         else:
             out = self._pieces(self._bands.take(np.zeros((0, self._form.width, 4), np.uint8), last=True))
         return out + self._paths() + b"</svg>\n"
+
+    def _text(self, data: bytes) -> bytes:
+        """More of the PNG, as far as it comes to whole groups of three bytes."""
+        data = self._rest + data
+        end = len(data) - len(data) % 3
+        self._rest = data[end:]
+        out, self._head = self._head + base64.b64encode(data[:end]), b""
+        return out
 
     def _preamble(self) -> bytes:
         form = self._form
@@ -162,7 +174,7 @@ class Svg:
     def _pieces(self, bands: list[tuple[bytes, int]]) -> bytes:
         out, self._head = self._head, b""
         for data, rows in bands:
-            out += _image(base64.b64encode(data).decode(), "jpeg", self._form.width, rows, self._top)
+            out += _opening("jpeg", self._form.width, rows, self._top) + base64.b64encode(data) + _CLOSING
             self._top += rows
         return out
 
@@ -174,20 +186,22 @@ class Svg:
         return "".join(out).encode()
 
 
-def _image(data: str, kind: str, width: int, rows: int, top: int) -> bytes:
+def _opening(kind: str, width: int, rows: int, top: int) -> bytes:
     return (
         f'<image x="0" y="{top}" width="{width}" height="{rows}" preserveAspectRatio="none"'
-        f' xlink:href="data:image/{kind};base64,{data}"/>\n'
+        f' xlink:href="data:image/{kind};base64,'
     ).encode()
 
 
 def _operators(form: Form) -> str:
     """The outlines as PDF's path operators."""
     letters = {"M": "m", "L": "l", "C": "c", "Z": "h"}
-    out = []
+    out = ["/C cs"]
     for shape in form.outlines:
-        parts = [int(shape.colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        out.append(f"{parts[0]:.4f} {parts[1]:.4f} {parts[2]:.4f} rg")
+        colour = bytes.fromhex(shape.colour[1:7])
+        if is_cmyk(form.icc):
+            colour = to_inks(form.icc)(Image.new("RGB", (1, 1), tuple(colour))).tobytes()
+        out.append(" ".join(f"{part / 255:.4f}" for part in colour) + " sc")
         out += [" ".join(f"{part:.2f}" for part in points) + f" {letters[kind]}" for kind, points in shape.steps]
         out.append("f")
     return "\n".join(out)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
-from omniwatt.engines.draw.encode.form import Form, is_cmyk, said, srgb, to_inks, xmp
+from omniwatt.engines.draw.encode.form import Form, is_cmyk, said, srgb, xmp
+from omniwatt.engines.draw.encode.separate import to_inks
 
 _STRIP_BYTES = 2 << 20
 _CLASSIC_MOST = 3 << 30
@@ -35,7 +36,7 @@ class Tiff:
         part = pixels[:, :, : self._channels]
         if self._inks is not None:
             image = Image.fromarray(np.ascontiguousarray(pixels[:, :, :3]), "RGB")
-            part = np.asarray(ImageCms.applyTransform(image, self._inks))
+            part = np.asarray(self._inks(image))
         self._waiting = np.concatenate([self._waiting, part])
         while len(self._waiting) >= self._per_strip:
             self._strip(self._waiting[: self._per_strip])

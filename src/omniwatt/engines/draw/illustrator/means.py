@@ -7,6 +7,7 @@ from typing import Any
 
 from omniwatt.contract.error import EngineFailed
 from omniwatt.engines.draw.encode.form import is_cmyk
+from omniwatt.engines.draw.encode.separate import SWOP, to_inks
 from omniwatt.engines.draw.illustrator.estimate import Pace
 from omniwatt.engines.draw.illustrator.paint import cost
 from omniwatt.engines.draw.room import Room
@@ -14,12 +15,12 @@ from omniwatt.engines.draw.room import Room
 
 @dataclass(frozen=True)
 class Means:
-    """`watts`: of the machine under load, 0 where they are not known. `inks`: a CMYK profile for print, or empty."""
+    """`watts`: of the machine under load, 0 where they are not known. `inks`: the CMYK profile for print."""
 
     room: Room = field(default_factory=Room)
     pace: Pace = field(default_factory=Pace)
     watts: float = 0.0
-    inks: bytes = b""
+    inks: bytes = field(default_factory=SWOP.read_bytes)
 
 
 def means_of(options: Mapping[str, Any], spare: Callable[[], None]) -> Means:
@@ -31,13 +32,17 @@ def means_of(options: Mapping[str, Any], spare: Callable[[], None]) -> Means:
 
 def _inks(file: str) -> bytes:
     if not file:
-        return b""
+        return SWOP.read_bytes()
     try:
         profile = Path(file).expanduser().read_bytes()
     except OSError as error:
         raise EngineFailed(
             f"The setting draw.cmyk_profile names a file that cannot be read: {error.strerror}."
         ) from error
-    if not is_cmyk(profile):
-        raise EngineFailed("The setting draw.cmyk_profile names a file that is no ICC profile for four inks.")
+    try:
+        usable = is_cmyk(profile) and to_inks(profile) is not None
+    except ValueError:
+        usable = False
+    if not usable:
+        raise EngineFailed("The setting draw.cmyk_profile names a file that is no usable ICC profile for four inks.")
     return profile

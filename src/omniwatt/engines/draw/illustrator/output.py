@@ -4,7 +4,7 @@ from omniwatt import __version__
 from omniwatt.contract.event import Picture
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.encode import Encoder, encoder
-from omniwatt.engines.draw.encode.form import Form
+from omniwatt.engines.draw.encode.form import Form, said, xmp
 from omniwatt.engines.draw.illustrator.layout import Layout
 from omniwatt.engines.draw.illustrator.paint.outlines import outlines
 from omniwatt.engines.draw.illustrator.studio import scale_of
@@ -19,6 +19,20 @@ BLEED_MM = 3.0
 MM_PER_INCH = 25.4
 
 
+SEGMENT_BYTES = 60_000
+"""What a JPEG's segment takes (64 KiB) with room for the rest of it."""
+WORDS = ("edits", "edit", "prompt")
+
+
+def fitting(provenance: dict[str, str], media_type: str) -> dict[str, str]:
+    """What a file of this kind has room to say of itself: where the prompt is too long for it, its hash must do."""
+    found = dict(provenance)
+    for word in WORDS if media_type == "image/jpeg" else ():
+        if max(len(xmp(found)), len(said(found).encode())) > SEGMENT_BYTES:
+            found.pop(word, None)
+    return found
+
+
 def sheet(
     body: DrawBody,
     picture: Picture,
@@ -27,8 +41,12 @@ def sheet(
     faces: Faces | None = None,
     *,
     alpha: bool | None = None,
+    inks: bytes = b"",
 ) -> Encoder:
-    """What takes the pixels of `picture` from top to bottom and gives the file's bytes. Raises UnsupportedField."""
+    """What takes the pixels of `picture` from top to bottom and gives the file's bytes. Raises UnsupportedField.
+
+    `inks`: the profile for a picture that is wanted in four inks.
+    """
     size = (picture.width_px, picture.height_px)
     printed = body.preset.startswith(PRINT)
     shaped = body.media_type in SHAPED and layout is not None and faces is not None
@@ -40,7 +58,8 @@ def sheet(
             quality=body.compression,
             dpi=PRINT_DPI if printed else 0.0,
             bleed_px=round(BLEED_MM / MM_PER_INCH * PRINT_DPI) if printed else 0,
-            provenance={"generator": GENERATOR} | provenance,
+            provenance=fitting({"generator": GENERATOR} | provenance, body.media_type),
+            icc=inks if body.color_space == "cmyk" else b"",
             outlines=outlines(layout, faces, scale_of(size)) if shaped and layout and faces else (),
         ),
     )
