@@ -140,11 +140,11 @@ class Gate:
         """Of the calls in flight in one process."""
         return [seat.tier for seat in self._seats.values() if self._hellos[seat.host].pid == pid]
 
-    def wanted(self, now_s: float) -> dict[str, float]:
-        """Step-slots by tier: running, or ready to."""
+    def wanted(self, now_s: float, *, parked: bool = False) -> dict[str, float]:
+        """Step-slots by tier: running, or ready to; with `parked` only of those that wait here."""
         found: dict[str, float] = {}
         for seat in self._seats.values():
-            if seat.wants(now_s):
+            if seat.wants(now_s) and (seat.parked or not parked):
                 found[seat.tier] = found.get(seat.tier, 0.0) + seat.weight
         return found
 
@@ -156,6 +156,11 @@ class Gate:
         """Slot-seconds used so far."""
         self._pass(now_s)
         return self._slot_s
+
+    @property
+    def calls(self) -> int:
+        """Calls in flight, of all hosts."""
+        return len(self._seats)
 
     @property
     def hosts(self) -> Mapping[Host, Hello]:

@@ -1,0 +1,354 @@
+"""The governor: one process a machine that reads the meter, decides, and holds steps and processes to the budget.
+
+    python -m omniwatt.power.governor FD
+
+FD is its end of a socket pair with the gateway, a child of which it is; its working directory holds the gate. It ends
+when the gateway hangs up, and never before it has continued all it had stopped. One machine, one governor: a second one
+meters and keeps its books, but holds nothing, and says so.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from omniwatt import packets
+from omniwatt.contract.governor import Hello, Told, decode_from_host
+from omniwatt.contract.governor import encode as encode_hold
+from omniwatt.contract.power import Meter, MeterLost
+from omniwatt.power.actuators.duty import TICK_S, Duty
+from omniwatt.power.actuators.gate import Event, Gate
+from omniwatt.power.actuators.node import Node, slots_of
+from omniwatt.power.choice import chosen, cpu_model
+from omniwatt.power.loop import Loop, Machine
+from omniwatt.power.messages import (
+    Begin,
+    Budget,
+    Engine,
+    FromGateway,
+    Gone,
+    Settle,
+    Settled,
+    Start,
+    Telemetry,
+    Want,
+    decode_from_gateway,
+    encode,
+)
+from omniwatt.power.policy import Tuning
+
+TURN_S = 0.05
+REST_S = 0.5
+"""Between two turns while nothing is limited and nothing runs."""
+TELEMETRY_S = 0.2
+LOCK_RETRY_S = 1.0
+FLOOR_SHARE = 0.1
+"""Of the machine's slots: the service stays alive below any budget."""
+NICE = -10
+
+
+class Governor:
+    """Everything but the process. `stream` is the gateway's end of the line."""
+
+    def __init__(self, stream: socket.socket, start: Start) -> None:
+        self._stream = stream
+        self._start = start
+        self._poll = select.epoll()
+        self._tiers: dict[str, str] = {}
+        self._engines: dict[int, str] = {}
+        self._links: dict[int, socket.socket] = {}
+        self._lock: socket.socket | None = None
+        self._lock_at_s = float("-inf")
+        self._budget_w: float | None = None
+        self._why = ""
+        self._duty = Duty(start.cores)
+        self._duty.count(_Process(os.getpid()))
+        self._duty.count(_Process(os.getppid()))
+        model = cpu_model(start.power, start.calibration)
+        machine = Machine(float(start.cores), model.idle_w, model.core_w)
+        self._gate = Gate(self._tier_of, lambda hello: slots_of(hello, by_core=True, cores=start.cores))
+        node = Node(self._gate, self._duty, machine.capacity, by_core=True)
+        self._meter = self._opened()
+        tuning = Tuning(
+            window_s=TURN_S, period_s=TURN_S, lag_s=0.0, delay_doubt_s=0.01, floor_slots=FLOOR_SHARE * machine.capacity
+        )
+        self._loop = Loop(machine, tuning, self._meter, node, self._activity)
+        self._door = _door(start.gate)
+        self._poll.register(stream.fileno(), select.EPOLLIN)
+        self._poll.register(self._door.fileno(), select.EPOLLIN)
+
+    def run(self) -> None:
+        """Until the gateway hangs up."""
+        turn_s = duty_s = tell_s = time.monotonic()
+        try:
+            while True:
+                now_s = time.monotonic()
+                if now_s >= turn_s:
+                    self._turn(now_s)
+                    turn_s = now_s + self._pause_s()
+                if now_s >= duty_s:
+                    duty_s = self._duty.tick(now_s) if self._holding() else turn_s
+                if now_s >= tell_s:
+                    packets.post(self._stream, encode(self._telemetry(now_s)))
+                    tell_s = now_s + TELEMETRY_S
+                wait_s = min(turn_s, duty_s, tell_s) - time.monotonic()
+                if not self._hear(max(0.0, wait_s)):
+                    return
+                if self._holding():
+                    duty_s = min(duty_s, time.monotonic() + TICK_S)
+                if self._busy():
+                    turn_s = min(turn_s, time.monotonic() + TURN_S)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let everything run, and go."""
+        self._duty.free_all()
+        with suppress(OSError):
+            Path(self._start.gate).unlink()
+        self._door.close()
+        if self._meter is not None:
+            self._meter.close()
+
+    # --- turns
+
+    def _turn(self, now_s: float) -> None:
+        for pid in self._engines:
+            self._duty.works_for(pid, self._gate.tiers(pid))
+        self._loop.limit(self._budget_w if self._governs(now_s) else None)
+        if not self._holding():
+            self._duty.tick(now_s)
+        self._loop.turn(now_s)
+        self._say(now_s)
+
+    def _governs(self, now_s: float) -> bool:
+        """Whether there is a budget to hold, a meter to hold it by, and nobody else who does."""
+        if self._budget_w is None or self._meter is None:
+            self._why = "" if self._budget_w is None else self._why or "there is no meter"
+            self._release()
+            return False
+        if self._lock is None and now_s - self._lock_at_s >= LOCK_RETRY_S:
+            self._lock_at_s = now_s
+            self._lock = _bound(self._start.lock)
+        self._why = "" if self._lock else "another governor holds this machine's budget"
+        return self._lock is not None
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _holding(self) -> bool:
+        return self._duty.slots is not None or self._duty.holds
+
+    def _busy(self) -> bool:
+        return self._loop.budget_w is not None or self._gate.calls > 0
+
+    def _pause_s(self) -> float:
+        return TURN_S if self._busy() else REST_S
+
+    def _say(self, now_s: float) -> None:
+        """Tell each host what it does not know yet."""
+        for host, link in list(self._links.items()):
+            hold = self._gate.holds(host, now_s) if host in self._gate.hosts else None
+            if hold is not None:
+                packets.post(link, encode_hold(hold))
+
+    def _activity(self) -> dict[str, float]:
+        found: dict[str, float] = {"": self._duty.others_s}
+        for pid, name in self._engines.items():
+            found[name] = found.get(name, 0.0) + self._duty.used_by(pid)
+        return found
+
+    def _tier_of(self, job: str) -> str:
+        return self._tiers.get(job, "default")
+
+    # --- what is heard
+
+    def _hear(self, wait_s: float) -> bool:
+        """Take what comes within `wait_s`; False once the gateway is gone."""
+        for fd, _ in self._poll.poll(wait_s):
+            if fd == self._stream.fileno():
+                if not packets.take(self._stream, lambda packet: self._obey(decode_from_gateway(packet))):
+                    return False
+            elif fd == self._door.fileno():
+                self._admit()
+            else:
+                self._listen(fd)
+        return True
+
+    def _admit(self) -> None:
+        with suppress(OSError):
+            link, _ = self._door.accept()
+            self._links[link.fileno()] = link
+            self._poll.register(link.fileno(), select.EPOLLIN)
+
+    def _listen(self, fd: int) -> None:
+        link = self._links.get(fd)
+        if link is None:
+            return
+        now_s = time.monotonic()
+        try:
+            alive = packets.take(link, lambda packet: self._heard(fd, packet, now_s))
+        except msgspec.DecodeError:
+            alive = False
+        if not alive:
+            self._poll.unregister(fd)
+            self._links.pop(fd).close()
+            if event := self._gate.lost(fd, now_s):
+                self._note(event, now_s)
+        self._gate.again(now_s)
+        self._say(now_s)
+
+    def _heard(self, fd: int, packet: bytes, now_s: float) -> None:
+        match decode_from_host(packet):
+            case Hello() as hello:
+                self._gate.hello(fd, hello)
+            case Told() as told if fd in self._gate.hosts:
+                self._note(self._gate.told(fd, told, now_s), now_s)
+                if told.entered or told.left:
+                    pid = self._gate.hosts[fd].pid
+                    self._duty.works_for(pid, self._gate.tiers(pid))
+
+    def _note(self, event: Event, now_s: float) -> None:
+        account = self._loop.account
+        for job in event.begun:
+            account.begin(job, event.engine, now_s)
+        account.did(event.work)
+        for job in event.left:
+            account.leave(job, event.engine)
+            if job not in self._tiers:
+                # Nobody will ask: it ran outside of any request.
+                account.settle(job, now_s)
+
+    def _obey(self, message: FromGateway) -> None:
+        now_s = time.monotonic()
+        match message:
+            case Engine(pid=pid, name=name, threads=threads, exempt=exempt):
+                self._engines[pid] = name
+                self._duty.join(pid, threads, exempt=exempt)
+                self._duty.works_for(pid, self._gate.tiers(pid))
+            case Gone(pid=pid):
+                self._engines.pop(pid, None)
+                self._duty.leave(pid)
+            case Want(pid=pid, held=held, urgent=urgent):
+                self._duty.want(pid, now_s, held=held, urgent=urgent)
+            case Begin(job=job, tier=tier):
+                self._tiers[job] = tier
+            case Settle(job=job):
+                self._settle(job)
+            case Budget(watts=watts):
+                self._budget_w = watts
+                self._turn(now_s)
+            case Start():
+                pass
+
+    def _settle(self, job: str) -> None:
+        """What hosts have said by now counts: they say it before their answer's end can be known."""
+        for fd in list(self._links):
+            self._listen(fd)
+        joules = self._loop.settle(job, time.monotonic())
+        self._tiers.pop(job, None)
+        packets.post(self._stream, encode(Settled(job, joules)))
+
+    # --- how it stands
+
+    def _telemetry(self, now_s: float) -> Telemetry:
+        loop, reading = self._loop, self._loop.reading
+        decision, account = loop.decision, loop.account
+        machine = loop.machine
+        told = Telemetry(
+            at_s=now_s,
+            budget_w=self._budget_w,
+            idle_w=machine.idle_w,
+            max_w=machine.max_w,
+            state=self._state(),
+            why=self._why or loop.fault or (decision.fault if decision else ""),
+            slots=decision.slots if decision else None,
+            running=loop.load.running,
+            wanted=dict(loop.load.wanted),
+            metered_j=account.metered_j,
+            unattributed_j=account.unattributed_idle_j + account.unattributed_dynamic_j,
+        )
+        if reading is None:
+            return told
+        return msgspec.structs.replace(
+            told,
+            watts=reading.watts,
+            method=reading.method,
+            source=reading.source,
+            scope=reading.scope,
+            uncertainty_pct=reading.uncertainty_pct,
+        )
+
+    def _state(self) -> str:
+        if self._meter is None:
+            return "unmetered"
+        if self._budget_w is None:
+            return "unlimited"
+        return self._loop.decision.state if self._loop.decision else "ungoverned"
+
+    def _opened(self) -> Meter | None:
+        model = cpu_model(self._start.power, self._start.calibration)
+        try:
+            return chosen(self._start.power, self._start.calibration, model, self._duty.sample_s)
+        except MeterLost as error:
+            self._why = str(error)
+            return None
+
+
+class _Process:
+    """CPU time of one process, without those it started."""
+
+    def __init__(self, pid: int) -> None:
+        self._clock = ~pid << 3 | 2  # the kernel's clock id of another process
+
+    def clock_s(self) -> float:
+        """So far; 0.0 once it is gone."""
+        with suppress(OSError):
+            return time.clock_gettime(self._clock)
+        return 0.0
+
+
+def _door(path: str) -> socket.socket:
+    """Where hosts connect. A stale one of the same name is taken over."""
+    with suppress(OSError):
+        Path(path).unlink()
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    door.bind(path)
+    Path(path).chmod(0o600)
+    door.listen(64)
+    return door
+
+
+def _bound(name: str) -> socket.socket | None:
+    """Who binds the name has it, until it closes it or ends, however."""
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        lock.bind(f"\0{name}")
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def main() -> None:
+    """Serve one gateway until it hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(OSError):
+        os.nice(NICE)
+    with socket.socket(fileno=int(sys.argv[1])) as stream:
+        start = decode_from_gateway(stream.recv(packets.PACKET_BYTES))
+        if isinstance(start, Start):
+            Governor(stream, start).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The governor's loop without its process: read, decide, act, keep the books; clock, meter and actuators are handed in.
+
+The simulator and the tests run this very class.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.power import Joules, Meter, MeterLost, Reading
+from omniwatt.power.account import Account
+from omniwatt.power.policy import Decision, Sight, State, Tuning, decide
+
+FRESH_S = 0.005
+"""A reading younger than this is as good as a new one."""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What is governed: `capacity` step-slots, each of which adds `slot_w` to `idle_w`."""
+
+    capacity: float
+    idle_w: float
+    slot_w: float
+
+    @property
+    def max_w(self) -> float:
+        """With all slots running."""
+        return self.idle_w + self.capacity * self.slot_w
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What the actuators see: slots wanted by tier, slot-seconds that ran so far, slots that run now."""
+
+    wanted: Mapping[str, float]
+    slot_s: float
+    running: float
+
+
+class Actuators(Protocol):
+    """What carries decisions out."""
+
+    def look(self, now_s: float) -> Load:
+        """How it stands."""
+        ...
+
+    def obey(self, decision: Decision | None, now_s: float) -> None:
+        """From now on. None: everything may run."""
+        ...
+
+
+class Loop:
+    """One turn is one look and one decision. Nothing here sleeps."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        tuning: Tuning,
+        meter: Meter | None,
+        actuators: Actuators,
+        activity: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
+        self.machine = machine
+        self.tuning = tuning
+        self.account = Account()
+        self.budget_w: float | None = None
+        self.reading: Reading | None = None
+        self.decision: Decision | None = None
+        self.load = Load({}, 0.0, 0.0)
+        self.fault = ""
+        """Why the meter tells nothing; empty while it does."""
+        self._meter = meter
+        self._actuators = actuators
+        self._activity = activity
+        self._active: dict[str, float] = {}
+        self._state = State()
+        self._turned_s: float | None = None
+        self._read_s = float("-inf")
+
+    def turn(self, now_s: float) -> Decision | None:
+        """Look, decide, act. None: there is no budget, and everything runs."""
+        self.read(now_s)
+        load, before = self._actuators.look(now_s), self.load
+        length_s = 0.0 if self._turned_s is None else now_s - self._turned_s
+        self.load, self._turned_s = load, now_s
+        if self.budget_w is None:
+            self.decision = None
+        else:
+            ran = (load.slot_s - before.slot_s) / length_s if length_s > 0.0 else load.running
+            self._decide(now_s, self.budget_w, max(0.0, ran))
+        self._actuators.obey(self.decision, now_s)
+        return self.decision
+
+    def read(self, now_s: float) -> None:
+        """Read the meter and close an interval of the books. A meter that fails leaves the last reading standing."""
+        if self._meter is None or 0.0 <= now_s - self._read_s < FRESH_S:
+            return
+        self._read_s = now_s
+        try:
+            reading = self._meter.read()
+        except MeterLost as error:
+            self.fault = str(error)
+            return
+        self.fault = ""
+        if self.reading is not None and reading.at_s <= self.reading.at_s:
+            return
+        self.reading = reading
+        self.account.close(reading, self.machine.idle_w, self._since_last())
+
+    def settle(self, job: str, now_s: float) -> Joules | None:
+        """What a job has cost, up to now."""
+        self.read(now_s)
+        return self.account.settle(job, now_s)
+
+    def limit(self, budget_w: float | None) -> None:
+        """Hold this from the next turn on; None lets everything run."""
+        self.budget_w = budget_w
+
+    # --- inside
+
+    def _decide(self, now_s: float, budget_w: float, ran: float) -> None:
+        machine = self.machine
+        sight = Sight(
+            now_s=now_s,
+            reading=self.reading,
+            budget_w=budget_w,
+            demand=self.load.wanted,
+            running=ran,
+            running_now=self.load.running,
+            capacity=machine.capacity,
+            idle_w=machine.idle_w,
+            slot_w=machine.slot_w,
+        )
+        try:
+            self._state, self.decision = decide(self.tuning, self._state, sight)
+        except BadInput as error:
+            self.fault, self.budget_w, self.decision = error.message, None, None
+
+    def _since_last(self) -> dict[str, float]:
+        """How active each engine was since the last reading."""
+        now = dict(self._activity())
+        before, self._active = self._active, now
+        return {name: max(0.0, value - before.get(name, value)) for name, value in now.items()}

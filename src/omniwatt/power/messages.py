@@ -1,0 +1,116 @@
+"""What gateway and governor tell one another: one message a packet (SOCK_SEQPACKET), as tagged msgpack."""
+
+import msgspec
+
+from omniwatt import settings
+from omniwatt.contract.power import Joules
+from omniwatt.contract.request import Value
+from omniwatt.power.calibrate import Calibration
+
+LOCK = "omniwatt-governor"
+SILENT_S = 1.0
+"""A governor that says nothing for so long is dead or held: the gateway continues its engines and starts another."""
+
+# --- gateway -> governor
+
+
+class Start(Value, frozen=True, tag="start"):
+    """How to govern; the first message."""
+
+    power: settings.Power
+    gate: str
+    """Where hosts connect: a path relative to the working directory."""
+    cores: int
+    calibration: Calibration | None = None
+    state_file: str = ""
+    """Where limits that were changed are noted, to be put back after a crash."""
+    lock: str = LOCK
+    """Who binds this abstract socket name governs the machine; another one only meters."""
+    cgroups: str = "/sys/fs/cgroup"
+
+
+class Engine(Value, frozen=True, tag="engine"):
+    """A process group that works for the gateway. Said again when something of it changed."""
+
+    pid: int
+    name: str
+    threads: int = 0
+    exempt: bool = False
+    """Counted, never held: loading, or what others wait for."""
+
+
+class Gone(Value, frozen=True, tag="gone"):
+    """A process group that must not be signalled any more."""
+
+    pid: int
+
+
+class Want(Value, frozen=True, tag="want"):
+    """What the gateway wants of a process: held, for the cores' sake; or urgent: not held, whatever the watts."""
+
+    pid: int
+    held: bool = False
+    urgent: bool = False
+
+
+class Begin(Value, frozen=True, tag="begin"):
+    """A job that will be settled, and whose tier it is."""
+
+    job: str
+    tier: str
+
+
+class Settle(Value, frozen=True, tag="settle"):
+    """What has the job cost? Answered by a Settled, at once."""
+
+    job: str
+
+
+class Budget(Value, frozen=True, tag="budget"):
+    """Watts to hold; None: no limit."""
+
+    watts: float | None
+
+
+FromGateway = Start | Engine | Gone | Want | Begin | Settle | Budget
+
+# --- governor -> gateway
+
+
+class Settled(Value, frozen=True, tag="settled"):
+    """None where no meter was read while it ran."""
+
+    job: str
+    joules: Joules | None
+
+
+class Telemetry(Value, frozen=True, tag="telemetry"):
+    """How the node stands, five times a second: also the governor's sign of life."""
+
+    at_s: float = 0.0
+    watts: float | None = None
+    budget_w: float | None = None
+    idle_w: float = 0.0
+    max_w: float = 0.0
+    method: str = ""
+    source: str = ""
+    scope: str = ""
+    uncertainty_pct: float = 0.0
+    state: str = "unmetered"
+    """A mode of the policy, or `unmetered`, `unlimited`, `ungoverned`."""
+    why: str = ""
+    """In words, where the state is not what was asked for."""
+    slots: float | None = None
+    """Step-slots that may run; None: no limit."""
+    running: float = 0.0
+    wanted: dict[str, float] = {}
+    """Step-slots by tier that have work."""
+    metered_j: float = 0.0
+    unattributed_j: float = 0.0
+
+
+FromGovernor = Settled | Telemetry
+
+encode = msgspec.msgpack.Encoder().encode
+decode_from_gateway = msgspec.msgpack.Decoder(FromGateway).decode
+decode_from_governor = msgspec.msgpack.Decoder(FromGovernor).decode
