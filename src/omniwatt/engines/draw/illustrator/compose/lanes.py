@@ -10,8 +10,11 @@ from omniwatt.engines.draw.illustrator.scene import Scene, Thing
 
 _TOWNS = frozenset({"city", "night_city", "street"})
 _LEAST = 3
-_NEAR, _FAR = 0.23, 0.05
+_NEAR, _FAR = 0.34, 0.06
 """How wide the nearest and the furthest are, as shares of the picture's shorter side."""
+_MODELS = dict.fromkeys(("automobile", "sport-utility-vehicle", "racing-car", "oncoming-automobile"), "hover-car")
+"""What is built to fly, where the word asks for no more than a car."""
+_LONG = 2.8
 _TRIES = 60
 _SKY = 0.17
 """Above this share of the height is the sky's, with its moon."""
@@ -48,13 +51,14 @@ def lanes(
         near = (place + 0.5) / len(wanted)
         thing = scene.things[index]
         wide = short * shrink * (_FAR + (_NEAR - _FAR) * near**1.3) * thing.size**0.5
-        box = _spot(frame, wide, wide / sizes[thing.sprite], near, 1 if place % 4 in (1, 2) else -1, kept, roll)
+        sprite = _MODELS.get(thing.sprite, thing.sprite)
+        box = _spot(frame, wide, wide / sizes.get(sprite, _LONG), near, 1 if place % 4 in (1, 2) else -1, kept, roll)
         kept.append(_grown(box))
         # Each lane has its direction: odd ones come, even ones go.
         comes = place % 2 == 1
         made.append(
             Placed(
-                thing=index, sprite=thing.sprite, box=box, depth=round(0.25 + 0.7 * near, 4),
+                thing=index, sprite=sprite, box=box, depth=round(0.25 + 0.7 * near, 4),
                 colour=thing.colour or _PAINTS[place % len(_PAINTS)],
                 flip=comes, turn_degrees=round(roll.uniform(-7, 7), 2), ground="air", traits=(*thing.traits, "trail"),
             )

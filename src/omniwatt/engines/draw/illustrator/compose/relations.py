@@ -6,12 +6,14 @@ from dataclasses import replace
 from random import Random
 
 from omniwatt.engines.draw.illustrator.compose.blocks import Block, Item, extent
-from omniwatt.engines.draw.illustrator.compose.nature import CONTAINERS, RIDDEN, ROOFS, SEATS, is_person
+from omniwatt.engines.draw.illustrator.compose.nature import CONTAINERS, RIDDEN, ROOFS, SEATS, WORN, is_person
 from omniwatt.engines.draw.illustrator.scene import Placing, Thing
 
 _SIDES = {"left_of": "left", "right_of": "right", "above": "top", "below": "bottom", "in": "middle", "on": "middle"}
 _LEGS = 0.4
 """The share of a person's height below what they sit on."""
+_CROWDED = 0.66
+"""How far apart things in one vessel are, in widths."""
 _CLEAR = 0.22
 """Room between things that stand apart, in mean widths."""
 
@@ -29,6 +31,9 @@ def join(blocks: list[Block], placings: tuple[Placing, ...], things: tuple[Thing
         other = _holder(blocks, placing.b)
         if placing.relation == "between" and 0 <= placing.c < len(things):
             blocks = _between(blocks, placing, things)
+        elif placing.relation == "between" and block is not other and _is_row(other, placing.b):
+            other.items = _parted(other, block)
+            blocks = _merged(blocks, block, other, _centred(block))
         elif block is not other:
             blocks = _merged(blocks, block, other, _JOINED[placing.relation](block, other, placing, things, roll))
     return blocks
@@ -125,11 +130,22 @@ def _under(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll
 
 
 def _on(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll: Random) -> list[Item]:
-    """Resting on its top or seat. Several stand side by side; what is wider than its seat is made smaller."""
-    seat = b.of(placing.b)[0]
+    """Resting on its top or seat, one on each where there are as many; otherwise several stand side by side."""
+    seats = b.of(placing.b)
+    if len(seats) == len(a.items) == len(a.of(placing.a)) > 1:
+        pairs = zip(seats, a.items, strict=True)
+        return [one for seat, item in pairs for one in _resting([item], seat, placing, things)]
+    return _resting(_row(a, placing.a), seats[0], placing, things)
+
+
+def _resting(row: list[Item], seat: Item, placing: Placing, things: tuple[Thing, ...]) -> list[Item]:
+    """On one of them; what is wider than its seat is made smaller. What is worn goes round the neck."""
     level = seat.foot - seat.height * SEATS.get(things[placing.b].sprite, 0.97)
-    row = _row(a, placing.a)
     own = extent(row)
+    if things[placing.a].sprite in WORN and len(row) == 1:
+        width, neck = 0.56 * seat.width, seat.foot - WORN[things[placing.a].sprite] * seat.height
+        small = row[0].scaled(width / row[0].width)
+        return [replace(small, x=seat.x, foot=neck + small.height / 2, held="surface", layer=seat.layer + 5)]
     fit = min(1.0, 1.05 * seat.width / (own[2] - own[0]), 1.25 * seat.height / (own[3] - own[1]))
     moved = [item.scaled(fit) for item in row]
     own = extent(moved)
@@ -143,28 +159,28 @@ def _on(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll: R
     ]
 
 
-def _row(a: Block, thing: int) -> list[Item]:
-    """The items side by side on one line, with whatever rests on them."""
+def _row(a: Block, thing: int, pitch: float = 1.04) -> list[Item]:
+    """The items side by side on one line, so many widths apart, with whatever rests on them."""
     mine = a.of(thing)
     if len(mine) < 2 or len(mine) != len(a.items):
         return a.items
-    step = mine[0].width * 1.04
+    step = mine[0].width * pitch
     return [replace(item, x=(place - (len(mine) - 1) / 2) * step, foot=0.0) for place, item in enumerate(mine)]
 
 
 def _in(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll: Random) -> list[Item]:
     """In a vessel: behind its rim, the upper part to be seen. In anything else: before it, within its outline."""
     holder = b.of(placing.b)[0]
-    row = _row(a, placing.a)
-    own = extent(row)
     hidden = CONTAINERS.get(things[placing.b].sprite)
+    row = _row(a, placing.a, 1.04 if hidden is None else _CROWDED)
+    own = extent(row)
     if hidden is None:
         fit = min(1.0, 0.5 * holder.width / (own[2] - own[0]), 0.5 * holder.height / (own[3] - own[1]))
         small = [item.scaled(fit) for item in row]
         own = extent(small)
         x, y = holder.x - (own[0] + own[2]) / 2, holder.foot - 0.3 * holder.height - own[3]
         return [replace(item.moved(x, y), held="air", layer=holder.layer + 5) for item in small]
-    fit = min(1.0, 0.78 * holder.width / (own[2] - own[0]), 1.5 * holder.height / (own[3] - own[1]))
+    fit = min(1.0, 0.9 * holder.width / (own[2] - own[0]), 1.5 * holder.height / (own[3] - own[1]))
     small = [item.scaled(fit) for item in row]
     own = extent(small)
     sunk = holder.foot - hidden * holder.height + 0.34 * (own[3] - own[1])
@@ -231,6 +247,28 @@ def _between(blocks: list[Block], placing: Placing, things: tuple[Thing, ...]) -
     joined = _holder(blocks, placing.b)
     next_to = Placing(relation="right_of", a=placing.c, b=placing.a)
     return _merged(blocks, c, joined, _beside(c, joined, next_to, 1))
+
+
+def _is_row(b: Block, thing: int) -> bool:
+    return len(b.items) > 1 and len(b.items) == len(b.of(thing))
+
+
+def _parted(b: Block, a: Block) -> list[Item]:
+    """Things of one kind in a row that leaves room in its middle for another: between two trees."""
+    own = extent(a.items)
+    room = (own[2] - own[0]) / 2 + _CLEAR * (own[2] - own[0] + b.items[0].width) / 2
+    row = sorted(b.items, key=lambda item: item.x)
+    made = []
+    for side, items in ((-1, row[: len(row) // 2][::-1]), (1, row[len(row) // 2 :])):
+        for place, item in enumerate(items):
+            x = room + item.width * (0.5 + (1 + _CLEAR / 2) * place)
+            made.append(replace(item, x=side * x, foot=0.0))
+    return made
+
+
+def _centred(a: Block) -> list[Item]:
+    own = extent(a.items)
+    return a.moved(-(own[0] + own[2]) / 2, -own[3] if a.nature.home != "sky" else 0.0)
 
 
 _JOINED: dict[str, Callable[[Block, Block, Placing, tuple[Thing, ...], Random], list[Item]]] = {

@@ -25,8 +25,12 @@ def shines(placed: Placed) -> bool:
     return placed.sprite in _SHINING or "glowing" in placed.traits
 
 
-def draw(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None = None, *, rich: int = 2) -> None:
+def draw(
+    canvas: Any, placed: Placed, sprites: Sprites, light: Light | None = None, *, rich: int = 2, cut: bool = False
+) -> None:
     """Paint it with all that belongs to it. `rich`: 1 is quick, 2 has light from the side, 3 casts its own shape.
+
+    `cut`: it is a piece of paper that lies on others, in their light.
 
     Things must be drawn far to near. Nothing is painted where `canvas` cannot show it.
     """
@@ -34,6 +38,9 @@ def draw(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None = No
     reach = max(box.width, box.height)
     around = skia.Rect.MakeXYWH(box.x, box.y, box.width, box.height).makeOutset(reach * 1.6, reach * 1.2)
     if canvas.quickReject(around):
+        return
+    if cut and light is not None:
+        _sprite(canvas, placed, sprites, light, 1, lifted=reach)
         return
     if light is not None:
         if shines(placed):
@@ -45,7 +52,13 @@ def draw(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None = No
     _sprite(canvas, placed, sprites, light, rich)
 
 
-def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, rich: int) -> None:
+def silhouette(canvas: Any, placed: Placed, sprites: Sprites) -> None:
+    """It alone, without light or shadow: where it is opaque it is."""
+    _sprite(canvas, placed, sprites, None, 1)
+
+
+def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, rich: int, lifted: float = 0.0) -> None:
+    """`lifted`: how large a thing it is whose paper stands off the sheet below; 0 does not."""
     box = placed.box
     bounds = skia.Rect.MakeXYWH(box.x, box.y, box.width, box.height)
     canvas.save()
@@ -56,7 +69,12 @@ def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, 
     layered = light is not None and not shines(placed)
     if layered and light is not None:
         paint = skia.Paint(ColorFilter=_lit(light, placed.depth, placed.tint))
-        canvas.saveLayer(bounds.makeOutset(box.width * 0.02, box.height * 0.02), paint)
+        if lifted:
+            side, soft = -light.side(bounds.centerX()), min(0.02 * lifted, 6.0)
+            paint.setImageFilter(
+                skia.ImageFilters.DropShadow(3 * side, 0.9 * soft, soft, soft, _argb((0.05, 0.04, 0.12), 0.55))
+            )
+        canvas.saveLayer(bounds.makeOutset(box.width * 0.02 + lifted * 0.1, box.height * 0.02 + lifted * 0.1), paint)
     canvas.save()
     canvas.concat(_into(placed, sprites))
     canvas.drawPicture(sprites.picture(placed.sprite, placed.colour))
@@ -104,7 +122,7 @@ def _lit(light: Light, depth: float, tint: float = 0.0) -> Any:
     veil = 0.8 * light.haze_at(depth)
     ambient, haze = mix(rgb(light.ambient), (1.0, 1.0, 1.0), 0.25), rgb(light.haze)
     rows: list[float] = []
-    keep = (0.35 if light.ink else 1.0) * (1.0 - 0.4 * max(tint, 0.0))
+    keep = (0.8 if light.ink else 1.0) * (1.0 - 0.4 * max(tint, 0.0))
     own = [1.0 + (0.14 * tint if tint > 0 else gain * tint) for gain in (0.12, 0.18, 0.21)]
     luma = (0.2126, 0.7152, 0.0722)
     for channel in range(3):

@@ -15,6 +15,7 @@ import skia
 from numpy.typing import NDArray
 
 from omniwatt.engines.draw.illustrator.objects.figures import figure_of
+from omniwatt.engines.draw.illustrator.objects.own import OWN
 from omniwatt.engines.draw.illustrator.objects.recolour import Main, main_colour, recolour
 
 _PROBE_PX = 128
@@ -26,6 +27,7 @@ _DRESSED = {
     "office", "factory", "police", "construction", "superhero", "pregnant", "bride", "selfie", "nail",
 }  # fmt: skip
 
+_GLAZED = {"bus", "minibus", "trolleybus", "tram", "oncoming-bus", "light-rail", "ambulance", "delivery-truck"}
 AFLOAT = {"sailboat", "canoe", "motor-boat", "speedboat", "ferry", "passenger-ship", "ship"}
 _WAVES = re.compile(r'<g filter="[^"]*"><path[^>]*? d="M[^"]*?c-1\.7\d* 0-1\.7\d*[^"]*"/></g>')
 """The water that boats bring with them: the picture has its own."""
@@ -75,7 +77,7 @@ class Sprites:
 
     def __init__(self, data: Any) -> None:
         self._set = msgspec.json.decode(data, type=_Set)
-        self._names = frozenset(self._set.icons) | frozenset(self._set.aliases)
+        self._names = frozenset(self._set.icons) | frozenset(self._set.aliases) | frozenset(OWN)
         self._lock = threading.RLock()
         self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self.sizes = Sizes(self)
@@ -125,6 +127,8 @@ class Sprites:
         return found
 
     def _icon(self, name: str) -> _Icon:
+        if name in OWN:
+            return _Icon(OWN[name].body, 0, 0, OWN[name].width, OWN[name].height)
         alias = self._set.aliases.get(name)
         icon = msgspec.json.decode(self._set.icons[alias.parent if alias else name], type=_Icon)
         figure = figure_of(name)
@@ -179,8 +183,10 @@ class Sprites:
 
 def _spared(name: str) -> tuple[float, float] | None:
     """Hue and reach (degrees in OKLab) of what a colour is not asked for."""
-    if name in AFLOAT:
+    if name in AFLOAT or name in _GLAZED:
         return 245.0, 45.0
+    if name == "hot-beverage":
+        return 50.0, 40.0
     if _DRESSED & set(name.split("-")) and "clothes" not in name:
         return 70.0, 32.0
     return None

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout
-from omniwatt.engines.draw.illustrator.objects.draw import draw
+from omniwatt.engines.draw.illustrator.objects.draw import draw, silhouette
 from omniwatt.engines.draw.illustrator.paint import backdrops, styles
+from omniwatt.engines.draw.illustrator.paint.backdrops import layered
+from omniwatt.engines.draw.illustrator.paint.focus import far_blur, unsharp
 from omniwatt.engines.draw.illustrator.paint.hover import trail, under
 from omniwatt.engines.draw.illustrator.paint.pixelate import cells
 from omniwatt.engines.draw.illustrator.paint.shopfront import shopfronts
@@ -89,21 +91,60 @@ class Painter:
             middle = self._part(left, top, wide, high, _MIDDLE_SCALE, math.ceil(look.reach * _MIDDLE_SCALE) + 3)
         children = {"pic": native, "mid": middle, "soft": self._soft(), **self._look.children(stage)}
         source = source_of(self._look)
+        if "shader who" in source:
+            children["who"] = self._mask(x, y, width, height, scale)
+        if "shader puff" in source:
+            children["puff"] = self._once("puff", self._puffed)
         present = {name: child for name, child in children.items() if name in source}
         uniforms = {"u": 1 / scale, "size": (stage.width, stage.height), "sun": (stage.light.x, stage.light.y)}
         return shader(source, present, {**uniforms, **self._look.uniforms(stage)})
 
-    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int) -> Any:
-        """The bare scene about this tile, as a shader in design units."""
+    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int, drawn: Any = None) -> Any:
+        """The bare scene (or `drawn`) about this tile, as a shader in design units."""
         left, top = (x - halo) // _GRID_PX * _GRID_PX, (y - halo) // _GRID_PX * _GRID_PX
         surface = _surface(x + width + halo - left, y + height + halo - top)
         canvas = surface.getCanvas()
         canvas.translate(-left, -top)
         canvas.scale(scale, scale)
-        canvas.drawPicture(self._scene(fine(scale)))
+        canvas.drawPicture(drawn or self._scene(fine(scale)))
         place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(left, top)
         image = surface.makeImageSnapshot()
         return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
+
+    def _mask(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
+        """The things alone about this tile, where they are opaque and else nothing, as a shader in design units."""
+        less = min(scale, _MIDDLE_SCALE)
+        by = less / scale
+        left, top = math.floor(x * by), math.floor(y * by)
+        wide, high = math.ceil((x + width) * by) - left, math.ceil((y + height) * by) - top
+        halo = math.ceil(max(self._look.halo, self._look.reach) * less) + 3
+        return self._part(left, top, wide, high, less, halo, self._alone())
+
+    def _alone(self) -> Any:
+        """The things without anything else, as a recording."""
+        return self._once("alone", self._silhouettes)
+
+    def _silhouettes(self) -> Any:
+        stage = self._stage()
+        for placed in self.layout.placed if self._sprites is not None else ():
+            silhouette(stage.canvas, placed, self._sprites)
+        return stage.finish()
+
+    def _puffed(self) -> Any:
+        """How high the things would stand out if they were cushions: their masks blurred at three sizes, summed."""
+        stage = self._stage()
+        flat = pixels(self._alone(), stage.box(), _SOFT_SCALE).toarray(colorType=skia.kRGBA_8888_ColorType)[..., 3]
+        mask = Image.fromarray(np.ascontiguousarray(flat))
+        layers = [np.asarray(mask.filter(ImageFilter.GaussianBlur(size)), np.float32) for size in (2.0, 5.0, 11.0)]
+        return self._small(np.repeat((sum(layers) / 3)[..., None], 4, axis=2).astype(np.uint8), opaque=True)
+
+    def _small(self, seen: Any, *, opaque: bool = False) -> Any:
+        """Pixels of the whole stage at the soft scale, as a shader in design units."""
+        if opaque:
+            seen[..., 3] = 255
+        made = skia.Image.fromarray(np.ascontiguousarray(seen), skia.kRGBA_8888_ColorType)
+        place = skia.Matrix.Translate(-MARGIN, -MARGIN).preScale(1 / _SOFT_SCALE, 1 / _SOFT_SCALE)
+        return made.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
 
     def _stage(self) -> Stage:
         stage: Stage = self._once("stage", lambda: Stage(self.layout, 1, self.rich))
@@ -122,14 +163,24 @@ class Painter:
             return stage.finish()
         bare = stage.finish()
         stage.canvas.drawPicture(bare)
-        self._look.over(stage, pixels(self._bare(fine, bare), stage.box(), 0.5))
+        self._look.over(
+            stage, pixels(self._bare(fine, bare), stage.box(), 0.5), pixels(self._alone(), stage.box(), 0.5)
+        )
         return stage.finish()
 
     def _behind(self, stage: Stage) -> None:
         """What the things stand in."""
         if not self.layout.scene.transparent:
-            backdrops.named(self.layout.scene.backdrop).behind(stage)
-            shopfronts(stage)
+            self._ground().behind(stage)
+            if self._ground() is not layered:
+                shopfronts(stage)
+            if radius := unsharp(self.layout.scene, self.rich):
+                far_blur(stage, radius)
+
+    def _ground(self) -> Any:
+        """The module that draws this backdrop in this look."""
+        name = self.layout.scene.backdrop
+        return layered if self._look.sheets and layered.covers(name) else backdrops.named(name)
 
     def _things(self, stage: Stage) -> None:
         if self._sprites is None:
@@ -137,16 +188,15 @@ class Painter:
         for placed in self.layout.placed:
             if "trail" in placed.traits:
                 trail(stage, placed)
-            draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich)
+            draw(stage.canvas, placed, self._sprites, stage.light, rich=self.rich, cut=self._look.cut)
             if "trail" in placed.traits:
                 under(stage, placed)
 
     def _before(self, stage: Stage) -> None:
         """What is before the things."""
-        backdrop = backdrops.named(self.layout.scene.backdrop)
         if not self.layout.scene.transparent:
-            if hasattr(backdrop, "front"):
-                backdrop.front(stage)
+            if hasattr(self._ground(), "front"):
+                self._ground().front(stage)
             weather(stage)
 
     def _bare(self, fine: int, drawn: Any) -> Any:
@@ -161,15 +211,14 @@ class Painter:
         stage = self._stage()
         image = pixels(self._scene(1), stage.box(), _SOFT_SCALE)
         small = Image.fromarray(image.toarray(colorType=skia.kRGBA_8888_ColorType)[..., :3])
-        blurred = np.asarray(small.filter(ImageFilter.GaussianBlur(_SOFT_UNITS * _SOFT_SCALE / 2)).convert("RGBA"))
-        made = skia.Image.fromarray(np.ascontiguousarray(blurred), skia.kRGBA_8888_ColorType)
-        place = skia.Matrix.Translate(-MARGIN, -MARGIN).preScale(1 / _SOFT_SCALE, 1 / _SOFT_SCALE)
-        return made.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
+        blurred = small.filter(ImageFilter.GaussianBlur(_SOFT_UNITS * _SOFT_SCALE / 2)).convert("RGBA")
+        return self._small(np.asarray(blurred))
 
     def _cells(self) -> Any:
         stage = self._stage()
         scale = self._look.cells / SHORT_SIDE
-        return self._once("cells", lambda: cells(pixels(self._scene(1), stage.box(), 4 * scale)))
+        seen = [pixels(drawn, stage.box(), 4 * scale) for drawn in (self._scene(1), self._alone())]
+        return self._once("cells", lambda: cells(*seen))
 
     def _words(self) -> Any:
         return self._once("words", self._lettered)

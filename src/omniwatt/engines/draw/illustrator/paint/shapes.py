@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def waves(x: Array, wavelength: float, seed: int, *, fine: int = 1, gain: float = 0.5) -> Array:
+def waves(x: Array, wavelength: float, seed: int, *, fine: float = 1, gain: float = 0.5) -> Array:
     """Fractal value noise along a line, about -1 to 1; octaves go down to half a unit over `fine`."""
     total, amount, octave = np.zeros_like(x), 0.5, 0
     while wavelength > 1.6 / fine and octave < 14:

@@ -138,7 +138,7 @@ def signs(stage: Stage, towers: list[Tower], layer: int, size: float, share: flo
         y = tower.top + (tower.foot - tower.top) * roll.uniform(0.12, 0.4)
         kind = roll.choice(("board", "board", "tube", "ring", "bars"))
         if kind == "board":
-            _board(stage, x, y, size * 1.3, tall, colour, roll)
+            board(stage, x, y, size * 1.3, tall, colour, roll)
         elif kind == "tube":
             path = skia.Path()
             path.moveTo(tower.x + 2, tower.foot)
@@ -168,7 +168,8 @@ def tube(stage: Stage, path: Any, colour: RGB, width: float) -> None:
     stage.line(path, mix(colour, (1, 1, 1), 0.75), width * 0.65, 1.0)
 
 
-def _board(stage: Stage, x: float, y: float, width: float, tall: float, colour: RGB, roll: random.Random) -> None:
+def board(stage: Stage, x: float, y: float, width: float, tall: float, colour: RGB, roll: random.Random) -> None:
+    """An upright board of neon with marks that are no letters."""
     stage.glow(x + width / 2, y + tall / 2, tall * 1.5, colour, 0.5)
     rect = skia.Rect.MakeXYWH(x, y, width, tall)
     path = skia.Path()

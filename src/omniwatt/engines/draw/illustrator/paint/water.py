@@ -22,7 +22,7 @@ half4 main(float2 p) {
     float k = smear * (8.0 + 46.0 * t);
     c = c * 0.28 + seen.eval(r + float2(0, k)).rgb * 0.22 + seen.eval(r - float2(0, k)).rgb * 0.22
       + seen.eval(r + float2(0, 2.1 * k)).rgb * 0.14 + seen.eval(r - float2(0, 2.1 * k)).rgb * 0.14;
-    c = c * (1.0 + 0.5 * smear);
+    c = c * (1.0 + 0.3 * smear);
   }
   float3 body = mix(far, near, smoothstep(0.0, 0.9, t));
   float show = clear * mix(1.0, 0.42, smoothstep(0.0, 1.0, t));
@@ -47,13 +47,17 @@ def water(
     spark: RGB = (1.0, 0.97, 0.88),
     squeeze: float = 1.0,
     smear: float = 0.0,
-    cover: Any = None,
+    within: Any = None,
 ) -> None:
-    """Water from `top` to the lower edge (or over `cover`); `clear` is how much of the mirror is seen."""
+    """Water from `top` to the lower edge (or `within` a path); `clear` is how much of the mirror is seen."""
+    seen = stage.mirror()
+    stage.canvas.save()
+    if within is not None:
+        stage.canvas.clipPath(within, doAntiAlias=True)
     stage.over(
         WATER,
-        cover or stage.rect(top, stage.height + MARGIN),
-        {"seen": stage.mirror(), "n": noise(64, 3, stage.number("ripples"), 2.6)},
+        stage.rect(top, stage.height + MARGIN),
+        {"seen": seen, "n": noise(64, 3, stage.number("ripples"), 2.6)},
         top=top,
         depth=max(stage.height - top, 60.0),
         rough=rough,
@@ -67,3 +71,4 @@ def water(
         spark=spark,
         sun=(stage.light.x, stage.light.y),
     )
+    stage.canvas.restore()

@@ -45,7 +45,8 @@ def behind(stage: Stage) -> None:
     )
     stage.shaded(outline(x, line, stage.height + MARGIN), paint)
     _foam(stage, x, line)
-    if "palm" not in stage.layout.scene.without and "trees" not in stage.layout.scene.without:
+    counted = any(placed.sprite == "palm-tree" for placed in stage.layout.placed)
+    if not counted and not {"palm", "palm-tree", "trees"} & set(stage.layout.scene.without):
         side = 1 if stage.light.x < stage.width / 2 else -1
         base = stage.width * (1.0 if side > 0 else 0.0)
         _palm(stage, (base - side * 40, stage.height - 40), 620, -side, 0)

@@ -4,11 +4,12 @@ import math
 
 import skia
 
+from omniwatt.engines.draw.illustrator.paint import canyon
 from omniwatt.engines.draw.illustrator.paint.colours import mix, rgb
 from omniwatt.engines.draw.illustrator.paint.shapes import polygon
 from omniwatt.engines.draw.illustrator.paint.skies import moon, stars
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
-from omniwatt.engines.draw.illustrator.paint.towers import NEONS, Tower, night_row, row, signs
+from omniwatt.engines.draw.illustrator.paint.towers import night_row, row, signs
 from omniwatt.engines.draw.illustrator.paint.water import water
 
 SMOG = """
@@ -25,19 +26,14 @@ half4 main(float2 p) {
 def behind(stage: Stage) -> None:
     foot = stage.horizon
     _sky(stage, foot)
-    tall = foot * 0.98
-    for layer, (low, high, wide, size) in enumerate(((0.3, 0.62, 70, 7), (0.32, 0.74, 96, 9), (0.4, 0.84, 130, 11))):
-        near = layer / 3
-        towers = row(stage, layer, foot + 4, tall * low, tall * high, wide)
-        night_row(stage, towers, layer, near, size)
+    for layer, (low, high, wide, size) in enumerate(((0.34, 0.72, 74, 7), (0.26, 0.62, 92, 9), (0.18, 0.46, 110, 10))):
+        towers = row(stage, layer, foot + 4, foot * low, foot * high, wide)
+        night_row(stage, towers, layer, layer / 3.4, size)
         if layer:
             signs(stage, towers, layer, size * 1.15, 0.6)
         _smog(stage, foot, layer)
-    edge = row(stage, 3, foot + 26, tall * 0.62, tall * 0.98, 165, gap=0.5)
-    night_row(stage, edge, 3, 1.0, 15)
-    signs(stage, edge, 3, 23, 1.0)
-    _shops(stage, foot)
-    _bridges(stage, edge, foot)
+    canyon.paint(stage)
+    _lanes(stage, foot)
     _street(stage, foot)
 
 
@@ -63,58 +59,40 @@ def _smog(stage: Stage, foot: float, layer: int) -> None:
     )
 
 
-def _shops(stage: Stage, foot: float) -> None:
-    """Lit fronts along the foot of the town, in many colours, each with its glow."""
-    roll = stage.roll("shops")
-    x = -MARGIN
-    while x < stage.width + MARGIN:
-        away = abs(x / stage.width - 0.5) * 2
-        wide, high = roll.uniform(14, 34) * (0.4 + away), (5 + 15 * away) * roll.uniform(0.8, 1.2)
-        colour = rgb(roll.choice((*NEONS, "#ffd58a", "#ffe9b8", "#ffd58a")))
-        stage.glow(x + wide / 2, foot + 2, wide * 2.2, colour, 0.42)
-        front = skia.Path()
-        front.addRect(skia.Rect.MakeLTRB(x, foot + 4 - high, x + wide * 0.86, foot + 4))
-        stage.fill(front, mix(colour, (1, 1, 1), 0.45), 0.9)
-        x += wide * roll.uniform(1.0, 1.5)
-
-
-def _bridges(stage: Stage, towers: list[Tower], foot: float) -> None:
-    """A lit walkway between the near blocks, and lanes of lights in the air."""
-    if "bridge" in stage.layout.scene.without or not towers:
+def _lanes(stage: Stage, foot: float) -> None:
+    """Traffic far up the street, in lanes in the air: streaks of light towards the vanishing point."""
+    if {"traffic", "cars"} & set(stage.layout.scene.without):
         return
-    roll = stage.roll("lanes")
-    middle = stage.width / 2
-    for index in range(5):
-        colour = rgb(NEONS[roll.randrange(len(NEONS))])
-        y = foot * (0.34 + 0.09 * index)
-        path = skia.Path()
-        path.moveTo(-MARGIN, y - 60 + 30 * index)
-        path.quadTo(middle - 60, y + 8, middle + roll.uniform(-200, 200), foot * 0.86)
-        stage.line(path, colour, 5, 0.07)
-        stage.line(path, mix(colour, (1, 1, 1), 0.5), 1.1, 0.4)
+    roll, middle = stage.roll("lanes"), stage.width / 2
+    for lane in range(7):
+        side = -1 if lane % 2 else 1
+        far_x, far_y = middle + side * roll.uniform(4, 30), foot - roll.uniform(16, 70)
+        x, y = middle + side * stage.width * roll.uniform(0.25, 0.6), foot * roll.uniform(0.05, 0.62)
+        colour = rgb("#ff5a6e" if side < 0 else "#fff0cf")
+        for _ in range(5):
+            a = roll.uniform(0.0, 0.62)
+            b = a + roll.uniform(0.03, 0.12) * (0.3 + a)
+            path = skia.Path()
+            path.moveTo(far_x + (x - far_x) * a, far_y + (y - far_y) * a)
+            path.lineTo(far_x + (x - far_x) * b, far_y + (y - far_y) * b)
+            stage.line(path, colour, 1 + 9 * a, 0.12)
+            stage.line(path, mix(colour, (1, 1, 1), 0.5), 0.6 + 2.2 * a, 0.85)
 
 
 def _street(stage: Stage, foot: float) -> None:
     """Wet asphalt to the viewer: the mirrored city, lane marks and streaks of passing lamps."""
     near, far = rgb("#0b0d1f"), rgb("#251a3f")
-    water(stage, foot, near, far, rough=0.26, clear=1.0, glint=0.15, spark=rgb("#ff9ad8"), smear=1.7)
     middle, low = stage.width / 2, stage.height + MARGIN
+    walls = [canyon.Wall(stage, side) for side in (-1, 1)]
+    road = polygon([walls[0].at(0.0, 0), walls[0].at(2.4, 0), walls[1].at(2.4, 0), walls[1].at(0.0, 0)])
+    water(stage, foot, near, far, rough=0.2, clear=1.0, glint=0.12, spark=rgb("#ff9ad8"), smear=1.9, within=road)
     deep = low - foot
-    kerb = stage.width * 0.16
-    for side in (-1, 1):
-        walk = polygon(
-            [
-                (middle + side * 16, foot + 2),
-                (middle + side * stage.width * 1.1, low),
-                (middle + side * stage.width * 3, low),
-                (middle + side * kerb * 3, foot + 2),
-            ]
-        )
-        stage.fill(walk, rgb("#05060f"), 0.45)
+    for wall in walls:
         edge = skia.Path()
-        edge.moveTo(middle + side * 16, foot + 2)
-        edge.lineTo(middle + side * stage.width * 1.1, low)
-        stage.line(edge, rgb("#b48cff"), 1.6, 0.35)
+        edge.moveTo(*wall.at(0.02, 0))
+        edge.lineTo(*wall.at(1.6, 0))
+        stage.line(edge, rgb("#ff8ad8"), 5.0, 0.10)
+        stage.line(edge, rgb("#ffd0f2"), 1.4, 0.5)
     _marks(stage, middle, foot, low)
     if not {"traffic", "cars"} & set(stage.layout.scene.without):
         _trails(stage, middle, foot, deep)

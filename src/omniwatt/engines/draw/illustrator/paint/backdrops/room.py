@@ -37,8 +37,11 @@ def behind(stage: Stage) -> None:
     x = stage.width * (0.5 + 0.24 * side)
     _window(stage, x, foot, wall)
     _picture(stage, stage.width * (0.5 - 0.24 * side), foot * 0.42, wall)
-    _patch(stage, x, foot, side)
-    _rug(stage, foot)
+    if stage.has("table"):
+        _table(stage, foot)
+    else:
+        _patch(stage, x, foot, side)
+        _rug(stage, foot)
     if stage.light.dark or stage.has("candle", "glow"):
         stage.glow(stage.width * (0.5 - 0.3 * side), foot * 0.7, 520, rgb("#ffb861"), 0.75)
     vignette(stage, 0.3, (0.1, 0.05, 0.02))
@@ -165,6 +168,30 @@ def _patch(stage: Stage, x: float, foot: float, side: int) -> None:
             ]
         )
         stage.fill(quad, rgb(stage.light.colour), 0.24)
+
+
+def _table(stage: Stage, foot: float) -> None:
+    """A table that the viewer sits at: its top reaches from side to side, and all things stand on it."""
+    deep = stage.height - foot
+    far, near = foot + deep * 0.05, stage.height - deep * 0.1
+    wood = stage.lit(stage.tone("#a8683c", 0.4), 0.8)
+    middle, half = stage.width / 2, stage.width / 2
+    top = polygon([(middle - half * 0.94, far), (middle + half * 0.94, far), (stage.width, near), (0.0, near)])
+    front = skia.Path()
+    front.addRect(skia.Rect.MakeLTRB(0, near - 1, stage.width, near + deep * 0.055))
+    below = skia.Path()
+    below.addRect(skia.Rect.MakeLTRB(0, near, stage.width, stage.height + MARGIN))
+    stage.fill(below, shade(wood, -0.34), 0.85)
+    stage.shaded(top, along(0, far, 0, near, [(0.0, shade(wood, 0.12), 1.0), (1.0, shade(wood, 0.02), 1.0)]))
+    for line in range(1, 5):
+        at = line / 5
+        y = far + (near - far) * at**1.4
+        lean = half * (0.94 + 0.06 * at**1.4)
+        grain = skia.Path()
+        grain.moveTo(middle - lean, y)
+        grain.lineTo(middle + lean, y)
+        stage.line(grain, shade(wood, -0.05), 1.5)
+    stage.upright(front, [(0, shade(wood, -0.06), 1), (1, shade(wood, -0.2), 1)])
 
 
 def _rug(stage: Stage, foot: float) -> None:

@@ -2,7 +2,8 @@
 
 A look sees three pictures of the scene, all addressed in design units: `pic`, native at the scale being painted;
 `mid`, at two pixels a unit above three, so that what is looked up around a place stays the same; and `soft`, blurred
-over about 14 units. What it adds of its own (grain, hatching, tubes) it makes at the native scale.
+over about 14 units. A source may declare two more: `who`, whose alpha is where things are, and `puff`, that mask swollen
+like a cushion. What it adds of its own (grain, hatching, tubes) it makes at the native scale.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,8 +28,12 @@ class Look:
     """The same in `mid`."""
     children: Children = lambda _: {}
     uniforms: Uniforms = lambda _: {}
-    over: Callable[[Stage, Any], None] | None = None
-    """Draws on the stage, over the scene, given the scene as an image of half a pixel a unit (with margins)."""
+    over: Callable[[Stage, Any, Any], None] | None = None
+    """Draws on the stage, over the scene, given scene and things as images of half a pixel a unit (with margins)."""
+    sheets: bool = False
+    """Whether outdoor grounds are laid in sheets of one colour."""
+    cut: bool = False
+    """Whether things are cut out and cast a shadow on the sheet below them."""
     cells: int = 0
     """Above 0: painted as this many square cells along the shorter side."""
 
@@ -43,6 +48,15 @@ float rim(float2 p, float r) {
   return sqrt(a * a + b * b);
 }
 """
+EDGE = """
+uniform shader who;
+float edge(float2 p, float r) {
+  float a = who.eval(p + float2(r, 0)).a - who.eval(p - float2(r, 0)).a;
+  float b = who.eval(p + float2(0, r)).a - who.eval(p - float2(0, r)).a;
+  return min(sqrt(a * a + b * b), 1.0);
+}
+"""
+"""For sources that draw the things' outlines: 1 within r of one, 0 away from them."""
 TAIL = """
 half4 main(float2 p) {
   float a = pic.eval(p).a;

@@ -9,12 +9,14 @@ from PIL import Image, ImageFilter
 
 from omniwatt.engines.draw.illustrator.paint.colours import rgb
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
-from omniwatt.engines.draw.illustrator.paint.styles.look import Look
+from omniwatt.engines.draw.illustrator.paint.styles.look import EDGE, Look
 
 _GUIDE_SCALE = 0.5
 """Pixels a unit of the scene that strokes are taken from."""
 
-WATERCOLOUR = """
+WATERCOLOUR = (
+    EDGE
+    + """
 uniform shader n, g; uniform float3 sheet;
 float3 wet(float2 p) {
   return (mid.eval(p + float2(2.6, 0.9)).rgb + mid.eval(p + float2(-0.9, 2.6)).rgb + mid.eval(p - float2(2.6, 0.9)).rgb
@@ -33,14 +35,17 @@ float3 look(float2 p) {
   float3 pigment = vivid(mix(sheet, c, clamp(wash, 0.35, 1.0)), 1.14);
   pigment *= 1.0 - pool * 0.75;
   pigment = mix(pigment, pow(max(pigment, 0.001), float3(1.5)), clamp(0.25 + grain * 1.3, 0.0, 0.7));
+  float gap = smoothstep(0.25, 0.9, edge(q, 2.2)) * smoothstep(0.42, 0.6, v.a) * 0.55;
+  pigment = mix(pigment, sheet, gap);
   float2 b = min(p, size - p);
-  float edge = min(b.x, b.y) + (w.a - 0.5) * 74.0 + (v.a - 0.5) * 26.0;
-  float paint = smoothstep(15.0, 21.0, edge);
-  float line = smoothstep(15.0, 21.0, edge) * (1.0 - smoothstep(21.0, 34.0, edge));
+  float margin = min(b.x, b.y) + (w.a - 0.5) * 74.0 + (v.a - 0.5) * 26.0;
+  float paint = smoothstep(15.0, 23.0, margin);
+  float line = paint * (1.0 - smoothstep(23.0, 40.0, margin));
   float3 paper = sheet * (1.0 + grain * 0.07);
-  return mix(paper, pigment * (1.0 - line * 0.22) * (1.0 + grain * 0.05), paint);
+  return mix(paper, pigment * (1.0 - line * 0.10) * (1.0 + grain * 0.05), paint);
 }
 """
+)
 IMPASTO = """
 uniform shader n, g;
 float3 look(float2 p) {
@@ -53,7 +58,9 @@ float3 look(float2 p) {
   return vivid(c, 1.14);
 }
 """
-INK = """
+INK = (
+    EDGE
+    + """
 uniform shader n, g; uniform float3 sheet, ink; uniform float keep, dry, lift, white;
 float3 look(float2 p) {
   float4 w = n.eval(p);
@@ -65,19 +72,26 @@ float3 look(float2 p) {
   l = pow(max(l, 0.0), lift);
   float k = 1.0 - smoothstep(0.03, white, l + (w.a - 0.5) * 0.14);
   k = clamp(pow(k, 1.15) + (around - l) * 0.42, 0.0, 1.0);
-  k += smoothstep(0.09, 0.34, rim(p, 1.4)) * 0.42;
+  float m = who.eval(q).a;
+  float3 own = vivid(c, 0.75);
+  k = mix(k, clamp(0.10 + (1.0 - luma(c)) * 0.42, 0.0, 0.9), m);
+  k += smoothstep(0.09, 0.34, rim(p, 1.4)) * mix(0.42, 0.30, m);
+  float brush = 1.0 + 1.8 * smoothstep(0.3, 0.7, n.eval(p * 1.7 + 90.0).a);
+  k = max(k, smoothstep(0.25, 0.75, edge(q, brush)) * (0.62 + 0.3 * v));
   float grain = g.eval(p).a;
   k *= 1.0 - dry * smoothstep(0.47, 0.66, grain) * (1.0 - k) * 0.8;
   k = clamp(k, 0.0, 0.97) * (0.93 + 0.14 * (v - 0.5));
   float3 paper = sheet + (grain - 0.5) * 0.035;
-  float3 wash = mix(paper, mix(ink, c * 0.6, keep), k);
-  return mix(wash, mix(paper, float3(0.74, 0.17, 0.12), 0.86), red * 0.9);
+  float3 ground = mix(paper, paper * mix(float3(1.0), own, 0.72 * (0.8 + 0.4 * w.a)), m);
+  float3 wash = mix(ground, mix(ink, c * 0.6, keep * (1.0 - m)), k);
+  return mix(wash, mix(paper, float3(0.74, 0.17, 0.12), 0.86), red * 0.9 * (1.0 - m));
 }
 """
+)
 
 
-def _strokes(stage: Stage, image: Any) -> None:
-    """Brush strokes in three sizes along the shapes: broad ones everywhere, small ones where there is detail."""
+def _strokes(stage: Stage, image: Any, things: Any) -> None:
+    """Brush strokes in four sizes along the shapes: broad ones everywhere, small ones where there is detail or a thing."""
     guide = np.asarray(image.toarray(colorType=skia.kRGBA_8888_ColorType))[..., :3]
     small = Image.fromarray(np.ascontiguousarray(guide))
     grey = np.asarray(small.convert("L").filter(ImageFilter.GaussianBlur(1.6)), np.float32) / 255
@@ -92,6 +106,11 @@ def _strokes(stage: Stage, image: Any) -> None:
     layers = ((30.0, 0.0), (15.0, 0.16), (7.5, 0.42)) if stage.rich > 1 else ((22.0, 0.0), (9.0, 0.4))
     for layer, (width, least) in enumerate(layers):
         _layer(stage, layer, width, least, colours, turn, detail)
+    mask = np.asarray(things.toarray(colorType=skia.kRGBA_8888_ColorType))[..., 3] / 255.0
+    if mask.any():
+        sharp = np.asarray(small)
+        for layer, width in enumerate((8.0, 4.6) if stage.rich > 1 else (6.0,)):
+            _layer(stage, 10 + layer, width, 0.6, sharp, turn, mask)
 
 
 def _blur(field: Any, radius: int) -> Any:

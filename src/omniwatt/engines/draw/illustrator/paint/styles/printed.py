@@ -2,7 +2,7 @@
 
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, rgb
 from omniwatt.engines.draw.illustrator.paint.stage import Stage, noise
-from omniwatt.engines.draw.illustrator.paint.styles.look import Look
+from omniwatt.engines.draw.illustrator.paint.styles.look import EDGE, Look
 
 POSTER = """
 uniform shader n, g; uniform float3 a, b, c, d, e, f;
@@ -31,33 +31,24 @@ float3 look(float2 p) {
   return mix(float3(0.955, 0.925, 0.86) + grain * 0.04, ink, in_);
 }
 """
-PAPERCUT = """
+PAPERCUT = (
+    EDGE
+    + """
 uniform shader n, g;
-float level(float2 p) { return luma(soft.eval(p).rgb) * 8.0; }
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb;
+  float m = who.eval(p).a;
   float grain = g.eval(p).a - 0.5, fibre = n.eval(p).a - 0.5;
-  float f = level(p);
-  float wide = clamp(u * 0.5, 0.03, 0.3);
-  float own = floor(f) + smoothstep(1.0 - wide * 0.3, 1.0, fract(f));
-  float3 s = soft.eval(p).rgb;
-  float l = max(luma(s), 0.01);
-  float3 sheet = vivid(clamp(s * ((own + 0.5) / 8.0 / l), 0.0, 1.0), 1.28);
-  float2 d = normalize(sun - size * 0.5 + float2(0.0, -200.0));
-  float shade = 0.0;
-  shade += clamp(floor(level(p + d * 5.0)) - own, 0.0, 1.0) * 0.30;
-  shade += clamp(floor(level(p + d * 9.0)) - own, 0.0, 1.0) * 0.20;
-  shade += clamp(floor(level(p + d * 14.0)) - own, 0.0, 1.0) * 0.12;
-  float lip = clamp(floor(level(p - d * 1.6)) - own, -1.0, 0.0) * -0.07;
-  float thing = smoothstep(0.10, 0.26, distance(c, s));
-  float3 sharp = vivid(mix(c, floor(c * 6.0 + 0.5) / 6.0, 0.5), 1.15);
-  float fall = smoothstep(0.12, 0.34, distance(mid.eval(p + d * 5.0).rgb, soft.eval(p + d * 5.0).rgb)) * (1.0 - thing);
-  float3 o = mix(sheet, sharp, thing);
-  float e = smoothstep(0.12, 0.4, rim(p, 1.2));
-  o = o * (1.0 - shade * (1.0 - thing * 0.7)) * (1.0 - fall * 0.26) + lip + e * 0.05;
-  return o + grain * 0.045 + fibre * 0.03;
+  float l = max(luma(c), 0.01), k = l * 6.0;
+  float step = (floor(k) + smoothstep(0.5 - 0.5 * min(u, 1.0) * 0.3, 0.5 + 0.5 * min(u, 1.0) * 0.3, fract(k))) / 6.0 + 0.02;
+  c = mix(c, vivid(clamp(c * (step / l), 0.0, 1.0), 1.05), 0.75 * m);
+  float2 d = normalize(sun - p + 0.01) * 1.3;
+  float lip = who.eval(p - d).a - who.eval(p + d).a;
+  c += clamp(lip, 0.0, 1.0) * m * 0.14 - clamp(-lip, 0.0, 1.0) * m * 0.10;
+  return vivid(c, 1.08) * (1.0 + grain * 0.09 + fibre * 0.07);
 }
 """
+)
 SETS = (
     ("#12263f", "#1f6f78", "#e4572e", "#f3b61f", "#f4ead5", "#7fb7a3"),
     ("#1d1a2f", "#5b2a6e", "#d7263d", "#f46036", "#f6e7cb", "#2e86ab"),
@@ -84,7 +75,9 @@ LOOKS = {
     "papercut": Look(
         PAPERCUT,
         1.0,
-        12.0,
+        2.0,
         lambda stage: {"n": noise(26, 3, stage.number("fibre"), 1.6), "g": noise(1.9, 2, stage.number("tooth"))},
+        sheets=True,
+        cut=True,
     ),
 }
