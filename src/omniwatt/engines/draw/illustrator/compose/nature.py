@@ -154,5 +154,5 @@ ROOFS = {
     "bridge-at-night": 0.5, "chair": 0.4, "seat": 0.4, "bed": 0.3,
 }  # fmt: skip
 """Things one stands under, on the same ground: how tall that may be, as a share of their height."""
-WORN = {"scarf": 0.36, "necktie": 0.4, "prayer-beads": 0.5, "sports-medal": 0.4}
+WORN = {"scarf": 0.38, "necktie": 0.36, "prayer-beads": 0.4, "sports-medal": 0.36}
 """What goes round a neck: at what share of the wearer's height its middle is."""

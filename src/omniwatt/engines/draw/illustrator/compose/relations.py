@@ -14,6 +14,8 @@ _LEGS = 0.4
 """The share of a person's height below what they sit on."""
 _CROWDED = 0.66
 """How far apart things in one vessel are, in widths."""
+_UPRIGHT = 0.24
+"""How much higher a person's neck is than an animal's, as a share of the whole."""
 _CLEAR = 0.22
 """Room between things that stand apart, in mean widths."""
 
@@ -143,7 +145,8 @@ def _resting(row: list[Item], seat: Item, placing: Placing, things: tuple[Thing,
     level = seat.foot - seat.height * SEATS.get(things[placing.b].sprite, 0.97)
     own = extent(row)
     if things[placing.a].sprite in WORN and len(row) == 1:
-        width, neck = 0.56 * seat.width, seat.foot - WORN[things[placing.a].sprite] * seat.height
+        share = WORN[things[placing.a].sprite] + _UPRIGHT * is_person(things[placing.b].sprite)
+        width, neck = 0.56 * seat.width, seat.foot - share * seat.height
         small = row[0].scaled(width / row[0].width)
         return [replace(small, x=seat.x, foot=neck + small.height / 2, held="surface", layer=seat.layer + 5)]
     fit = min(1.0, 1.05 * seat.width / (own[2] - own[0]), 1.25 * seat.height / (own[3] - own[1]))

@@ -5,6 +5,7 @@ from typing import get_args
 
 import msgspec
 
+from omniwatt.engines.draw.illustrator.compose.nature import nature
 from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Style, Text, Thing
 from omniwatt.engines.draw.illustrator.understand import setting
 from omniwatt.engines.draw.illustrator.understand.items import Noun, Said
@@ -45,6 +46,7 @@ _VEHICLES = frozenset(
     ("automobile", "taxi", "sport-utility-vehicle", "bus", "police-car", "racing-car", "motorcycle", "train")
 )
 _PAIR = ("pair", "双", "雙", "副", "对", "對", "膳", "足")
+_ON_TABLE_M = 0.95
 _THRONG = 9
 _SCATTERED = 7
 """From so many on, uncounted clouds, stars and trees are scenery."""
@@ -108,7 +110,9 @@ class _Builder:
             "mood": tuple(dict.fromkeys(self._values("mood") + (("vivid",) if asked_style == "vivid" else ()))),
             "palette": palette,
             "features": tuple(
-                name for name in where.features if name not in without and name != backdrop and _drawn(name, backdrop)
+                name
+                for name in where.features
+                if name not in without and name != backdrop and self._shown(name, backdrop)
             ),
             "view": (self._values("view") or ("auto",))[0],
             "transparent": transparent,
@@ -247,7 +251,11 @@ class _Builder:
                 continue
             c = one.c.things[0] if between and one.c is not None else -1
             found += [msgspec.convert({"relation": relation, "a": a, "b": b, "c": c}, Placing) for a in one.a.things]
-        return list(dict.fromkeys(found))
+        return [one for one in dict.fromkeys(found) if not self._goes_without_saying(one)]
+
+    def _goes_without_saying(self, one: Placing) -> bool:
+        """What is at home in the sky is in the upper part of the picture anyway."""
+        return one.b == -1 and one.relation == "above" and nature(self._things[one.a].sprite).home == "sky"
 
     def _texts(self, style: str) -> list[Text]:
         styles = self._values("style")
@@ -296,10 +304,19 @@ class _Builder:
         words = [word for word in self._reading.not_understood if not word.isspace()]
         for noun in self._settings():
             features = [sense.value for sense in noun.effects if sense.kind == "feature"]
-            if features and len(features) == len(noun.effects) and not any(_drawn(name, backdrop) for name in features):
+            if (
+                features
+                and len(features) == len(noun.effects)
+                and not any(self._shown(name, backdrop) for name in features)
+            ):
                 words.append(noun.word)
         words += [f"“{text}”" for text in self._marked.surplus]
         return tuple(dict.fromkeys(words))[:MAX_LEFT]
+
+    def _shown(self, feature: str, backdrop: str) -> bool:
+        """Whether the picture has the feature; a table only where all there is fits on it: the viewer sits at it."""
+        large = any(nature(thing.sprite).height_m > _ON_TABLE_M for thing in self._things)
+        return _drawn(feature, backdrop) and not (feature == "table" and large)
 
 
 def _drawn(feature: str, backdrop: str) -> bool:
