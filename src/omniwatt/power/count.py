@@ -16,18 +16,24 @@ HYSTERESIS = 0.3
 
 
 class Credit(Value, frozen=True):
-    """`credit` in slot-seconds; with a trim `on` slots run and a further one joins at `join_s`."""
+    """`credit` in slot-seconds since `slots` was asked for; with a trim `on` slots run, the last joins at `join_s`."""
 
     credit: float = 0.0
+    slots: float = 0.0
     on: int = 0
     join_s: float = -math.inf
 
 
 def by_credit(credit: Credit, slots: float, ran: float, dt_s: float) -> tuple[Credit, int]:
-    """How many may run until the next tick, so that the mean of those that `ran` becomes `slots`."""
+    """How many may run until the next tick, so that the mean of those that `ran` becomes `slots`.
+
+    A change of a slot or more starts the account anew: what was owed at the old level is not paid at the new one.
+    """
     most = MOST_CREDIT * SPREAD_S
-    owed = min(most, max(-most, credit.credit + (slots - ran) * dt_s))
-    return Credit(owed), max(0, math.floor(slots + owed / SPREAD_S + 0.5))
+    owed = min(most, max(-most, credit.credit + (credit.slots - ran) * dt_s))
+    if abs(slots - credit.slots) >= 1:
+        owed = 0.0
+    return Credit(owed, slots), max(0, math.floor(slots + owed / SPREAD_S + 0.5))
 
 
 def by_trim(credit: Credit, slots: float, now_s: float, running: float, lag_s: float) -> tuple[Credit, int, float]:
@@ -42,4 +48,4 @@ def by_trim(credit: Credit, slots: float, now_s: float, running: float, lag_s: f
         on, join_s = math.ceil(slots), -math.inf
     joined = on if now_s >= join_s else max(0, min(on - 1, math.floor(slots)))
     share = slots / max(on, running, 1e-9)
-    return Credit(0.0, on, join_s), joined, min(1.0, share)
+    return Credit(0.0, slots, on, join_s), joined, min(1.0, share)

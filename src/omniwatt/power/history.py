@@ -13,9 +13,12 @@ class History(Value, frozen=True):
 
 
 def extend(history: History, now_s: float, watts: float, keep_s: float) -> History:
-    """`watts` were drawn, by the model, since the last time; what is older than `keep_s` is forgotten."""
+    """`watts` were drawn, by the model, since the last time; what is older than `keep_s` is forgotten.
+
+    What was before the first time is taken to have been the same.
+    """
     if not history.times_s:
-        return History((now_s,), (0.0,))
+        return History((now_s - keep_s, now_s), (0.0, watts * keep_s))
     since_s = history.times_s[-1]
     if now_s <= since_s:
         return history
@@ -24,14 +27,11 @@ def extend(history: History, now_s: float, watts: float, keep_s: float) -> Histo
     return History((*history.times_s[start:], now_s), (*history.joules[start:], total_j))
 
 
-def mean_w(history: History, begin_s: float, end_s: float) -> float | None:
-    """The mean over a window. None where the window reaches before what is remembered."""
-    if len(history.times_s) < 2 or begin_s < history.times_s[0]:
-        return None
-    end_s = min(end_s, history.times_s[-1])
-    begin_s = min(begin_s, end_s - 1e-3)
-    if begin_s < history.times_s[0]:
-        return None
+def mean_w(history: History, begin_s: float, end_s: float) -> float:
+    """The mean over a window. What reaches beyond what is remembered is taken to be as at its edge."""
+    first_s, last_s = history.times_s[0], history.times_s[-1]
+    end_s = min(max(end_s, first_s + 1e-3), last_s)
+    begin_s = min(max(begin_s, first_s), end_s - 1e-3)
     return (_joules_at(history, end_s) - _joules_at(history, begin_s)) / (end_s - begin_s)
 
 

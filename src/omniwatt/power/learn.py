@@ -2,8 +2,8 @@
 
 The model is `watts = idle + offset + gain * x`, x the dynamic watts that calibration expects of the slots that ran.
 Both wander as random walks, so old readings are forgotten at a set rate. The offset is the loop's integral action. The
-variance of the gain says how far a prediction can be trusted away from where the machine was last seen: a step to an
-unseen load is taken as far as two standard deviations allow and finished when the first readings confirm it.
+covariance says how far a prediction can be trusted away from where the machine was last seen: a step up to an unseen
+load is taken as far as two standard deviations allow and finished when the first readings confirm it.
 Source: Åström, Wittenmark, Adaptive Control (2nd ed., 1995), chapters 2 (RLS, random-walk covariance) and 7 (caution).
 """
 
@@ -58,10 +58,19 @@ def update(learnt: Learnt, x_w: float, error_w: float, noise_w: float, hold: tup
     )
 
 
-def reach_w(learnt: Learnt, room_w: float, seen_w: float, deviations: float) -> float:
-    """The largest x that stays within `room_w` even if the gain is `deviations` standard deviations higher.
+def doubt_w(learnt: Learnt, x_w: float) -> float:
+    """Standard deviation of a prediction at `x_w`."""
+    return math.sqrt(max(0.0, learnt.p_oo + 2 * learnt.p_og * x_w + learnt.p_gg * x_w**2))
 
-    `seen_w` is the x of the last reading: only the way from there on is uncertain.
-    """
-    doubt = deviations * math.sqrt(learnt.p_gg)
-    return max(0.0, (room_w - learnt.offset_w + doubt * seen_w) / (learnt.gain + doubt))
+
+def reach_w(learnt: Learnt, room_w: float, deviations: float) -> float:
+    """The largest x for which `offset + gain x + deviations * standard deviation` stays within `room_w`."""
+    left_w = room_w - learnt.offset_w
+    c2 = deviations**2
+    a = learnt.gain**2 - c2 * learnt.p_gg
+    b = learnt.gain * left_w + c2 * learnt.p_og
+    c = left_w**2 - c2 * learnt.p_oo
+    if left_w <= 0 or c <= 0:
+        return 0.0
+    root = math.sqrt(max(0.0, b * b - a * c))
+    return max(0.0, c / (b + root)) if b + root > 0 else 0.0

@@ -35,7 +35,7 @@ class Tuning(Value, frozen=True):
     """The time between its readings."""
     lag_s: float = 0.03
     """From a step's start to its watts."""
-    delay_doubt_s: float = 0.05
+    delay_doubt_s: float = 0.08
     """How wrong the meter's time stamps may be: while power moves, a reading counts less by what that amounts to."""
     trim: bool = False
     """An actuator takes a share of full power (`caps`); else slots are whole and the mean is held by credit."""
@@ -124,8 +124,8 @@ class State(Value, frozen=True):
     residual_w: float = 0.0
     """Proportional part: readings above the prediction, smoothed."""
     read_s: float = math.nan
-    seen_w: float = 0.0
-    """Modelled dynamic watts of the last good reading: where the machine was seen."""
+    slots: float = 0.0
+    """Decided last."""
     meter: trust.Memory = trust.Memory()
     guard: guarding.Guard = guarding.Guard()
     credit: counting.Credit = counting.Credit()
@@ -187,34 +187,30 @@ def _remember(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> St
 def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
     """Compare a new reading with the model's, learn from it, and let the guard see it."""
     reading, learnt = sight.reading, state.learnt
-    x_w = None if reading is None else _seen(tuning, state, reading.at_s, 0.0)
-    expected_w = None if x_w is None else sight.idle_w + learnt.offset_w + learnt.gain * x_w
-    meter, good = trust.judge(state.meter, _bounds(tuning, sight), reading, sight.now_s, expected_w)
+    x_w, moving_w = (0.0, 0.0) if reading is None else _seen(tuning, state, reading.at_s)
+    expected_w = sight.idle_w + learnt.offset_w + learnt.gain * x_w
+    bounds = _bounds(tuning, sight, 4 * learn.doubt_w(learnt, x_w) + 2 * moving_w)
+    meter, good = trust.judge(state.meter, bounds, reading, sight.now_s, expected_w)
     state = _but(state, meter=meter)
     if not good or reading is None:
         return state
-    since_s = tuning.period_s if math.isnan(state.read_s) else min(1.0, reading.at_s - state.read_s)
+    since_s = tuning.period_s if math.isnan(state.read_s) else max(0.0, reading.at_s - state.read_s)
     state = _but(state, read_s=reading.at_s, guard=_guarded(tuning, state, sight, reading, budget_w))
-    if x_w is None or expected_w is None:
-        return state
-    return _learnt(tuning, state, sight, (reading.at_s, x_w, reading.watts - expected_w), since_s)
+    return _learnt(tuning, state, sight, (x_w, moving_w, reading.watts - expected_w), since_s)
 
 
 def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float, float], since_s: float) -> State:
-    """What a reading teaches; `seen` is its time, the modelled dynamic watts then, and how far it lies above them."""
-    learnt = state.learnt
-    at_s, x_w, error_w = seen
-    early = _seen(tuning, state, at_s, -tuning.delay_doubt_s)
-    late = _seen(tuning, state, at_s, tuning.delay_doubt_s)
-    moving_w = max(abs(x_w - (x_w if one is None else one)) for one in (early, late)) * learnt.gain
-    noise_w = math.hypot(tuning.noise * _full_w(sight), moving_w)
-    correlated = math.sqrt(max(1.0, tuning.window_s / max(since_s, 1e-3)))
-    learnt = learn.update(learnt, x_w, error_w, noise_w * correlated, (state.saturated, False))
-    left_w = error_w - (learnt.offset_w - state.learnt.offset_w) - (learnt.gain - state.learnt.gain) * x_w
-    weight = (tuning.noise * _full_w(sight) / noise_w) ** 2 if noise_w > 0 else 1.0
+    """What a reading teaches: at `seen` modelled dynamic watts, moving by so much, it lies so far above the model."""
+    x_w, moving_w, error_w = seen
+    still_w = tuning.noise * _full_w(sight)
+    noise_w = math.hypot(still_w, moving_w)
+    overlap = math.sqrt(max(1.0, tuning.window_s / max(since_s, 1e-3)))
+    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w * overlap, (state.saturated, False))
+    left_w = error_w - (learnt.offset_w - before.offset_w) - (learnt.gain - before.gain) * x_w
+    weight = (still_w / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
     residual_w = state.residual_w + share * (weight * left_w - state.residual_w)
-    return _but(state, learnt=learnt, residual_w=residual_w, seen_w=x_w)
+    return _but(state, learnt=learnt, residual_w=residual_w)
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
@@ -245,18 +241,19 @@ def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_
     full_demand_w = sight.idle_w + learnt.offset_w + learnt.gain * sight.slot_w * demand
     mode = _mode(lapsed_tick, goal_w <= sight.idle_w + learnt.offset_w, bool(pause), open_loop, saturated)
     decision = Decision(slots, count, trim, pause, mode, min(goal_w, full_demand_w), predicted_w, fault, learnt.gain)
-    return _but(state, trim=trim, credit=credit, saturated=saturated), decision
+    return _but(state, trim=trim, credit=credit, saturated=saturated, slots=slots), decision
 
 
 def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w: float, open_loop: bool) -> float:
-    """Slots the budget has room for, whatever the demand; at most the machine's."""
+    """Slots the budget has room for, whatever the demand; at most the machine's. Caution bounds only the way up."""
     learnt = state.learnt
     if math.isinf(budget_w) or sight.slot_w <= 0:
         return sight.capacity if math.isinf(budget_w) else 0.0
     held_w = 0.0 if open_loop else tuning.kp * state.residual_w
     wanted = (goal_w - sight.idle_w - learnt.offset_w - held_w) / (learnt.gain * sight.slot_w)
     room_w = budget_w * (1 + tuning.guard_over) - sight.idle_w - held_w
-    safe = learn.reach_w(learnt, room_w, state.seen_w, tuning.caution) / sight.slot_w
+    safe = learn.reach_w(learnt, room_w, tuning.caution) / sight.slot_w
+    safe = max(safe, state.slots)
     return max(0.0, min(wanted, safe, sight.capacity))
 
 
@@ -280,21 +277,26 @@ def _mode(lapsed_tick: bool, below_idle: bool, guarded: bool, open_loop: bool, s
     return "demand-limited" if saturated else "tracking"
 
 
-def _seen(tuning: Tuning, state: State, at_s: float, shift_s: float) -> float | None:
-    """Modelled dynamic watts as a reading of `at_s` shows them."""
-    middle_s = at_s - tuning.lag_s + shift_s
-    return histories.mean_w(state.history, middle_s - tuning.window_s / 2, middle_s + tuning.window_s / 2)
+def _seen(tuning: Tuning, state: State, at_s: float) -> tuple[float, float]:
+    """Modelled dynamic watts as a reading of `at_s` shows them, and how wrong that is if its time stamp is."""
+
+    def window(shift_s: float) -> float:
+        middle_s = at_s - tuning.lag_s + shift_s
+        return histories.mean_w(state.history, middle_s - tuning.window_s / 2, middle_s + tuning.window_s / 2)
+
+    x_w = window(0.0)
+    moving_w = max(abs(x_w - window(-tuning.delay_doubt_s)), abs(x_w - window(tuning.delay_doubt_s)))
+    return x_w, moving_w * state.learnt.gain
 
 
 def _full_w(sight: Sight) -> float:
     return sight.idle_w + sight.capacity * sight.slot_w
 
 
-def _bounds(tuning: Tuning, sight: Sight) -> trust.Bounds:
+def _bounds(tuning: Tuning, sight: Sight, doubt_w: float) -> trust.Bounds:
     stale_s = max(tuning.stale_s, 2.5 * tuning.period_s)
     frozen_s = max(tuning.frozen_s, 5 * tuning.period_s)
-    full_w = _full_w(sight)
-    return trust.Bounds(stale_s, frozen_s, sight.idle_w, full_w)
+    return trust.Bounds(stale_s, frozen_s, sight.idle_w, _full_w(sight), doubt_w)
 
 
 def _but(state: State, **changes: object) -> State:

@@ -17,8 +17,8 @@ UNIT_SLACK = 2.0
 """A reading within this factor of the prediction times a unit's factor is one in that unit."""
 MOST_SHARE = 2.5
 """Nothing draws more than this many times what calibration says is full power."""
-SURPRISE = 0.35
-"""Of the machine's full power: a change this large that the model did not predict must be seen again and again."""
+SURPRISE = 0.30
+"""A reading this share off what is expected, and more than the model doubts itself, must be seen again and again."""
 SURPRISES = 4
 ALIKE = 0.10
 """And those readings must be alike to this share."""
@@ -33,6 +33,8 @@ class Bounds(Value, frozen=True):
     frozen_s: float
     idle_w: float
     full_w: float
+    doubt_w: float
+    """How far the model itself may be off."""
 
 
 class Memory(Value, frozen=True):
@@ -55,12 +57,12 @@ class Memory(Value, frozen=True):
 
 
 def judge(
-    memory: Memory, bounds: Bounds, reading: Reading | None, now_s: float, expected_w: float | None
+    memory: Memory, bounds: Bounds, reading: Reading | None, now_s: float, expected_w: float
 ) -> tuple[Memory, bool]:
     """The memory after this look, and whether the reading is new and good.
 
     A bad reading is not used; the meter is at fault once nothing good came for `stale_s`. `expected_w` is what the
-    model says this sensor should show (None: it does not know). An idle meter may repeat itself; sameness counts
+    model says this sensor should show. An idle meter may repeat itself; sameness counts
     against one that measures work, or while the model expects movement.
     """
     if reading is None or reading.at_s == memory.at_s:
@@ -82,7 +84,7 @@ def _aged(memory: Memory, bounds: Bounds, now_s: float, suspicion: Fault) -> Mem
     return replace(memory, suspicion=suspicion if late else memory.suspicion, fault=suspicion if late else "")
 
 
-def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expected_w: float | None) -> Fault:
+def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expected_w: float) -> Fault:
     watts = reading.watts
     if not math.isfinite(watts) or watts < 0:
         return "negative"
@@ -90,28 +92,28 @@ def _absurd(memory: Memory, bounds: Bounds, reading: Reading, now_s: float, expe
         return "clock"
     if IDLE_SHARE * bounds.idle_w <= watts <= MOST_SHARE * bounds.full_w:
         return ""
-    near_w = expected_w or bounds.full_w
+    near_w = max(expected_w, 1.0)
     if any(1 / UNIT_SLACK < watts / (near_w * factor) < UNIT_SLACK for factor in UNIT_FACTORS):
         return "units"
     return "range"
 
 
-def _noted(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float | None) -> Memory:
+def _noted(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float) -> Memory:
     """Since when it has been the same, and how many odd ones came in a row."""
     same = reading.watts == memory.watts
     began = same and memory.same_since_s < math.inf
     since_s = memory.same_since_s if began else reading.at_s if same else math.inf
-    same_expected_w = memory.same_expected_w if began else math.nan if expected_w is None else expected_w
+    same_expected_w = memory.same_expected_w if began else expected_w
     odd = 0
-    if expected_w is not None and abs(reading.watts - expected_w) > SURPRISE * bounds.full_w:
+    if abs(reading.watts - expected_w) > max(SURPRISE * expected_w, bounds.doubt_w):
         alike = abs(reading.watts - memory.watts) <= ALIKE * reading.watts
         odd = memory.odd + 1 if alike or memory.odd == 0 else 1
     return replace(memory, at_s=reading.at_s, watts=reading.watts, same_since_s=since_s,
                    same_expected_w=same_expected_w, odd=odd)  # fmt: skip
 
 
-def _frozen(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float | None) -> bool:
-    if reading.at_s - memory.same_since_s < bounds.frozen_s or expected_w is None:
+def _frozen(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float) -> bool:
+    if reading.at_s - memory.same_since_s < bounds.frozen_s:
         return False
     working = reading.method == "measured" and expected_w > 1.1 * bounds.idle_w
     return working or abs(expected_w - memory.same_expected_w) > 0.05 * bounds.full_w
