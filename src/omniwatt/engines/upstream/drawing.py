@@ -28,6 +28,8 @@ def asked(body: DrawBody) -> Json:
         raise UnsupportedField("A relayed model cannot say beforehand what a picture costs.", param="model")
     if body.media_type not in _FORMATS:
         raise UnsupportedField(f"A relayed model does not make {body.media_type}.", param="output_format")
+    if body.color_space != "srgb":
+        raise UnsupportedField("A relayed model does not make pictures in four inks.", param="color_space")
     optional: Json = {
         "size": f"{body.width_px}x{body.height_px}" if body.width_px and body.height_px else None,
         "quality": None if body.quality == "auto" else body.quality,

@@ -32,8 +32,8 @@ class Form:
     alpha: bool = False
     quality: int = 95
     dpi: float = 0.0
-    bleed_px: int = 0
-    """Of each side, what is to be cut off after print; the pixels hold it."""
+    bleed_px: tuple[float, float] = (0.0, 0.0)
+    """What is to be cut off after print, of left and right each, and of top and bottom each; the pixels hold it."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     """`generator`, `model`, `prompt_sha256`, ...: written where each form keeps such things."""
     icc: bytes = b""

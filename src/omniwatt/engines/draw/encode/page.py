@@ -91,9 +91,9 @@ class Pdf:
         content.append(f"q {unit:.6f} 0 0 {-unit:.6f} 0 {high:.4f} cm {_operators(form)} Q")
         page_content = len(self._places) + 1
         out = self._stream("/Filter /FlateDecode", zlib.compress("\n".join(content).encode()))
-        bleed = form.bleed_px * unit
+        aside, above = (pixels * unit for pixels in form.bleed_px)
         boxes = f"/MediaBox [0 0 {wide:.4f} {high:.4f}] /BleedBox [0 0 {wide:.4f} {high:.4f}]"
-        boxes += f" /TrimBox [{bleed:.4f} {bleed:.4f} {wide - bleed:.4f} {high - bleed:.4f}]"
+        boxes += f" /TrimBox [{aside:.4f} {above:.4f} {wide - aside:.4f} {high - above:.4f}]"
         page, pages, info, meta, root = (page_content + step for step in range(1, 6))
         out += self._object(
             f"<< /Type /Page /Parent {pages} 0 R {boxes} /Resources << /XObject << {' '.join(names)} >> "

@@ -13,24 +13,6 @@ from omniwatt.engines.draw.lettering.faces import Faces
 GENERATOR = f"omniwatt {__version__}"
 SHAPED = frozenset({"application/pdf", "image/svg+xml"})
 """Forms that hold lettering as outlines over the pixels."""
-PRINT = "print-"
-PRINT_DPI = 300.0
-BLEED_MM = 3.0
-MM_PER_INCH = 25.4
-
-
-SEGMENT_BYTES = 60_000
-"""What a JPEG's segment takes (64 KiB) with room for the rest of it."""
-WORDS = ("edits", "edit", "prompt")
-
-
-def fitting(provenance: dict[str, str], media_type: str) -> dict[str, str]:
-    """What a file of this kind has room to say of itself: where the prompt is too long for it, its hash must do."""
-    found = dict(provenance)
-    for word in WORDS if media_type == "image/jpeg" else ():
-        if max(len(xmp(found)), len(said(found).encode())) > SEGMENT_BYTES:
-            found.pop(word, None)
-    return found
 
 
 def sheet(
@@ -48,7 +30,6 @@ def sheet(
     `inks`: the profile for a picture that is wanted in four inks.
     """
     size = (picture.width_px, picture.height_px)
-    printed = body.preset.startswith(PRINT)
     shaped = body.media_type in SHAPED and layout is not None and faces is not None
     return encoder(
         body.media_type,
@@ -56,8 +37,8 @@ def sheet(
             *size,
             alpha=body.background == "transparent" if alpha is None else alpha,
             quality=body.compression,
-            dpi=PRINT_DPI if printed else 0.0,
-            bleed_px=round(BLEED_MM / MM_PER_INCH * PRINT_DPI) if printed else 0,
+            dpi=dpi(body.preset),
+            bleed_px=bleed(body.preset, size),
             provenance=fitting({"generator": GENERATOR} | provenance, body.media_type),
             icc=inks if body.color_space == "cmyk" else b"",
             outlines=outlines(layout, faces, scale_of(size)) if shaped and layout and faces else (),

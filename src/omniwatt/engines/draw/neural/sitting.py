@@ -21,6 +21,8 @@ from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.desk import Desk
 from omniwatt.engines.draw.encode import Encoder, encoder
 from omniwatt.engines.draw.encode.form import Form
+from omniwatt.engines.draw.encode.paper import bleed, dpi
+from omniwatt.engines.draw.encode.separate import SWOP
 from omniwatt.engines.draw.enlarge import BAND_PIXELS, part, shaped
 from omniwatt.engines.draw.neural.given import Given, given
 from omniwatt.engines.draw.neural.pipelines import Options, Pipelines, Preview, Wish
@@ -29,7 +31,6 @@ PIECE_BYTES = 192 * 1024
 SEEDS = 2**31
 PNG = "image/png"
 FEATHER_PX = 2.0
-PRINT, PRINT_DPI, BLEED_MM, MM_PER_INCH = "print-", 300.0, 3.0, 25.4
 
 
 class Sitting:
@@ -92,7 +93,8 @@ class Sitting:
 
     def _sheet(self, size: tuple[int, int], wish: Wish) -> Encoder:
         """What writes the file. Raises UnsupportedField before anything is painted."""
-        printed = self._body.preset.startswith(PRINT) and not self._body.bare
+        preset = "" if self._body.bare else self._body.preset
+        inks = self._body.color_space == "cmyk" and not self._body.bare
         said = {
             "generator": f"omniwatt {__version__}",
             "model": self._job.model,
@@ -101,9 +103,13 @@ class Sitting:
             "seed": str(wish.seed),
             "quality": quality_of(self._body),
         }
-        bleed_px = round(BLEED_MM / MM_PER_INCH * PRINT_DPI) if printed else 0
         form = Form(
-            *size, quality=self._body.compression, dpi=PRINT_DPI if printed else 0.0, bleed_px=bleed_px, provenance=said
+            *size,
+            quality=self._body.compression,
+            dpi=dpi(preset),
+            bleed_px=bleed(preset, size),
+            provenance=said,
+            icc=SWOP.read_bytes() if inks else b"",
         )
         return encoder(form_of(self._body), form)
 

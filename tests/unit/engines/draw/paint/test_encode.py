@@ -194,11 +194,12 @@ def test_pdf_is_a_page_of_the_right_size_with_bleed_and_outlines() -> None:
     import pypdfium2 as pdfium
 
     white = np.full((461, 217, 4), 255, np.uint8)
-    form = Form(217, 461, dpi=300, bleed_px=10, provenance=SAID, outlines=(SHAPE,))
+    form = Form(217, 461, dpi=300, bleed_px=(10.0, 20.0), provenance=SAID, outlines=(SHAPE,))
     document = pdfium.PdfDocument(written("application/pdf", form, white))
     page = document[0]
     assert page.get_size() == pytest.approx((217 * 72 / 300, 461 * 72 / 300), abs=0.01)
-    assert page.get_trimbox()[0] == pytest.approx(2.4)
+    assert page.get_trimbox() == pytest.approx((2.4, 4.8, 217 * 0.24 - 2.4, 461 * 0.24 - 4.8), abs=0.001)
+    assert page.get_bleedbox() == page.get_mediabox()
     seen = np.asarray(page.render(scale=300 / 72).to_pil().convert("RGB"))
     assert seen[40, 40] == pytest.approx((0xD0, 0x10, 0x20), abs=1), "by way of the page's sRGB profile"
     assert tuple(seen[300, 100]) == (255, 255, 255)
