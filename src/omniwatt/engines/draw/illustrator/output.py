@@ -5,6 +5,7 @@ from omniwatt.contract.event import Picture
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.encode import Encoder, encoder
 from omniwatt.engines.draw.encode.form import Form, said, xmp
+from omniwatt.engines.draw.encode.paper import bleed, dpi
 from omniwatt.engines.draw.illustrator.layout import Layout
 from omniwatt.engines.draw.illustrator.paint.outlines import outlines
 from omniwatt.engines.draw.illustrator.studio import scale_of
@@ -13,6 +14,18 @@ from omniwatt.engines.draw.lettering.faces import Faces
 GENERATOR = f"omniwatt {__version__}"
 SHAPED = frozenset({"application/pdf", "image/svg+xml"})
 """Forms that hold lettering as outlines over the pixels."""
+SEGMENT_BYTES = 60_000
+"""What a JPEG's segment takes (64 KiB) with room for the rest of it."""
+WORDS = ("edits", "edit", "prompt")
+
+
+def fitting(provenance: dict[str, str], media_type: str) -> dict[str, str]:
+    """What a file of this kind has room to say of itself: where the prompt is too long for it, its hash must do."""
+    found = dict(provenance)
+    for word in WORDS if media_type == "image/jpeg" else ():
+        if max(len(xmp(found)), len(said(found).encode())) > SEGMENT_BYTES:
+            found.pop(word, None)
+    return found
 
 
 def sheet(
