@@ -11,6 +11,8 @@ SPREAD_S = 0.15
 """Credit is paid back within about this time."""
 MOST_CREDIT = 1.5
 """In slots: what could not be used (or had to be overdrawn) beyond this is forgotten."""
+ARRIVES_S = 1.0
+"""Steps under way end within this time, or are waited for no longer."""
 HYSTERESIS = 0.3
 """With a trim, one slot more stays on until this much less than it would be enough to have it off."""
 
@@ -20,20 +22,25 @@ class Credit(Value, frozen=True):
 
     credit: float = 0.0
     slots: float = 0.0
+    arrived: bool = False
+    """Since the last jump as many have run as were asked for, or a second has passed."""
+    jumped_s: float = -math.inf
     on: int = 0
     join_s: float = -math.inf
 
 
-def by_credit(credit: Credit, slots: float, ran: float, dt_s: float) -> tuple[Credit, int]:
+def by_credit(credit: Credit, slots: float, ran: float, now_s: float, dt_s: float) -> tuple[Credit, int]:
     """How many may run until the next tick, so that the mean of those that `ran` becomes `slots`.
 
-    A change of a slot or more starts the account anew: what was owed at the old level is not paid at the new one.
+    After a jump of a slot or more the account begins anew, once as many run as were asked for: what steps under way
+    owe while they end is not paid back at the new level.
     """
+    jumped = abs(slots - credit.slots) >= 1
+    jumped_s = now_s if jumped else credit.jumped_s
+    arrived = not jumped and (credit.arrived or abs(slots - ran) < 1 or now_s - jumped_s > ARRIVES_S)
     most = MOST_CREDIT * SPREAD_S
-    owed = min(most, max(-most, credit.credit + (credit.slots - ran) * dt_s))
-    if abs(slots - credit.slots) >= 1:
-        owed = 0.0
-    return Credit(owed, slots), max(0, math.floor(slots + owed / SPREAD_S + 0.5))
+    owed = min(most, max(-most, credit.credit + (credit.slots - ran) * dt_s)) if arrived and credit.arrived else 0.0
+    return Credit(owed, slots, arrived, jumped_s), max(0, math.floor(slots + owed / SPREAD_S + 0.5))
 
 
 def by_trim(credit: Credit, slots: float, now_s: float, running: float, lag_s: float) -> tuple[Credit, int, float]:
@@ -48,4 +55,4 @@ def by_trim(credit: Credit, slots: float, now_s: float, running: float, lag_s: f
         on, join_s = math.ceil(slots), -math.inf
     joined = on if now_s >= join_s else max(0, min(on - 1, math.floor(slots)))
     share = slots / max(on, running, 1e-9)
-    return Credit(0.0, slots, on, join_s), joined, min(1.0, share)
+    return Credit(slots=slots, on=on, join_s=join_s), joined, min(1.0, share)

@@ -9,12 +9,11 @@ ORDER = ("flex", "default")
 
 
 class Guard(Value, frozen=True):
-    """`stage` tiers are paused, since `since_s`; watts are over the limit since `over_s`, under it since `under_s`."""
+    """`stage` tiers are paused, since `since_s`; watts are over the limit since `over_s`."""
 
     stage: int = 0
     since_s: float = -math.inf
     over_s: float = math.inf
-    under_s: float = math.inf
 
 
 def watch(guard: Guard, at_s: float, over: bool, calm: bool, patience_s: float, react_s: float) -> Guard:
@@ -24,11 +23,10 @@ def watch(guard: Guard, at_s: float, over: bool, calm: bool, patience_s: float, 
     one by one. Times are those of the readings, so a slow sensor makes a slow guard.
     """
     over_s = min(guard.over_s, at_s) if over else math.inf
-    under_s = min(guard.under_s, at_s) if calm else math.inf
     stage, since_s = guard.stage, guard.since_s
     wait_s = patience_s if stage == 0 else react_s
     if over and at_s - over_s >= patience_s - 1e-6 and at_s - since_s >= wait_s and stage < len(ORDER):
         stage, since_s = stage + 1, at_s
-    elif stage and calm and at_s - max(under_s, since_s) >= patience_s - 1e-6:
+    elif stage and calm and at_s > since_s:
         stage, since_s = stage - 1, at_s
-    return Guard(stage, since_s, over_s, under_s)
+    return Guard(stage, since_s, over_s)

@@ -214,13 +214,19 @@ def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
-    """Whole slots cannot be held finer than one slot: without a trim the limit lies at least that far above."""
+    """Whole slots cannot be held finer than one slot: without a trim the limit lies at least that far above.
+
+    Where what runs now should already be within the limit, that gets the time to show.
+    """
+    learnt = state.learnt
     limit_w = budget_w * (1 + tuning.guard_over)
     if not tuning.trim:
-        limit_w = max(limit_w, budget_w * (1 - tuning.margin) + 1.2 * sight.slot_w * state.learnt.gain)
-    obeying = reading.at_s - state.lowered_s < tuning.react_s
-    over = reading.watts > limit_w and not obeying
-    return guarding.watch(state.guard, reading.at_s, over, reading.watts < budget_w, tuning.guard_s, tuning.react_s)
+        limit_w = max(limit_w, budget_w * (1 - tuning.margin) + 1.2 * sight.slot_w * learnt.gain)
+    running_w = sight.running_now * sight.slot_w * state.trim_felt
+    obeying = sight.idle_w + learnt.offset_w + learnt.gain * running_w <= limit_w
+    over = reading.watts > limit_w and reading.at_s - state.lowered_s >= tuning.react_s
+    patience_s = tuning.react_s if obeying else tuning.guard_s
+    return guarding.watch(state.guard, reading.at_s, over, reading.watts < budget_w, patience_s, tuning.react_s)
 
 
 def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_tick: bool) -> tuple[State, Decision]:
@@ -261,7 +267,7 @@ def _whole(tuning: Tuning, state: State, sight: Sight, slots: float) -> tuple[co
     if tuning.trim:
         return counting.by_trim(state.credit, slots, sight.now_s, sight.running_now, tuning.trim_lag_s)
     dt_s = state.history.times_s[-1] - state.history.times_s[-2] if len(state.history.times_s) > 1 else 0.0
-    credit, count = counting.by_credit(state.credit, slots, sight.running, dt_s)
+    credit, count = counting.by_credit(state.credit, slots, sight.running, sight.now_s, dt_s)
     return credit, count, 1.0
 
 

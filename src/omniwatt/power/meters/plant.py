@@ -117,6 +117,9 @@ class Workers:
             idle += slot.state == "idle"
         for task in list(self.queue)[:idle]:
             wanted[task.tier] += 1
+        if self.backlog:
+            for tier, share in self.tiers.items():
+                wanted[tier] += max(0, idle - len(self.queue)) * share / sum(self.tiers.values())
         return wanted
 
     def advance(self, now_s: float) -> None:
