@@ -92,6 +92,7 @@ ECHO = Subject(
         Task("speak", "speak", SpeakBody(Voice("alloy"), "say this")),
         Task("speak streamed", "speak", SpeakBody(Voice("alloy", speed=2.0)), CHUNKS),
         Task("draw", "draw", DrawBody('a cat named "Tom"', n=2, partial_images=1)),
+        Task("letter", "letter", DrawBody('a cat named "Tom"'), (Chunk(b"a picture"), Chunk(control="painted"))),
         Task("proof", "see", SeeBody((MediaPart("image", data=b"no picture"),))),
         Task("live", "live", DataBody(), CHUNKS),
     ),

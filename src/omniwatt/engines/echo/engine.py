@@ -87,7 +87,7 @@ class Echo:
     ) -> AsyncGenerator[Event]:
         match body:
             case DrawBody():
-                return self._draw(body, inputs, ctx)
+                return self._draw(capability, body, inputs, ctx)
             case SeeBody():
                 return picture.read(body, ctx)
         return self._of_data(capability, body, inputs, ctx)
@@ -191,10 +191,13 @@ class Echo:
         words = Writer(self._model, body.text, 0, script.Pace(plan, ctx)).text()
         return sound.speak(body, script.Pace(plan, ctx), sound.clauses(body, words, inputs), ctx)
 
-    def _draw(self, body: DrawBody, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
+    def _draw(
+        self, capability: str, body: DrawBody, inputs: AsyncIterator[Chunk], ctx: Context
+    ) -> AsyncGenerator[Event]:
         """The prompt may begin with a script; its `tokens` are then the tiles, and its `text` is lettered."""
         plan, _ = script.read(self._options, _scripted(body.prompt))
-        return picture.draw(body, script.Pace(plan, ctx), inputs, ctx)
+        draw = picture.letter if capability == "letter" else picture.draw
+        return draw(body, script.Pace(plan, ctx), inputs, ctx)
 
     async def _live(self, inputs: AsyncIterator[Chunk], ctx: Context) -> AsyncGenerator[Event]:
         """Every chunk comes back as it arrives; the control word `end` ends it."""

@@ -54,6 +54,21 @@ async def draw(body: DrawBody, pace: script.Pace, inputs: AsyncIterator[Chunk], 
     yield Finished(Usage(), "echo")
 
 
+async def letter(
+    body: DrawBody, pace: script.Pace, inputs: AsyncIterator[Chunk], ctx: Context
+) -> AsyncGenerator[Event]:
+    """Draws as ever; `upon` says what the picture that came first on the input stream says of itself."""
+    given: list[bytes] = []
+    async for chunk in inputs:
+        given.append(chunk.data)
+        if chunk.control == "painted":
+            break
+    upon = {"upon": media.said(b"".join(given))}
+    async with aclosing(draw(body, pace, inputs, ctx)) as events:
+        async for event in events:
+            yield msgspec.structs.replace(event, details=event.details | upon) if isinstance(event, Picture) else event
+
+
 async def read(body: SeeBody, ctx: Context) -> AsyncGenerator[Event]:
     """What pictures of echo's say of themselves."""
     lines: list[dict[str, Any]] = []
