@@ -202,7 +202,7 @@ async def test_a_worker_that_could_not_be_loaded_is_tried_again(
         real = HostProcess.start
         starts: list[str] = []
 
-        async def start(name: str, folder: Path) -> HostProcess:
+        async def start(name: str, folder: Path, _: object) -> HostProcess:
             starts.append(name)
             if len(starts) == 2:
                 raise EngineFailed("no more processes today")

@@ -13,6 +13,7 @@ import msgspec
 from omniwatt.contract.error import EngineDied, EngineFailed, OmniwattError
 from omniwatt.contract.event import EMPTY, Chunk, Event
 from omniwatt.contract.job import EngineSpec, Job, Loaded
+from omniwatt.workers.hand import Hand
 from omniwatt.workers.process import HostProcess
 from omniwatt.workers.roster import Prefixes, WorkerView
 from omniwatt.workers.ticker import Ticker
@@ -67,7 +68,14 @@ class Worker:
     """One engine of a group, through all its processes."""
 
     def __init__(
-        self, name: str, group: str, spec: Callable[[], EngineSpec], folder: Path, timing: Timing, ticker: Ticker
+        self,
+        name: str,
+        group: str,
+        spec: Callable[[], EngineSpec],
+        folder: Path,
+        timing: Timing,
+        ticker: Ticker,
+        hand: Hand | None = None,
     ) -> None:
         self.id = name
         self.group = group
@@ -83,6 +91,7 @@ class Worker:
         self._folder = folder
         self._timing = timing
         self._ticker = ticker
+        self._hand = hand
         self._prefixes = Prefixes()
         self._process: HostProcess | None = None
         self._dying: list[HostProcess] = []
@@ -178,7 +187,7 @@ class Worker:
         await self._bury()
         self.state = "loading"
         spec = self._spec()
-        self._process = process = await HostProcess.start(self.group, self._folder)
+        self._process = process = await HostProcess.start(self.group, self._folder, self._hand)
         self._heart = asyncio.create_task(self._watch(process))
         try:
             loaded = await process.load(spec, self._progressed)

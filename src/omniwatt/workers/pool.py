@@ -16,6 +16,7 @@ from omniwatt.contract.error import EngineDied, EngineFailed, ModelLoading, Omni
 from omniwatt.contract.event import EMPTY, Chunk, Event
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.memory import machine_bytes
+from omniwatt.workers.hand import Hand
 from omniwatt.workers.local import Timing, Worker
 from omniwatt.workers.pick import pick
 from omniwatt.workers.residents import Resident, idle_too_long, to_evict
@@ -87,6 +88,7 @@ class Pool:
         models: settings.Models,
         cores: int | None = None,
         timing: Timing | None = None,
+        hand: Hand | None = None,
     ) -> None:
         self._cards = cards
         self._specs = specs
@@ -95,6 +97,7 @@ class Pool:
         self._cores = cores or len(os.sched_getaffinity(0))
         self._timing = timing or Timing()
         self._ticker = Ticker(self._cores)
+        self._hand = hand
         self._groups: dict[str, _Group] = {}
         self._room = asyncio.Lock()
         self._sweeper: asyncio.Task[None] | None = None
@@ -201,7 +204,7 @@ class Pool:
         return found
 
     def _worker(self, name: str, group: str) -> Worker:
-        return Worker(name, group, lambda: self._spec(group), self._run_dir, self._timing, self._ticker)
+        return Worker(name, group, lambda: self._spec(group), self._run_dir, self._timing, self._ticker, self._hand)
 
     def _spec(self, group: str) -> EngineSpec:
         spec = self._specs(group)

@@ -22,6 +22,7 @@ from omniwatt.contract.event import EMPTY, Chunk, Event, Finished, Progress
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.tree import Tree
 from omniwatt.workers.call import Call
+from omniwatt.workers.hand import Hand, Nobody
 from omniwatt.workers.verbs import (
     HostStats,
     Load,
@@ -39,14 +40,19 @@ STOP_GRACE_S = 5.0
 CANCEL_WAIT_S = 1.0
 LOG_WAIT_S = 0.5
 LOG_LINE_LIMIT = 4000
+NEVER_HELD = frozenset({"media"})
+"""Engines others wait for: counted, but not held for the watts' sake."""
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
 
 class HostProcess:
     """A running host. `gone` is done, with words for how it ended, once the process has been reaped."""
 
-    def __init__(self, name: str, child: subprocess.Popen[bytes], connection: Connection) -> None:
+    def __init__(
+        self, name: str, child: subprocess.Popen[bytes], connection: Connection, hand: Hand | None = None
+    ) -> None:
         self.name = name
+        self._hand = hand or Nobody()
         self.pid = child.pid
         self._tree = Tree(child.pid)
         self.in_flight = 0
@@ -63,12 +69,14 @@ class HostProcess:
         self._connection = connection
         self._stopping = False
         self._stopped_at_s = 0.0
+        self._urgent = False
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._log = asyncio.create_task(_relay_log(child.stdout, name)) if child.stdout else None
         self._reaper = asyncio.create_task(self._reap())
+        self._hand.join(self.pid, name, 0, exempt=True, freed=self._freed)
 
     @classmethod
-    async def start(cls, name: str, folder: Path) -> "HostProcess":
+    async def start(cls, name: str, folder: Path, hand: Hand | None = None) -> "HostProcess":
         """Start a host with nothing loaded. Raises EngineFailed when the process cannot be started."""
         ours, theirs = socket.socketpair()
         try:
@@ -84,17 +92,20 @@ class HostProcess:
             child.kill()
             child.communicate()
             raise
-        return cls(name, child, connection)
+        return cls(name, child, connection, hand)
 
     async def load(self, spec: EngineSpec, progress: Callable[[float], None]) -> Loaded:
         """Load the engine. Raises what the engine raised, or EngineDied."""
-        call = self._connection.open(encode(Load(spec)))
+        call = self._connection.open(encode(Load(spec, self._hand.gate)))
         try:
             async for message in call:
                 event = decode_event(message)
                 if isinstance(event, Progress):
                     progress(event.done)
-            return decode_loaded(await call.result())
+            loaded = decode_loaded(await call.result())
+            exempt = spec.engine in NEVER_HELD or loaded.threads <= 0
+            self._hand.join(self.pid, self.name, loaded.threads, exempt=exempt, freed=self._freed)
+            return loaded
         except msgspec.DecodeError as error:
             raise EngineFailed(f"The {self.name} engine sent something unreadable.") from error
         finally:
@@ -192,14 +203,16 @@ class HostProcess:
         if not self.stopped and not self.gone.done():
             self.stopped = True
             self._stopped_at_s = time.monotonic()
-            self._signal(signal.SIGSTOP)
+            if not self._hand.want(self.pid, held=True, urgent=self._urgent):
+                self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on; harmless when it is not held."""
         if self.stopped:
             self.stopped = False
             self._earlier_holds_s += time.monotonic() - self._stopped_at_s
-            self._signal(signal.SIGCONT)
+            if not self._hand.want(self.pid, held=False, urgent=self._urgent):
+                self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it and its helpers now; calls in it end with EngineDied."""
@@ -216,8 +229,22 @@ class HostProcess:
     # --- inside
 
     def _let_go(self) -> None:
-        """Continue it whoever holds it."""
+        """Continue it whoever holds it, and have it held no more."""
+        self._urgent = True
         self.resume()
+        self._hand.want(self.pid, held=False, urgent=True)
+        self._signal(signal.SIGCONT)
+
+    def _calm(self) -> None:
+        """It may be held again."""
+        self._urgent = False
+        self._hand.want(self.pid, held=self.stopped, urgent=False)
+
+    def _freed(self) -> None:
+        """The governor is gone, and what it stopped is still stopped."""
+        if self.stopped:
+            self.stopped = False
+            self._earlier_holds_s += time.monotonic() - self._stopped_at_s
         self._signal(signal.SIGCONT)
 
     @property
@@ -257,12 +284,15 @@ class HostProcess:
 
         def done() -> None:
             del self._cancelled[call]
+            if not self._cancelled and not self._stopping:
+                self._calm()
             self.on_busy()
 
         call.on_end(done)
 
     async def _reap(self) -> None:
         await asyncio.shield(self._connection.closed)
+        self._hand.leave(self.pid)
         grace_s = STOP_GRACE_S if self._stopping else 0.3
         exited = asyncio.ensure_future(asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WEXITED | os.WNOWAIT))
         if not (await asyncio.wait([exited], timeout=grace_s))[0]:

@@ -11,6 +11,7 @@ from omniwatt.contract.event import Event, TextDelta
 from omniwatt.contract.job import EngineSpec, Job
 from omniwatt.contract.request import ChatBody, Message, TextPart
 from omniwatt.settings import Models
+from omniwatt.workers.hand import Hand
 from omniwatt.workers.local import Timing
 from omniwatt.workers.pool import Pool, WorkerStatus
 
@@ -24,7 +25,12 @@ def card(name: str = "echo", **changes: Any) -> Card:
 
 
 def pool(
-    folder: Path, cards: Sequence[Card] = (card(),), timing: Timing = IMPATIENT, cores: int = 2, **models: Any
+    folder: Path,
+    cards: Sequence[Card] = (card(),),
+    timing: Timing = IMPATIENT,
+    cores: int = 2,
+    hand: Hand | None = None,
+    **models: Any,
 ) -> Pool:
     known = {one.name: one for one in cards}
 
@@ -38,7 +44,7 @@ def pool(
             raise ModelNotFound(f"the files of {name} are missing")
         return find(name).spec({})
 
-    return Pool(find, spec, folder / "run", Models(**models), cores, timing)
+    return Pool(find, spec, folder / "run", Models(**models), cores, timing, hand)
 
 
 def job(text: str, scope: str = "") -> Job:

@@ -1,0 +1,375 @@
+"""The gateway's end of the governor: starts it, keeps it alive, tells it of engines and jobs, asks what jobs cost."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from omniwatt import packets, settings
+from omniwatt.contract.error import BadInput
+from omniwatt.contract.power import Joules
+from omniwatt.contract.request import Value
+from omniwatt.power import amounts, calibrate, schedule
+from omniwatt.power.choice import cpu_model
+from omniwatt.power.messages import (
+    LOCK,
+    SILENT_S,
+    Begin,
+    Budget,
+    Engine,
+    Gone,
+    Settle,
+    Settled,
+    Start,
+    Telemetry,
+    Want,
+    decode_from_governor,
+    encode,
+)
+
+WATCH_S = 0.25
+RETRY_S, RETRY_MOST_S = 0.05, 5.0
+HEALTHY_S = 10.0
+STOP_S = 2.0
+SETTLE_S = 0.25
+"""So long an answer waits for what it has cost; then it goes without."""
+HISTORY = 300
+NONE, DEFAULT = "none", "default"
+
+log = logging.getLogger(__name__)
+
+
+class _Joined:
+    """A process group the governor is to know of."""
+
+    def __init__(self, engine: Engine, freed: Callable[[], None]) -> None:
+        self.engine = engine
+        self.freed = freed
+        self.want = Want(engine.pid)
+
+
+class Power:
+    """One node's power: an async context manager. Without a meter (`power.meter = none`) nothing is started."""
+
+    def __init__(self, power: settings.Power, home: Path, cores: int | None = None, lock: str = LOCK) -> None:
+        self._power = power
+        self._folder = home / "run"
+        self._kept = home / "power_budget"
+        self._calibration = calibrate.load(home / "power.json")
+        self._max_w = cpu_model(power, self._calibration).max_w
+        gate = f"gate-{os.getpid()}-{id(self):x}"
+        self._start = Start(
+            power, gate, cores or len(os.sched_getaffinity(0)), self._calibration, str(home / "power_state"), lock
+        )
+        self._override = _kept(self._kept)
+        self._joined: dict[int, _Joined] = {}
+        self._jobs: dict[str, tuple[str, int]] = {}
+        """Job -> its tier, and in which life of the governor it began."""
+        self._asked: dict[str, asyncio.Future[Joules | None]] = {}
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stream: socket.socket | None = None
+        self._life = 0
+        self._begun_at_s = 0.0
+        self._heard_at_s = 0.0
+        self._retry_s = RETRY_S
+        self._budget_w: float | None = None
+        self._telemetry = Telemetry()
+        self._history: deque[dict[str, float | None]] = deque(maxlen=HISTORY)
+        self._watcher: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        if self.enabled:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._budget_w = self._wanted_w()
+            self._launch()
+            self._watcher = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._closing = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+        self._hang_up()
+        await self._bury()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there may be a meter at all."""
+        return self._power.meter != "none"
+
+    # --- for the workers: see workers/hand.py
+
+    @property
+    def gate(self) -> str:
+        """The governor's socket, relative to the hosts' folder."""
+        return self._start.gate if self.enabled else ""
+
+    def join(self, pid: int, name: str, threads: int, *, exempt: bool, freed: Callable[[], None]) -> None:
+        """A process group has come, or more is known of it."""
+        joined = self._joined[pid] = _Joined(Engine(pid, name, threads, exempt), freed)
+        self._post(joined.engine)
+
+    def leave(self, pid: int) -> None:
+        """A process group is about to end."""
+        if self._joined.pop(pid, None) is not None:
+            self._post(Gone(pid))
+
+    def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
+        """Have it held, or never held; False when there is no governor to do it."""
+        joined = self._joined.get(pid)
+        if joined is None or self._stream is None:
+            return False
+        joined.want = Want(pid, held, urgent)
+        return self._post(joined.want)
+
+    # --- for the way of a request
+
+    def begin(self, job: str, tier: str) -> None:
+        """A request whose cost will be asked for."""
+        if self._stream is not None:
+            self._jobs[job] = (tier, self._jobs.get(job, ("", self._life))[1])
+            self._post(Begin(job, tier))
+
+    async def settle(self, job: str) -> dict[str, Any] | None:
+        """What it has cost, as `usage.energy`; None where nobody can say."""
+        _, life = self._jobs.pop(job, ("", -1))
+        if life != self._life or self._stream is None:
+            return None
+        answer = self._asked[job] = asyncio.get_running_loop().create_future()
+        try:
+            if not self._post(Settle(job)):
+                return None
+            async with asyncio.timeout(SETTLE_S):
+                joules = await answer
+        except TimeoutError:
+            return None
+        finally:
+            self._asked.pop(job, None)
+        return None if joules is None else energy(joules)
+
+    # --- for the faces
+
+    def status(self) -> dict[str, Any]:
+        """How the node stands: watts, budget, state, the last minute; see messages.Telemetry."""
+        full: dict[str, Any] = msgspec.structs.asdict(self._telemetry)
+        full["budget_w"] = self._budget_w
+        full["budget"] = self._override or self._power.budget
+        if self.enabled and self._stream is None:
+            full["state"] = "ungoverned"
+        full["history"] = list(self._history)
+        if self._telemetry.watts is not None:
+            tariff = amounts.Tariff(
+                price_per_kwh=self._power.price_per_kwh,
+                currency=self._power.currency,
+                g_co2_per_kwh=self._power.g_co2_per_kwh,
+            )
+            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, tariff))
+        return full
+
+    def set_budget(self, budget: str | float) -> None:
+        """`180W`, `60%`, watts, `none`, or `default` for what the settings say. It stays over restarts.
+
+        Raises BadInput for what is no budget.
+        """
+        text = budget.strip().lower() if isinstance(budget, str) else f"{budget}W"
+        if text not in (NONE, DEFAULT):
+            try:
+                schedule.watts(text, self._max_w)
+            except ValueError as error:
+                raise BadInput(str(error), param="budget") from error
+        self._override = "" if text == DEFAULT else text
+        _keep(self._kept, self._override)
+        self._apply_budget()
+
+    # --- the governor's life
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "omniwatt.power.governor", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd=self._folder,
+                env=settings.child_environ(),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            log.warning("no governor could be started: %s", error.strerror)
+            return
+        finally:
+            theirs.close()
+        self._life += 1
+        self._stream, self._begun_at_s = ours, time.monotonic()
+        self._heard_at_s = self._begun_at_s + STOP_S  # it takes a moment to start
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear)
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """Everything a new governor has to know."""
+        self._post(self._start)
+        for joined in self._joined.values():
+            self._post(joined.engine)
+            if joined.want.held or joined.want.urgent:
+                self._post(joined.want)
+        for job, (tier, _) in self._jobs.items():
+            self._post(Begin(job, tier))
+        self._post(Budget(self._budget_w))
+
+    def _hang_up(self) -> None:
+        """No more governor: what it held is continued at once."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        asyncio.get_running_loop().remove_reader(stream.fileno())
+        stream.close()
+        for joined in list(self._joined.values()):
+            joined.want = Want(joined.engine.pid)
+            joined.freed()
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_result(None)
+
+    async def _bury(self) -> None:
+        """Wait until it is gone; it ends by itself once it is hung up on."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        try:
+            await asyncio.to_thread(child.wait, STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            await asyncio.to_thread(child.wait)
+
+    async def _watch(self) -> None:
+        """Once a quarter of a second: is it alive, and what is the budget now?"""
+        silent = 0
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._stream is None:
+                await self._again()
+                silent = 0
+                continue
+            # Twice in a row: the first time it may be us who did not listen.
+            silent = silent + 1 if time.monotonic() - self._heard_at_s > SILENT_S else 0
+            if silent >= 2:
+                log.error("the governor (pid %d) is silent: replaced", self.pid)
+                self._lost()
+            self._apply_budget()
+
+    async def _again(self) -> None:
+        if time.monotonic() - self._begun_at_s > HEALTHY_S:
+            self._retry_s = RETRY_S
+        await asyncio.sleep(self._retry_s)
+        self._retry_s = min(RETRY_MOST_S, 2 * self._retry_s)
+        await self._bury()
+        self._launch()
+
+    def _lost(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+        self._hang_up()
+
+    @property
+    def pid(self) -> int:
+        """Of the governor; 0 when there is none."""
+        return self._child.pid if self._child else 0
+
+    def _hear(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        self._heard_at_s = max(self._heard_at_s, time.monotonic())
+        try:
+            alive = packets.take(stream, self._take)
+        except msgspec.DecodeError:
+            alive = False
+        if not alive and self._stream is stream:
+            if not self._closing:
+                log.error("the governor (pid %d) has ended: what it held goes on, and it is started again", self.pid)
+            self._lost()
+
+    def _take(self, packet: bytes) -> None:
+        match decode_from_governor(packet):
+            case Settled(job=job, joules=joules):
+                answer = self._asked.get(job)
+                if answer is not None and not answer.done():
+                    answer.set_result(joules)
+            case Telemetry() as told:
+                self._heard_at_s = time.monotonic()
+                if told.why != self._telemetry.why and told.why:
+                    log.warning("power: %s", told.why)
+                self._telemetry = told
+                self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
+
+    def _post(self, message: Value) -> bool:
+        return self._stream is not None and packets.post(self._stream, encode(message))
+
+    # --- the budget
+
+    def _apply_budget(self) -> None:
+        budget_w = self._wanted_w()
+        if budget_w != self._budget_w:
+            self._budget_w = budget_w
+            self._post(Budget(budget_w))
+
+    def _wanted_w(self) -> float | None:
+        """By the operator's word, else by the settings' schedule; events take their part of both."""
+        base = "" if self._override == NONE else self._override or self._power.budget
+        windows = () if self._override else self._power.windows
+        now = datetime.now().astimezone()
+        try:
+            found_w = schedule.budget_at(now, base, self._max_w, windows, self._power.events)
+        except ValueError as error:
+            log.error("power.budget: %s", error)
+            return self._budget_w
+        return None if found_w == float("inf") else found_w
+
+
+def energy(joules: Joules) -> dict[str, Any]:
+    """`usage.energy` as it stands in answers: what the job is charged, its share of the idle watts included."""
+    total_j = joules.dynamic_j + joules.idle_j
+    return {
+        "energy_joules": total_j,
+        "energy_kwh": total_j / amounts.J_PER_KWH,
+        "avg_power_watts": total_j / joules.duration_s if joules.duration_s > 0.0 else 0.0,
+        "duration_seconds": joules.duration_s,
+        "method": joules.method,
+        "source": joules.source,
+        "scope": joules.scope,
+        "attribution": "work_units",
+        "idle_included": True,
+        "uncertainty_pct": joules.uncertainty_pct,
+    }
+
+
+def _kept(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _keep(file: Path, text: str) -> None:
+    with suppress(OSError):
+        if not text:
+            file.unlink(missing_ok=True)
+        else:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")

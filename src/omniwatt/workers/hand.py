@@ -1,0 +1,39 @@
+"""Who stops and continues engine processes: there is one hand on the signals, the governor's where there is one."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Hand(Protocol):
+    """The governor as the workers see it."""
+
+    @property
+    def gate(self) -> str:
+        """Where hosts ask for their steps, relative to their folder; empty where nobody governs."""
+        ...
+
+    def join(self, pid: int, name: str, threads: int, *, exempt: bool, freed: Callable[[], None]) -> None:
+        """A process group has come, or more is known of it. `exempt`: it is counted and never held.
+
+        `freed` runs when the governor is lost: the group has to be continued by whoever reads this.
+        """
+        ...
+
+    def leave(self, pid: int) -> None:
+        """A process group is about to end; it is not signalled any more."""
+        ...
+
+    def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
+        """Have it held for the cores' sake, or never held. False: nobody is there to do it."""
+        ...
+
+
+class Nobody:
+    """No governor: the workers stop and continue by themselves."""
+
+    gate = ""
+
+    def join(self, pid: int, name: str, threads: int, *, exempt: bool, freed: Callable[[], None]) -> None: ...
+    def leave(self, pid: int) -> None: ...
+    def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
+        return False

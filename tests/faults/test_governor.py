@@ -1,0 +1,226 @@
+"""The governor with real processes: whatever dies or is held, no engine is left stopped, and the budget comes back."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from omniwatt import settings
+from omniwatt.power.control import Power
+from omniwatt.workers.local import Timing
+from omniwatt.workers.pool import Pool
+from tests.unit.workers.pools import ask, card, job, only, pool
+
+PATIENCE_S = 20.0
+HELD = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+BUSY = card("echo", threads=1, options={"burn": 1, "token_s": 0.02}, slots=4)
+"""Computes for as long as a token takes."""
+
+
+def metered(budget: str = "", **changes: Any) -> settings.Power:
+    """A machine of 10 W idle and 10 W a core, by CPU time."""
+    return settings.Power(meter="estimate", idle_w=10.0, max_w=30.0, budget=budget, **changes)
+
+
+@asynccontextmanager
+async def node(folder: Path, budget: str = "", lock: str = "", **more: Any) -> AsyncIterator[tuple[Power, Pool]]:
+    """A pool of echo engines that burn, and a governor."""
+    lock = lock or f"omniwatt-test-{uuid.uuid4()}"
+    async with (
+        Power(metered(budget), folder, cores=2, lock=lock) as power,
+        pool(folder, [BUSY], hand=power, **more) as one,
+    ):
+        await one.ensure("echo")
+        await until(lambda: power.status()["watts"] is not None)
+        yield power, one
+
+
+async def until(true: Callable[[], object], limit_s: float = PATIENCE_S) -> float:
+    """Wait until `true()`; how long it took."""
+    begun_s = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun_s < limit_s
+        await asyncio.sleep(0.005)
+    return time.monotonic() - begun_s
+
+
+def status(pid: int) -> str:
+    try:
+        return psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return "gone"
+
+
+async def long_answer(one: Pool, tokens: int = 100_000) -> None:
+    async with aclosing(one.call("echo", job(f'echo: {{"tokens": {tokens}}}'))) as events:
+        async for _ in events:
+            pass
+
+
+@asynccontextmanager
+async def at_work(one: Pool, tokens: int = 100_000) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(long_answer(one, tokens))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def governs(power: Power) -> bool:
+    return power.status()["state"] not in ("unmetered", "unlimited", "ungoverned")
+
+
+async def held_share(pid: int, seconds: float) -> float:
+    """How much of the time it is stopped."""
+    looks = []
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        looks.append(status(pid) in HELD)
+        await asyncio.sleep(0.003)
+    return sum(looks) / len(looks)
+
+
+async def cores_used(pid: int, seconds: float) -> float:
+    """As an onlooker sees it."""
+    clock = ~pid << 3 | 2
+    begun_s, before_s = time.monotonic(), time.clock_gettime(clock)
+    await asyncio.sleep(seconds)
+    return (time.clock_gettime(clock) - before_s) / (time.monotonic() - begun_s)
+
+
+async def test_a_budget_is_held_and_let_go(tmp_path: Path) -> None:
+    async with node(tmp_path) as (power, one), at_work(one):
+        pid = only(one).pid
+        assert await held_share(pid, 0.5) == 0.0
+        power.set_budget("11W")
+        await until(lambda: status(pid) in HELD)
+        assert await cores_used(pid, 2.0) < 0.4
+        assert governs(power)
+        power.set_budget("none")
+        await until(lambda: power.status()["state"] == "unlimited")
+        assert await held_share(pid, 0.5) == 0.0
+
+
+async def test_a_killed_governor_leaves_nobody_stopped_and_is_started_again(tmp_path: Path) -> None:
+    async with node(tmp_path, "11W") as (power, one), at_work(one):
+        pid, governor = only(one).pid, power.pid
+        await until(lambda: status(pid) in HELD)
+        os.kill(governor, signal.SIGSTOP)  # so that it cannot continue it
+        await until(lambda: status(pid) in HELD or not psutil.pid_exists(governor), 1.0)
+        os.kill(governor, signal.SIGKILL)
+        assert await until(lambda: status(pid) not in HELD) < 0.5
+        await until(lambda: power.pid not in (0, governor))
+        await until(lambda: governs(power))
+        await until(lambda: status(pid) in HELD)
+        assert only(one).restarts == 0
+
+
+async def test_a_governor_that_hangs_is_replaced(tmp_path: Path) -> None:
+    async with node(tmp_path, "11W") as (power, one), at_work(one):
+        pid, governor = only(one).pid, power.pid
+        await until(lambda: status(pid) in HELD)
+        os.kill(governor, signal.SIGSTOP)
+        await until(lambda: power.pid not in (0, governor), 6.0)
+        assert not psutil.pid_exists(governor)
+        await until(lambda: status(pid) not in HELD)
+
+
+async def test_a_cancel_gets_through_to_a_stopped_engine_at_once(tmp_path: Path) -> None:
+    async with node(tmp_path, "10.5W") as (_, one):
+        pid = only(one).pid
+        async with at_work(one) as task:
+            for _ in range(5):
+                await until(lambda: status(pid) in HELD)
+                begun_s = time.monotonic()
+                task.cancel()
+                await asyncio.wait([task])
+                assert time.monotonic() - begun_s < 0.3
+                assert only(one).in_flight == 0
+                task = asyncio.create_task(long_answer(one))  # noqa: PLW2901 - the next one to be cancelled
+            task.cancel()
+            await asyncio.wait([task])
+        assert only(one).restarts == 0
+
+
+async def test_an_engine_held_for_long_is_not_killed_as_hung_and_is_heard_meanwhile(tmp_path: Path) -> None:
+    timing = Timing(beat_s=0.05, hang_s=0.5, backoff_s=0.15, backoff_limit_s=1.0, healthy_s=60.0)
+    async with node(tmp_path, "0W", timing=timing) as (power, one):
+        answer = asyncio.create_task(ask(one, 'echo: {"tokens": 20}'))
+        await asyncio.sleep(3.0)
+        assert only(one).restarts == 0
+        assert power.status()["state"] == "below-idle"
+        power.set_budget("none")
+        assert await asyncio.wait_for(answer, PATIENCE_S) == "".join(f" w{i}" for i in range(20))
+
+
+async def test_a_continuous_stop_is_short(tmp_path: Path) -> None:
+    async with node(tmp_path, "0W") as (_, one), at_work(one):
+        pid = only(one).pid
+        await asyncio.sleep(0.5)
+        longest_s, since_s = 0.0, None
+        until_s = time.monotonic() + 2.0
+        while time.monotonic() < until_s:
+            if status(pid) in HELD:
+                since_s = since_s or time.monotonic()
+                longest_s = max(longest_s, time.monotonic() - since_s)
+            else:
+                since_s = None
+            await asyncio.sleep(0.002)
+        assert longest_s < 0.16
+
+
+async def test_of_two_governors_one_governs_and_the_other_says_so(tmp_path: Path) -> None:
+    lock = f"omniwatt-test-{uuid.uuid4()}"
+    async with node(tmp_path / "a", "11W", lock) as (first, _):
+        await until(lambda: governs(first))
+        async with node(tmp_path / "b", "11W", lock) as (second, one), at_work(one):
+            await until(lambda: "another governor" in second.status()["why"])
+            assert second.status()["state"] == "ungoverned"
+            assert second.status()["watts"] > 10
+            assert await held_share(only(one).pid, 0.5) == 0.0
+            first.set_budget("none")
+            await until(lambda: governs(second))
+            await until(lambda: status(only(one).pid) in HELD)
+            assert second.status()["why"] == ""
+
+
+GATEWAY = """
+import asyncio, sys
+from pathlib import Path
+from tests.faults.test_governor import HELD, at_work, node, only, status, until
+
+async def main():
+    async with node(Path(sys.argv[1]), "11W") as (power, one), at_work(one):
+        pid = only(one).pid
+        await until(lambda: status(pid) in HELD)
+        print(pid, power.pid, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_left_when_the_gateway_is_killed(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    gateway = subprocess.Popen(
+        [sys.executable, "-c", GATEWAY, str(tmp_path)], stdout=subprocess.PIPE, cwd=root, env=settings.child_environ()
+    )
+    assert gateway.stdout is not None
+    family = [psutil.Process(int(word)) for word in gateway.stdout.readline().split()]
+    gateway.kill()
+    gateway.wait(5)
+    gateway.stdout.close()
+    assert len(family) == 2
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    assert not list((tmp_path / "run").glob("gate-*"))
