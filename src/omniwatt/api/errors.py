@@ -39,6 +39,7 @@ TABLE: dict[type[OmniwattError], Row] = {
     e.Forbidden: Row(403, INVALID),
     e.NotFound: Row(404, INVALID),
     e.ModelNotFound: Row(404, INVALID),
+    e.Gone: Row(410, INVALID),
     e.Conflict: Row(409, INVALID, should_retry=False),
     e.RateLimited: Row(429, "rate_limit_error", should_retry=True),
     e.QuotaExceeded: Row(429, "insufficient_quota", should_retry=False),

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from omniwatt.contract.error import Forbidden
+from omniwatt.contract.error import Forbidden, Gone
 
 _PURPOSE = b"omniwatt picture url\0"
 
@@ -21,7 +21,7 @@ class Signer:
         return urlencode({"expires": expires_at, "signature": self._signature(name, expires_at)})
 
     def check(self, name: str, expires: str, signature: str, now: float | None = None) -> None:
-        """Raises Forbidden unless the signature is ours and its time has not passed."""
+        """Raises Forbidden unless the signature is ours, and Gone once its time has passed."""
         known = expires.isascii() and expires.isdigit() and len(expires) <= 12
         right = known and hmac.compare_digest(
             self._signature(name, int(expires)).encode(), signature.encode("utf-8", "replace")
@@ -29,7 +29,7 @@ class Signer:
         if not right:
             raise Forbidden("The signature of this URL is not valid.", code="invalid_signature")
         if int(expires) <= (time.time() if now is None else now):
-            raise Forbidden("This URL has expired.", code="url_expired")
+            raise Gone("This URL has expired.", code="url_expired")
 
     def _signature(self, name: str, expires_at: int) -> str:
         return hmac.digest(self._secret, _PURPOSE + f"{name}\0{expires_at}".encode(), "sha256").hex()

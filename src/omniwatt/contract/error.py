@@ -9,6 +9,7 @@
     │   └── WrongMediaType      a body that is not what its route takes
     ├── NotAuthenticated        no key, or a key nobody issued
     ├── Forbidden               a known caller that may not do this
+    ├── Gone                    it was here, and its time has passed
     ├── NotFound                no such stored thing for this caller
     │   └── ModelNotFound       no such model for this caller
     ├── Conflict                the thing is not in a state that allows this
@@ -137,6 +138,12 @@ class Forbidden(OmniwattError):
     """A known caller that may not do this."""
 
     default_code = "permission_denied"
+
+
+class Gone(OmniwattError):
+    """It was here, and its time has passed."""
+
+    default_code = "gone"
 
 
 class NotFound(OmniwattError):

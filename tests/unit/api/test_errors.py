@@ -16,6 +16,7 @@ STATUS = {
     "WrongMediaType": 415,
     "NotAuthenticated": 401,
     "Forbidden": 403,
+    "Gone": 410,
     "NotFound": 404,
     "ModelNotFound": 404,
     "VoiceNotFound": 400,

@@ -15,7 +15,7 @@ from omniwatt.api.openai import images_answers
 from omniwatt.api.openai.images_answers import Base64, Events, Gatherer, Whole, header
 from omniwatt.api.openai.images_fields import EDIT, GENERATE, PRESETS, STYLES, VARY, parse, size_kind
 from omniwatt.api.signing import Signer
-from omniwatt.contract.error import BadInput, Forbidden
+from omniwatt.contract.error import BadInput, Forbidden, Gone
 from omniwatt.contract.event import ChoiceEnd, Data, Event, Finished, Picture, Progress, Started, Usage
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.illustrator.scene import Style
@@ -180,7 +180,7 @@ def test_signatures(tmp_path: Path) -> None:
         with pytest.raises(Forbidden) as caught:
             checker.check(name, expires, signature)
         assert caught.value.code == code
-    with pytest.raises(Forbidden, match="expired"):
+    with pytest.raises(Gone, match="expired"):
         signer.check("picture-1", query["expires"], query["signature"], now=2_000_000_000)
 
 

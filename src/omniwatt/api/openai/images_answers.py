@@ -24,7 +24,7 @@ LINKED = "text/uri-list"
 URL_PATH = "/v1/images/files/"
 BLOB_KIND = "picture"
 HEADER_BYTES = 6 * 1024
-APART = ("tokens", "quality", "faster")
+APART = ("tokens", "quality", "faster", "background")
 """Details of a picture that stand elsewhere in the answer."""
 
 
@@ -59,7 +59,8 @@ def look(body: DrawBody, picture: Picture | None) -> dict[str, Any]:
     width, height = (picture.width_px, picture.height_px) if picture else (body.width_px, body.height_px)
     media_type = picture.media_type if picture else body.media_type
     return {
-        "background": "transparent" if body.background == "transparent" else "opaque",
+        "background": (picture.details.get("background") if picture else None)
+        or ("transparent" if body.background == "transparent" else "opaque"),
         "output_format": FORM_OF.get(media_type, "png"),
         "quality": quality,
         "size": f"{width}x{height}",
@@ -228,6 +229,8 @@ class Events:
         if picture.partial is not None:
             head |= {"type": f"{self._kind}.partial_image", "partial_image_index": picture.partial}
         head |= look(self._body, picture)
+        if self._body.n > 1:
+            head["index"] = picture.index
         if picture.partial is None:
             spent = picture.details.get("tokens") or {}
             head |= facts(picture) | {

@@ -1,8 +1,8 @@
 """The pictures of one request, painted in a worker thread: understood, composed, proved, sketched, painted."""
 
 import concurrent.futures
+import functools
 import hashlib
-import io
 import secrets
 import time
 from collections.abc import Iterator
@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from omniwatt.contract.error import Cancelled
-from omniwatt.contract.event import ChoiceEnd, Data, Event, Picture, Progress, Proof, Verdict
+from omniwatt.contract.event import ChoiceEnd, Data, Event, Picture, Progress
 from omniwatt.contract.job import Job
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import DrawBody
@@ -23,16 +22,13 @@ from omniwatt.engines.draw.illustrator.hands import Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Box, Layout
 from omniwatt.engines.draw.illustrator.means import Means
 from omniwatt.engines.draw.illustrator.needs import needed_bytes
+from omniwatt.engines.draw.illustrator.proving import Proving, packed
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.illustrator.studio import Studio, quality_of, scale_of, size_of
 from omniwatt.engines.draw.illustrator.understand import SCHEMA, leftovers
 
 SEEDS = 2**31
 PIECE_BYTES = 192 * 1024
-PROOF_BYTES = 190 * 1024
-PROOF_PX = 64
-"""Height of a line (width of a column) that is shown to the reader."""
-PROOF_LONG_PX = 2400
 SKETCH_PX = 512
 BAND_PIXELS = 1024 * 1024
 Pixels = NDArray[np.uint8]
@@ -125,6 +121,8 @@ class Sitting:
         asked = estimate.asked(scene, quality, size, body)
         began_s, self._held_s = time.monotonic(), 0.0
         details = self._details(scene, asked, seed) | ({"task": body.task} if body.task != "generate" else {})
+        if scene.transparent and body.media_type in editing.SEE_THROUGH:
+            details["background"] = "transparent"
         picture = Picture(*size, body.media_type, index, None, self._studio.describe(scene, body.prompt), details)
         self._tell(picture)
         layout = self._proved(scene, size, seed, index)
@@ -132,7 +130,12 @@ class Sitting:
         self._sketch(layout, picture)
         self._tell(picture)
         sheet = output.sheet(
-            body, picture, self._provenance(picture, drawn_from(body, edits)), layout, self._studio.faces
+            body,
+            picture,
+            self._provenance(picture, drawn_from(body, edits)),
+            layout,
+            self._studio.faces,
+            inks=self._means.inks,
         )
         rows = tiles.grid(scene.style, quality, size)
         painted = self._painted(layout, quality, scale_of(size), [tile for row in rows for tile in row])
@@ -147,7 +150,11 @@ class Sitting:
             details["background"] = "transparent"
         picture = Picture(*work.size, self._body.media_type, index, None, work.described, details)
         sheet = output.sheet(
-            self._body, picture, self._provenance(picture, {"edit": self._body.prompt}), alpha=work.see_through
+            self._body,
+            picture,
+            self._provenance(picture, {"edit": self._body.prompt}),
+            alpha=work.see_through,
+            inks=self._means.inks,
         )
         self._tell(picture)
         layout = self._proved(work.scene or Scene(transparent=True), work.region[2:], work.seed, index, work)
@@ -170,46 +177,9 @@ class Sitting:
 
     def _proved(self, scene: Scene, size: tuple[int, int], seed: int, index: int, studio: Any = None) -> Layout:
         """The layout whose text was accepted, or was tried often enough. `studio`: what else lays out and paints."""
-        studio = studio or self._studio
-        adjust: dict[int, int] = {}
-        layout: Layout = studio.layout(scene, size, seed, adjust)
-        wanted = asked_for(layout)
-        attempt = 1
-        while wanted:
-            verdict = self._shown(studio, layout, wanted, index, attempt)
-            if not verdict.again:
-                break
-            attempt += 1
-            adjust |= dict.fromkeys(verdict.again, attempt)
-            count = len(layout.lines)
-            layout = studio.layout(scene, size, seed, adjust)
-            same = len(layout.lines) == count
-            wanted = tuple(line for line in verdict.again if line < count) if same else asked_for(layout)
-        return layout
-
-    def _shown(self, studio: Any, layout: Layout, lines: tuple[int, ...], index: int, attempt: int) -> Verdict:
-        painter = studio.painter(layout, "low")
-        for number in lines:
-            self._check()
-            line = layout.lines[number]
-            exact = bool(self._studio.faces.covers(line.face, line.text))
-            last = number == lines[-1]
-            self._tell(Proof(line.text, self._crop(painter, layout, number), number, index, exact, attempt, last))
-        verdict: Verdict = self._desk.ask()
-        return verdict
-
-    def _crop(self, painter: Any, layout: Layout, number: int) -> bytes:
-        """A PNG of one line with a little of what is around it."""
-        line = layout.lines[number]
-        thick = line.box.width if line.vertical else line.box.height
-        region = inside(padded(line.box, 0.12 * thick), layout)
-        scale = min(PROOF_PX / max(thick, 1.0), PROOF_LONG_PX / max(region.width, region.height))
-        while True:
-            self._ctx.step("tile", region.width * region.height * scale * scale / 1e6)
-            png = packed(painter.paint(region, scale))
-            if len(png) <= PROOF_BYTES:
-                return png
-            scale *= 0.75
+        step = functools.partial(self._ctx.step, "tile")
+        proving = Proving(studio or self._studio, self._studio, index, self._tell, self._desk.ask, step)
+        return proving.layout(scene, size, seed)
 
     # --- pixels
 
@@ -322,35 +292,8 @@ def lettered(layout: Layout, scale: float, origin: tuple[int, int] = (0, 0)) -> 
     return {"lines": lines} | ({"notes": notes} if notes else {})
 
 
-def asked_for(layout: Layout) -> tuple[int, ...]:
-    """The lines that are to be read back: all but a seal that the composer set of itself."""
-    sealed = any(text.role == "stamp" for text in layout.scene.texts)
-    return tuple(number for number, line in enumerate(layout.lines) if sealed or line.effect != "stamp")
-
-
 def bands(size: tuple[int, int]) -> list[Tile]:
     """The picture in strips of its whole width, a megapixel each, from top to bottom."""
     width, height = size
     rows = max(16, min(height, BAND_PIXELS // width // 16 * 16))
     return [Tile(0, top, width, min(rows, height - top)) for top in range(0, height, rows)]
-
-
-def padded(box: Box, by: float) -> Box:
-    """A box with a margin."""
-    return Box(box.x - by, box.y - by, box.width + 2 * by, box.height + 2 * by)
-
-
-def inside(box: Box, layout: Layout) -> Box:
-    """What of a box lies in the picture; one design unit at least."""
-    left, top = min(max(box.x, 0.0), layout.width - 1), min(max(box.y, 0.0), layout.height - 1)
-    right, bottom = min(layout.width, box.x + box.width), min(layout.height, box.y + box.height)
-    return Box(left, top, max(1.0, right - left), max(1.0, bottom - top))
-
-
-def packed(pixels: Pixels) -> bytes:
-    """A PNG of it, opaque: what is seen through is seen on white."""
-    out = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(pixels), "RGBA")
-    ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-    Image.alpha_composite(ground, picture).convert("RGB").save(out, "PNG", compress_level=1)
-    return out.getvalue()

@@ -23,7 +23,7 @@ from omniwatt.engines.draw.illustrator.understand.setting import SCENERY
 
 _OF_TEXT = frozenset({"calligraphy", "poster", "neon"})
 """Words of styles that mean lettering where there is any."""
-SEE_THROUGH = frozenset({"image/png", "image/webp", "image/tiff"})
+SEE_THROUGH = frozenset({"image/png", "image/webp", "image/tiff", "image/svg+xml"})
 
 
 def edited(studio: Studio, body: DrawBody, found: Given, seed: int) -> Work:

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from omniwatt.engines.draw.illustrator.editing.patches import patched
+
 FEATHER_PX = 1.5
 Floats = NDArray[np.floating[Any]]
 
 
 def taken_out(image: Image.Image, mask: Image.Image) -> Image.Image:
     """The picture with what the mask covers (255) grown over, softly at the mask's edge."""
-    return Image.composite(filled(image, mask), image, mask.filter(ImageFilter.GaussianBlur(FEATHER_PX)))
+    whole = patched(image, mask.filter(ImageFilter.MaxFilter(3)), filled(image, mask))
+    return Image.composite(whole, image, mask.filter(ImageFilter.GaussianBlur(FEATHER_PX)))
 
 
 def filled(image: Image.Image, mask: Image.Image) -> Image.Image:

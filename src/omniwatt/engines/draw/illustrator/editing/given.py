@@ -74,7 +74,7 @@ def opened(part: MediaPart, blobs_dir: str, param: str) -> tuple[Image.Image, di
 def provenance_of(image: Image.Image) -> dict[str, str]:
     """What a file of ours says of itself, in a PNG's text or in XMP; {} for other pictures."""
     found = {
-        name.removeprefix(OURS): value
+        name.removeprefix(OURS): str(value)
         for name, value in image.info.items()
         if isinstance(name, str) and name.startswith(OURS) and isinstance(value, str)
     }
