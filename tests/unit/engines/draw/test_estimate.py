@@ -58,9 +58,10 @@ def test_the_pace_is_learnt_from_what_pictures_took() -> None:
     pace = Pace()
     plain = estimate.seconds(asked("ink"), pace) or 0.0
     pace.learn(asked("ink"), 3 * plain)
-    assert estimate.seconds(asked("ink"), pace) == pytest.approx(3 * plain), "the first one is believed"
+    assert estimate.seconds(asked("ink"), pace) == pytest.approx(3 * plain, rel=0.2), "the first one is believed"
     other = pace.factor(asked("oil"))
-    assert 1.0 < other < 3.0, "one slow style says a little of the others"
+    assert 1.0 < other < 2.0, "one slow style says a little of the others"
+    assert pace.factor(asked("oil", 8192)) == 1.0, "and nothing of what several processes do"
     for _ in range(20):
         pace.learn(asked("ink"), plain)
     assert estimate.seconds(asked("ink"), pace) == pytest.approx(plain, rel=0.05)
@@ -68,10 +69,19 @@ def test_the_pace_is_learnt_from_what_pictures_took() -> None:
     pace.learn(asked("ink"), 0.0)
 
 
+def test_a_slow_hour_makes_no_style_look_simple() -> None:
+    pace = Pace()
+    for _ in range(5):
+        pace.learn(asked("poster"), 3 * (estimate.bare_seconds(asked("poster")) or 0.0))
+        pace.learn(asked("ink"), 3 * (estimate.bare_seconds(asked("ink")) or 0.0))
+    assert estimate.faster(asked("poster"), pace) == {}
+
+
 def test_a_simpler_style_is_named_only_when_it_is_much_faster() -> None:
     pace = Pace()
-    for style, slower in (("cartoon", 1.5), ("flat", 1.0), ("oil", 3.0), ("ink", 1.0)):
-        pace.learn(asked(style), slower * (estimate.bare_seconds(asked(style)) or 0.0))
+    for _ in range(9):
+        for style, slower in (("cartoon", 1.5), ("flat", 1.0), ("oil", 4.0), ("ink", 1.0)):
+            pace.learn(asked(style), slower * (estimate.bare_seconds(asked(style)) or 0.0))
     found = estimate.faster(asked("oil"), pace)
     assert found["style"] == "flat"
     assert found["times"] >= estimate.FASTER

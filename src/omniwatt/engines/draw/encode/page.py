@@ -14,29 +14,32 @@ from omniwatt.engines.draw.encode.jpeg import Jpeg
 from omniwatt.engines.draw.encode.png import Png
 from omniwatt.engines.draw.encode.separate import to_inks
 
-_BAND_PIXELS, _BAND_ROWS = 4 << 20, 64
+_BAND_PIXELS, _BAND_ROWS, _UNDER_ROWS = 4 << 20, 64, 4
 _POINTS = 72.0
 _USUAL_DPI = 300.0
 _CLOSING = b'"/>\n'
 
 
 class _Bands:
-    """Cuts rows into JPEGs of their own, one for each band."""
+    """Cuts rows into JPEGs of their own, one for each band, which reaches under the next: no seam shows at any size."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
         self._rows = max(_BAND_ROWS, _BAND_PIXELS // form.width)
         self._waiting = np.zeros((0, form.width, 4), np.uint8)
+        self._top = 0
 
-    def take(self, pixels: NDArray[np.uint8], *, last: bool = False) -> list[tuple[bytes, int]]:
-        """Bands that are full: their JPEG and rows."""
+    def take(self, pixels: NDArray[np.uint8], *, last: bool = False) -> list[tuple[bytes, int, int]]:
+        """Bands that are full: their JPEG, the row they begin at and how many they have."""
         self._waiting = np.concatenate([self._waiting, pixels])
         out = []
-        while len(self._waiting) >= self._rows or (last and len(self._waiting)):
-            band, self._waiting = self._waiting[: self._rows], self._waiting[self._rows :]
+        while len(self._waiting) >= self._rows + _UNDER_ROWS or (last and len(self._waiting)):
+            band = self._waiting[: self._rows + _UNDER_ROWS]
+            self._waiting = self._waiting[self._rows :]
             form = Form(self._form.width, len(band), self._form.alpha, max(self._form.quality, 90), icc=self._form.icc)
             jpeg = Jpeg(form)
-            out.append((jpeg.rows(band) + jpeg.end(), len(band)))
+            out.append((jpeg.rows(band) + jpeg.end(), self._top, len(band)))
+            self._top += self._rows
         return out
 
 
@@ -48,7 +51,7 @@ class Pdf:
         self._bands = _Bands(form)
         self._places: list[int] = []
         self._written = 0
-        self._images: list[tuple[int, int]] = []
+        self._images: list[tuple[int, int, int]] = []
         self._started = False
 
     def rows(self, pixels: NDArray[np.uint8]) -> bytes:
@@ -58,15 +61,15 @@ class Pdf:
         out = self._pieces(self._bands.take(np.zeros((0, self._form.width, 4), np.uint8), last=True))
         return out + self._tail()
 
-    def _pieces(self, bands: list[tuple[bytes, int]]) -> bytes:
+    def _pieces(self, bands: list[tuple[bytes, int, int]]) -> bytes:
         out = b""
         if not self._started:
             self._started = True
             out = self._count(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
             out += self._profile()
-        for data, rows in bands:
+        for data, top, rows in bands:
             number = len(self._places) + 1
-            self._images.append((number, rows))
+            self._images.append((number, top, rows))
             four = is_cmyk(self._form.icc)
             decode = "/Decode [1 0 1 0 1 0 1 0]" if four else ""
             head = (
@@ -83,10 +86,10 @@ class Pdf:
     def _tail(self) -> bytes:
         form, unit = self._form, _POINTS / (self._form.dpi or _USUAL_DPI)
         wide, high = form.width * unit, form.height * unit
-        content, top, names = [], high, []
-        for index, (number, rows) in enumerate(self._images):
-            top -= rows * unit
-            content.append(f"q {wide:.4f} 0 0 {rows * unit:.4f} 0 {top:.4f} cm /I{index} Do Q")
+        content, names = [], []
+        for index, (number, top, rows) in enumerate(self._images):
+            foot = high - (top + rows) * unit
+            content.append(f"q {wide:.4f} 0 0 {rows * unit:.4f} 0 {foot:.4f} cm /I{index} Do Q")
             names.append(f"/I{index} {number} 0 R")
         content.append(f"q {unit:.6f} 0 0 {-unit:.6f} 0 {high:.4f} cm {_operators(form)} Q")
         page_content = len(self._places) + 1
@@ -128,7 +131,6 @@ class Svg:
     def __init__(self, form: Form) -> None:
         self._form = form
         self._bands = _Bands(form)
-        self._top = 0
         self._whole: Any = None
         if form.alpha:
             self._whole = Png(Form(form.width, form.height, True))
@@ -171,11 +173,10 @@ class Svg:
             + b"</metadata>\n"
         )
 
-    def _pieces(self, bands: list[tuple[bytes, int]]) -> bytes:
+    def _pieces(self, bands: list[tuple[bytes, int, int]]) -> bytes:
         out, self._head = self._head, b""
-        for data, rows in bands:
-            out += _opening("jpeg", self._form.width, rows, self._top) + base64.b64encode(data) + _CLOSING
-            self._top += rows
+        for data, top, rows in bands:
+            out += _opening("jpeg", self._form.width, rows, top) + base64.b64encode(data) + _CLOSING
         return out
 
     def _paths(self) -> bytes:

@@ -18,8 +18,8 @@ FASTER = 2.0
 """A simpler style is spoken of when it is so many times faster."""
 LINE_S = 0.12
 """What it takes to show one line of lettering to the reader and have it read."""
-LEARNT = 0.35
-"""How much the newest picture weighs in what is learnt of them."""
+LEARNT, FIRST_LEARNT = 0.35, 0.5
+"""How much the newest picture weighs in what is learnt of all; the first of a kind in what is learnt of its kind."""
 AT_REST_BYTES = 190 << 20
 """A helper that has read sprites and fonts and painted nothing."""
 PIECES_BYTES = 96 << 20
@@ -74,30 +74,34 @@ def asked(scene: Scene, quality: str, size: tuple[int, int], body: DrawBody) -> 
 class Pace:
     """How much longer pictures take here than the rates say: learnt from each that is finished. Thread-safe.
 
-    What a style on a ground was seen to take counts for that style on that ground, apart for pictures that are painted
-    by one process and by several; what was not seen yet goes by all.
+    What all pictures had in common (the machine and what else it does), apart for those of one process and of several,
+    and beside it what each style on each ground was seen to differ.
     """
 
     def __init__(self, slower: float = 1.0) -> None:
-        self._all = math.log(max(slower, 0.01))
+        self._all = dict.fromkeys((1, tiles.HANDS), math.log(max(slower, 0.01)))
         self._own: dict[tuple[str, str, int], float] = {}
         self._lock = threading.Lock()
 
-    def factor(self, one: Asked) -> float:
-        """What to multiply the rates by."""
+    def factor(self, one: Asked, like: Asked | None = None) -> float:
+        """What to multiply the rates by. A kind not seen yet goes by all, and as `like` does where that is given."""
+        key = _kind(one)
         with self._lock:
-            return math.exp(self._own.get(_kind(one), self._all))
+            other = self._own.get(_kind(like), 0.0) if like is not None else 0.0
+            return math.exp(self._all[key[-1]] + self._own.get(key, other))
 
     def learn(self, one: Asked, seconds: float) -> None:
         """A picture took so long."""
         plain = bare_seconds(one)
         if plain is None or plain <= 0 or seconds <= 0:
             return
-        seen, key = math.log(seconds / plain), _kind(one)
+        key = _kind(one)
         with self._lock:
-            before = self._own.get(key)
-            self._own[key] = seen if before is None else before + LEARNT * (seen - before)
-            self._all += LEARNT * (seen - self._all) / 2
+            first = key not in self._own
+            own = self._own.get(key, 0.0)
+            wrong = math.log(seconds / plain) - self._all[key[-1]] - own
+            self._all[key[-1]] += LEARNT * wrong
+            self._own[key] = own + (FIRST_LEARNT if first else LEARNT / 2) * wrong
 
 
 def _kind(one: Asked) -> tuple[str, str, int]:
@@ -120,10 +124,10 @@ def bare_seconds(one: Asked) -> float | None:
     return alone_s + one.lines * LINE_S
 
 
-def seconds(one: Asked, pace: Pace) -> float | None:
-    """On this machine, as it has been painting."""
+def seconds(one: Asked, pace: Pace, like: Asked | None = None) -> float | None:
+    """On this machine, as it has been painting; what was not seen yet as `like` does."""
     plain = bare_seconds(one)
-    return None if plain is None else plain * pace.factor(one)
+    return None if plain is None else plain * pace.factor(one, like)
 
 
 def memory_bytes(one: Asked) -> int:
@@ -218,7 +222,7 @@ def faster(one: Asked, pace: Pace) -> dict[str, Any]:
         style: Asked(style, one.ground, one.quality, one.size, one.media_type, one.lossless, one.lines)
         for style in SIMPLE
     }
-    costs = {style: taken for style, other in others.items() if (taken := seconds(other, pace)) is not None}
+    costs = {style: taken for style, other in others.items() if (taken := seconds(other, pace, one)) is not None}
     if own is None or not costs:
         return {}
     best = min(costs, key=lambda style: costs[style])

@@ -207,6 +207,24 @@ def test_pdf_is_a_page_of_the_right_size_with_bleed_and_outlines() -> None:
     document.close()
 
 
+def test_bands_of_a_page_reach_under_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between images that only touch, a reader that smooths their edges shows the paper."""
+    import pypdfium2 as pdfium
+
+    monkeypatch.setattr("omniwatt.engines.draw.encode.page._BAND_PIXELS", 217 * 64)
+    dark = np.full((461, 217, 4), (20, 40, 60, 255), np.uint8)
+    svg = written("image/svg+xml", Form(217, 461), dark).decode()
+    spans = [
+        (int(y), int(height)) for y, height in re.findall(r'<image x="0" y="(\d+)" width="217" height="(\d+)"', svg)
+    ]
+    assert [y for y, _ in spans] == list(range(0, 461, 64))
+    assert all(y + height == min(461, y + 68) for y, height in spans)
+    document = pdfium.PdfDocument(written("application/pdf", Form(217, 461), dark))
+    seen = np.asarray(document[0].render(scale=1.37).to_pil().convert("RGB"))[2:-2, 2:-2]
+    assert seen.max() < 66, "no light line"
+    document.close()
+
+
 def test_svg_holds_the_picture_and_the_outlines() -> None:
     import xml.etree.ElementTree as ET
 
