@@ -17,7 +17,7 @@ from omniwatt.contract.error import BadInput, OmniwattError, UnsupportedField
 from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Fact, Finished, Picture, Progress, Proof, Verdict
 from omniwatt.contract.job import Job
 from omniwatt.contract.request import DrawBody, MediaPart
-from omniwatt.engines.draw.illustrator import editing, estimate, sitting
+from omniwatt.engines.draw.illustrator import editing, proving, sitting, tiles
 from omniwatt.engines.draw.illustrator.engine import Illustrator
 from omniwatt.engines.draw.illustrator.hands import Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Box, Layout, Line
@@ -52,7 +52,7 @@ class Stripes:
 class Studio:
     """Letters what stands in quotes; lines that are to be set anew move down."""
 
-    faces = SimpleNamespace(covers=lambda face, text: "?" not in text)
+    faces = SimpleNamespace()
 
     def __init__(self, pause_s: float = 0.0) -> None:
         self.pause_s = pause_s
@@ -73,6 +73,12 @@ class Studio:
             for place, text in enumerate(scene.texts)
         )
         return Layout(scene, size[0] / scale, size[1] / scale, 500, lines=lines, seed=seed)
+
+    def exact(self, line: Line) -> bool:
+        return "?" not in line.text
+
+    def plainly(self, line: Line) -> bytes:
+        return b"plain"
 
     def painter(self, layout: Layout, quality: str) -> Stripes:
         return Stripes(layout, self.pause_s)
@@ -119,10 +125,12 @@ async def test_a_picture_in_bands_is_the_picture_in_one() -> None:
     events = await run(DrawBody("a cat", width_px=1504, height_px=1600, seed=5))
     image = opened(file_of(events))
     whole = Stripes(Layout(Scene(), 1, 1, 1)).tile(0, 0, 1504, 1600, 1.0)
+    rows = tiles.grid("cartoon", "medium", (1504, 1600))
     assert np.array_equal(np.asarray(image), whole[..., :3])
     assert [(e.done, e.total, e.unit) for e in events if isinstance(e, Progress)] == [
-        (number + 1, len(sitting.bands((1504, 1600))), "tiles") for number in range(len(sitting.bands((1504, 1600))))
+        (number + 1, len(rows), "tiles") for number in range(len(rows))
     ]
+    assert len(rows) > 1
     assert isinstance(events[-1], Finished)
     picture = next(e for e in events if isinstance(e, Picture))
     assert (picture.revised_prompt, picture.details["seed"]) == ("drawn: a cat", 5)
@@ -149,7 +157,8 @@ async def test_lines_are_proved_until_they_are_accepted() -> None:
         ("t?o", 1, 3, True, False),
     ]
     assert studio.adjusted == [{}, {1: 2}, {1: 3}]
-    assert all(opened(e.data).height in range(60, 90) for e in proofs)
+    assert [opened(e.data).height for e in proofs] == [19] * 4
+    assert [bool(e.plain) for e in proofs] == [False, False, True, False]
     assert [e.details.get("notes") for e in events if isinstance(e, Picture)][-1] == ["thin"]
 
 
@@ -267,18 +276,18 @@ def test_what_a_mask_covers_grows_over() -> None:
     assert np.abs(grown[..., :3].astype(int) - (200, 100, 50)).max() <= 1
 
 
-@pytest.mark.parametrize(("size", "count"), [((64, 64), 1), ((1024, 1024), 1), ((4096, 4096), 4), ((32768, 16), 1)])
+@pytest.mark.parametrize(("size", "count"), [((64, 64), 1), ((1024, 1024), 1), ((4096, 4096), 16), ((32768, 16), 1)])
 def test_bands_cover_the_picture(size: tuple[int, int], count: int) -> None:
-    tiles = sitting.bands(size)
-    assert len(tiles) == count
-    assert sum(tile.height for tile in tiles) == size[1]
-    assert [tile.y for tile in tiles] == [sum(t.height for t in tiles[:n]) for n in range(count)]
-    assert {tile.width for tile in tiles} == {size[0]}
+    strips = sitting.bands(size)
+    assert len(strips) == count
+    assert sum(tile.height for tile in strips) == size[1]
+    assert [tile.y for tile in strips] == [sum(t.height for t in strips[:n]) for n in range(count)]
+    assert {tile.width for tile in strips} == {size[0]}
 
 
 def test_boxes_stay_in_the_picture() -> None:
     layout = Layout(Scene(), 1000, 500, 250)
-    assert sitting.inside(sitting.padded(Box(-5, 480, 50, 40), 10), layout) == Box(0, 470, 55, 30)
+    assert proving.inside(proving.padded(Box(-5, 480, 50, 40), 10), layout) == Box(0, 470, 55, 30)
 
 
 async def test_an_estimate_paints_nothing() -> None:
@@ -287,21 +296,7 @@ async def test_an_estimate_paints_nothing() -> None:
     assert fact.values["size"] == "1024x1024"
     assert fact.values["revised_prompt"] == "drawn: a cat"
     styles = {row["style"] for row in fact.values["estimates"]}
-    assert styles == set(cost.RATES)
-
-
-def test_a_simpler_style_is_named_only_when_it_is_much_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = {"flat": 1.0, "ink": 1.9, "oil": 2.5}
-
-    def taken(style: str, *_: Any) -> cost.Cost | None:
-        return cost.Cost(seconds[style], 1) if style in seconds else None
-
-    monkeypatch.setattr(cost, "RATES", seconds)
-    monkeypatch.setattr(cost, "cost", taken)
-    size = (1024, 1024)
-    assert estimate.faster("oil", "low", size) == {"style": "flat", "seconds": 1.0, "times": 2.5}
-    assert estimate.faster("ink", "low", size) == estimate.faster("flat", "low", size) == {}
-    assert estimate.faster("unknown", "low", size) == {}
+    assert styles == set(cost.rates().looks)
 
 
 def test_a_tile_counts_its_pixels() -> None:
