@@ -23,6 +23,9 @@ from omniwatt.power import learn, trust
 ABSURD_W = 1e10
 """Ten gigawatts: more than any site is a slip of the pen."""
 
+NOISE_LEAST = 0.003
+"""No reading is taken for better than this, however long its mean: models have errors of their own."""
+
 Mode = Literal["tracking", "demand-limited", "guard", "stale", "floor", "below-idle"]
 
 
@@ -47,11 +50,11 @@ class Tuning(Value, frozen=True):
     stale_margin: float = 0.05
     """Added to `margin` while there is no meter to be trusted."""
     noise: float = 0.01
-    """Standard deviation of a reading, as a share of the machine's full power."""
+    """Standard deviation of a mean over 0.1 s, as a share of the machine's full power; longer means have less."""
     kp: float = 0.25
-    offset_drift: float = 0.008
+    offset_drift: float = 0.012
     """The integral's speed: how far the offset may wander in a second, as a share of full power."""
-    gain_drift: float = 0.004
+    gain_drift: float = 0.008
     gain_doubt: float = 0.25
     """Standard deviation of the calibrated watts per slot before anything was measured."""
     offset_doubt: float = 0.05
@@ -202,10 +205,10 @@ def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
 def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float, float], since_s: float) -> State:
     """What a reading teaches: at `seen` modelled dynamic watts, moving by so much, it lies so far above the model."""
     x_w, moving_w, error_w = seen
-    still_w = tuning.noise * _full_w(sight)
-    noise_w = math.hypot(still_w, moving_w)
-    overlap = math.sqrt(max(1.0, tuning.window_s / max(since_s, 1e-3)))
-    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w * overlap, (state.saturated, False))
+    new_s = max(1e-3, min(since_s, tuning.window_s))
+    still_w = max(NOISE_LEAST, tuning.noise * math.sqrt(0.1 / new_s)) * _full_w(sight)
+    noise_w = math.hypot(still_w, moving_w * math.sqrt(tuning.window_s / new_s))
+    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, (state.saturated, False))
     left_w = error_w - (learnt.offset_w - before.offset_w) - (learnt.gain - before.gain) * x_w
     weight = (still_w / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))

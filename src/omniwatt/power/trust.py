@@ -19,7 +19,7 @@ MOST_SHARE = 2.5
 """Nothing draws more than this many times what calibration says is full power."""
 SURPRISE = 0.30
 """A reading this share off what is expected, and more than the model doubts itself, must be seen again and again."""
-SURPRISES = 4
+SURPRISES = 5
 ALIKE = 0.10
 """And those readings must be alike to this share."""
 IDLE_SHARE = 0.3

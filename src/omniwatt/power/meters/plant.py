@@ -316,11 +316,11 @@ class Plant:
         return (slot_s - before_s) / (self.now_s - then_s) if self.now_s > then_s else float(self.workers.running)
 
     def joules_at(self, at_s: float) -> float:
-        """Drawn from 0 to a time that has passed."""
-        place = min(max(at_s / TICK_S, 0.0), len(self.trace_j) - 1.0)
-        low = min(int(place), len(self.trace_j) - 2) if len(self.trace_j) > 1 else 0
-        if len(self.trace_j) < 2:
-            return 0.0
+        """Drawn from 0 to a time that has passed; before 0 it stood idle."""
+        if at_s < 0 or len(self.trace_j) < 2:
+            return at_s * (self.trace_w[0] if self.trace_w else self._wall_w())
+        place = min(at_s / TICK_S, len(self.trace_j) - 1.0)
+        low = min(int(place), len(self.trace_j) - 2)
         return self.trace_j[low] + (self.trace_j[low + 1] - self.trace_j[low]) * (place - low)
 
     def _speed(self) -> float:

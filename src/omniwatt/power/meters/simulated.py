@@ -102,7 +102,7 @@ class Simulated:
         if taken > self._taken and not (self._last and any(one.trouble == "repeated" for one in ill)):
             self._taken = taken
             self._last = self._sample(taken * self.sensor.period_s + self._phase_s, ill)
-        if self._last is None or self._last.energy_j < 0:
+        if self._last is None:
             raise MeterLost("the simulated sensor has nothing yet")
         return self._last
 
@@ -121,21 +121,18 @@ class Simulated:
 
     def _sample(self, end_s: float, ill: list[Ill]) -> Reading:
         sensor = self.sensor
-        begin_s = max(0.0, end_s - sensor.window_s)
         joules = self.plant.joules_at(end_s)
         if sensor.smooth_s:
             watts = self._smoothed(end_s)
-        elif end_s > begin_s:
-            watts = (joules - self.plant.joules_at(begin_s)) / (end_s - begin_s)
         else:
-            watts = self.plant.watts
+            watts = (joules - self.plant.joules_at(end_s - sensor.window_s)) / sensor.window_s
         watts *= self._gain * self._chance.gauss(1.0, sensor.noise)
         watts = round(watts / sensor.quantum_w) * sensor.quantum_w
         middle_s = end_s - (sensor.smooth_s or sensor.window_s / 2)
         at_s = middle_s + sensor.late_s - self._claimed_s + self._began_s
         for one in ill:
             watts, at_s = self._troubled(one, watts, at_s)
-        return Reading(at_s, watts, joules * self._gain, "measured", "simulated", "wall", 1.0)
+        return Reading(at_s, watts, max(0.0, joules) * self._gain, "measured", "simulated", "wall", 1.0)
 
     def _smoothed(self, end_s: float) -> float:
         keep = math.exp(-TICK_S / self.sensor.smooth_s)
