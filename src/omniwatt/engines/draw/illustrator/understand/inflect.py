@@ -38,6 +38,8 @@ _ENDINGS = {
         "иями ями ами ого его ому ему ыми ими иях ях ах ов ев ей ам ям ом ем ой ый ий ая яя ое ее ые ие ую юю "
         "ых их ым им ою ею ью ия ию ии ы и а я у ю е о ь й"
     ),
+    "tr": "lerin ların leri ları nin nın nun nün ler lar den dan de da in ın un ün yi yı yu yü i ı u ü",
+    "ar": "ات ان ين ة",
     "ko": (
         "에서는 에서의 으로는 에서 에게 으로 이랑 과의 와의 까지 부터 처럼 "
         "들이 들은 들을 들의 들과 은 는 이 가 을 를 의 에 와 과 도 로 만 들"
@@ -46,6 +48,9 @@ _ENDINGS = {
 _SPLIT = {language: tuple(endings.split()) for language, endings in _ENDINGS.items()}
 _FLAT = str.maketrans("áàâäãåéèêëíìîïóòôöõúùûüçñёß", "aaaaaaeeeeiiiiooooouuuucnеs")
 
+
+_ALIF = str.maketrans("أإآى", "اااي")
+_ARABIC_PREFIXES = ("وال", "بال", "كال", "لل", "ال")
 
 _LONG = 9
 """Words from so many letters on may have two slips, after their first two letters."""
@@ -83,11 +88,19 @@ def verb_bases(word: str) -> Iterator[str]:
 def stem(word: str, language: str) -> str:
     """A word without the ending of its number, gender and case; enough to look it up by."""
     flat = word.translate(_FLAT)
-    least = 2 if language == "ko" else 3
+    if language == "ar":
+        flat = flat.translate(_ALIF)
+        flat = flat.removeprefix(next((one for one in _ARABIC_PREFIXES if flat.startswith(one)), ""))
+    least = least_of(language)
     for ending in _SPLIT.get(language, ()):
         if flat.endswith(ending) and len(flat) - len(ending) >= least - (language == "ko"):
             return flat[: -len(ending)]
     return flat
+
+
+def least_of(language: str) -> int:
+    """So many letters of a word are left at least."""
+    return 2 if language in ("ko", "ar") else 3
 
 
 def _sounded(word: str) -> str:

@@ -14,7 +14,7 @@ OWN, NAME, TAG = 0, 1, 2
 ABSENT = "absent"
 """The kind of a word for what no sprite shows: it is not understood, whatever emojibase tags with it."""
 HAN_LANGUAGES = ("zh", "ja")
-LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "pt", "it", "ko", "ru")
+LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "pt", "it", "ko", "ru", "nl", "pl", "vi", "id", "hi", "tr", "ar")
 _WORDS = Path(__file__).parent / "words"
 _SMILEYS, _PEOPLE, _ANIMALS, _SYMBOLS = 0, 1, 3, 8
 _UNSEEN = {-1, 2, 9}
@@ -62,7 +62,7 @@ class Words:
 
 
 class Lexicon:
-    """Words of ten languages, and the emojis. Loads English, Chinese and Japanese; the others when first asked for."""
+    """Words of seventeen languages, and the emojis. English, Chinese and Japanese are loaded, others when asked for."""
 
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         self._rows = rows

@@ -47,6 +47,7 @@ _VEHICLES = frozenset(
 )
 _PAIR = ("pair", "双", "雙", "副", "对", "對", "膳", "足")
 _ON_TABLE_M = 0.95
+_WITHOUT_ARTICLES = ("zh", "ja", "ko", "ru", "pl", "vi", "id", "hi", "tr")
 _THRONG = 9
 _SCATTERED = 7
 """From so many on, uncounted clouds, stars and trees are scenery."""
@@ -183,7 +184,7 @@ class _Builder:
         """The earlier noun that this one means again: `the cat`, or in Chinese and Japanese simply 猫."""
         if noun.said.exact or noun.said.determiner == "a" or not noun.sprites:
             return None
-        if noun.said.determiner != "the" and self._language not in ("zh", "ja", "ko", "ru"):
+        if noun.said.determiner != "the" and self._language not in _WITHOUT_ARTICLES:
             return None
         for other in self._reading.nouns:
             if other is noun:

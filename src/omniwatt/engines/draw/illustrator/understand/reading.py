@@ -155,7 +155,7 @@ class _Reader:
 
     def _quantity(self, token: Token, sense: Sense) -> None:
         said = self._pending
-        afterwards = self._language not in ("zh", "ja", "ko")
+        afterwards = self._language not in ("zh", "ja", "ko", "hi", "tr")
         if (
             afterwards
             and sense.kind != "measure"

@@ -15,10 +15,13 @@ _MAX_SLIPS = 64
 _LONGEST_EMOJI = 10
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆〇"
 _KANA = r"\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_MARKS = r"\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0e4f\u200c\u200d"
+"""What stands above, below or beside a letter (Arabic, Devanagari, Thai, ...) and belongs to the word."""
+_LETTER = rf"(?:[^\W_{_HAN}{_KANA}]|(?<=\S)[{_MARKS}])"
 _PIECE = re.compile(
     rf"(?P<number>\d+(?:[.,]\d{{3}})*(?:\.\d+)?(?:e\+?\d{{1,4}}|\^\d{{1,4}})?(?![\w°]))|(?P<digits>\d+(?=[{_HAN}{_KANA}]))"
-    rf"|(?P<han>[{_HAN}{_KANA}]+)|(?P<word>[^\W_{_HAN}{_KANA}]+(?:['’\-.&][^\W_{_HAN}{_KANA}]+)*['’]?)"
-    r"|(?P<stop>[.!?。！？…\n]+)|(?P<comma>[,;、，；|/()（）\[\]{}—–•·]+)|(?P<other>\S)"
+    rf"|(?P<han>[{_HAN}{_KANA}]+)|(?P<word>{_LETTER}+(?:['’\-.&]{_LETTER}+)*['’]?)"
+    r"|(?P<stop>[.!?。！？…।\n]+)|(?P<comma>[,;،؛、，；|/()（）\[\]{}—–•·]+)|(?P<other>\S)"
 )
 _PLURALS = ("people", "men", "women", "children")
 _KOREAN_AND = ("와", "과", "랑", "하고")
@@ -188,7 +191,9 @@ class _Cutter:
 
 
 def _parts(word: str) -> list[str]:
-    """The parts of an unknown compound with hyphens, and of an article grown together with its noun (l'arbre)."""
+    """The parts of an unknown compound with hyphens, and of what is grown together with its noun (l'arbre, وقطة)."""
+    if word.startswith("و") and len(word) > 2:
+        return ["و", word[1:]]
     if "-" in word.strip("-"):
         return [part for part in word.split("-") if part]
     article, _, noun = word.partition("'")
