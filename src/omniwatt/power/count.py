@@ -13,7 +13,7 @@ MOST_CREDIT = 1.5
 """In slots: what could not be used (or had to be overdrawn) beyond this is forgotten."""
 ARRIVES_S = 1.0
 """Steps under way end within this time, or are waited for no longer."""
-HYSTERESIS = 0.3
+HYSTERESIS = 0.6
 """With a trim, one slot more stays on until this much less than it would be enough to have it off."""
 
 
