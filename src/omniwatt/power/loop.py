@@ -103,7 +103,7 @@ class Loop:
             self.fault = str(error)
             return
         self.fault = ""
-        if self.reading is not None and reading.at_s <= self.reading.at_s:
+        if self.reading is not None and reading.at_s == self.reading.at_s:  # a clock that fell back is new, too
             return
         self.reading = reading
         self.account.close(reading, self.machine.idle_w, self._since_last())
