@@ -140,7 +140,7 @@ class Proof(Value, frozen=True, tag="proof"):
 
     text: str
     data: bytes
-    """A PNG of at most 192 KiB, the line upright."""
+    """A PNG of at most 150 KiB, the line upright."""
     line: int
     """Which line of the picture; a verdict names it."""
     index: int = 0
@@ -149,6 +149,9 @@ class Proof(Value, frozen=True, tag="proof"):
     attempt: int = 1
     last: bool = False
     """No further proof comes in this round: the engine waits for a Verdict."""
+    plain: bytes = b""
+    """At the second attempt, the same text as the third would set it, but black on white: what the reader fails to read
+    there too, no lettering will make it read. A PNG of at most 40 KiB."""
 
 
 class Verdict(Value, frozen=True):
@@ -157,6 +160,8 @@ class Verdict(Value, frozen=True):
     accepted: bool = True
     again: tuple[int, ...] = ()
     """Lines to set better: more contrast, a larger size, a calmer place."""
+    settled: dict[int, int] = {}
+    """Lines to leave as they were set at an earlier attempt, and which: none of them was read, that one best."""
 
 
 class Fact(Value, frozen=True, tag="fact"):

@@ -36,7 +36,7 @@ from omniwatt.contract.request import DrawBody, MediaPart, Request, SeeBody
 from omniwatt.engines.draw.wordless import wordless
 from omniwatt.flows.letter import lettering, unchecked
 from omniwatt.flows.opinion import second
-from omniwatt.flows.reading import error_rate
+from omniwatt.flows.reading import Attempt, best, error_rate, hopeless, unreadable
 
 ROUNDS = 3
 """How often a line is lettered at most."""
@@ -136,6 +136,7 @@ class Reader:
         self._rested = False
         self._sketching = False
         self._lines: dict[int, dict[int, dict[str, Any]]] = {}
+        self._attempts: dict[tuple[int, int], list[Attempt]] = {}
 
     async def take(self, proof: Proof) -> None:
         """Keep a proof; the last of a round is answered with a verdict on them all."""
@@ -144,10 +145,12 @@ class Reader:
             return
         proofs, self._round = self._round, []
         read = await self._read(proofs) if self.group else None
-        texts: Sequence[str | None] = read or [None] * len(proofs)
-        again = [one.line for one, text in zip(proofs, texts, strict=True) if self._note(one, text)]
+        texts: Sequence[tuple[str, str] | None] = read or [None] * len(proofs)
+        verdict = Verdict()
+        for one, text in zip(proofs, texts, strict=True):
+            verdict = joined(verdict, one, self._note(one, text))
         if self.group:
-            self.verdicts.say(Verdict(accepted=not again, again=tuple(again)))
+            self.verdicts.say(verdict)
 
     def sketches(self, picture: Picture) -> None:
         """What follows is a sketch, or the picture itself."""
@@ -165,30 +168,38 @@ class Reader:
         lines = self._lines.get(index)
         return {"text_verification": [lines[line] for line in sorted(lines)]} if lines else {}
 
-    def _note(self, proof: Proof, text: str | None) -> bool:
-        """Enter one line; True when it is to be lettered again."""
-        entry: dict[str, Any] = {"requested": proof.text, "recognised": text, "cer": None}
+    def _note(self, proof: Proof, texts: tuple[str, str] | None) -> int:
+        """Enter one line; the attempt it is to be set for next: its own where it stays as it is."""
+        made = self._attempts.setdefault((proof.index, proof.line), [])
+        entry: dict[str, Any] = {"requested": proof.text, "recognised": None, "cer": None}
         entry |= {"attempts": proof.attempt, "exact": proof.exact, "verified": False}
-        wrong = False
-        if text is not None:
-            rate = error_rate(proof.text, text)
-            wrong = rate > 0
-            entry |= {"cer": round(rate, 4), "verified": not wrong}
         self._lines.setdefault(proof.index, {})[proof.line] = entry
-        return wrong and proof.attempt < ROUNDS
+        if texts is None:
+            return proof.attempt
+        made.append(Attempt(proof.attempt, texts[0], error_rate(proof.text, texts[0]), texts[1]))
+        kept = best(made)
+        entry |= {"recognised": kept.text, "cer": round(kept.rate, 4), "verified": kept.rate == 0}
+        if kept.rate and (never := unreadable(proof.text, made)):
+            entry["unreadable"] = list(never)
+        if kept.rate and proof.attempt < ROUNDS and not hopeless(proof.text, made):
+            return proof.attempt + 1
+        return kept.number
 
-    async def _read(self, proofs: Sequence[Proof]) -> list[str] | None:
-        """The text of each proof; None where the reader failed: the picture is still worth having."""
-        found: list[str] = []
+    async def _read(self, proofs: Sequence[Proof]) -> list[tuple[str, str]] | None:
+        """The text of each proof, and of its plain lettering; None where the reader failed: the picture is still worth
+        having."""
+        found: list[tuple[str, str]] = []
         try:
             for batch in batches(proofs, SEEN_BYTES):
-                found += await self._see(batch)
+                texts = await self._see([one.data for one in batch] + [one.plain for one in batch if one.plain])
+                plain = iter(texts[len(batch) :])
+                found += [(text, next(plain) if one.plain else "") for one, text in zip(batch, texts, strict=False)]
         except EngineFailed:
             return None
         return found
 
-    async def _see(self, proofs: Sequence[Proof]) -> list[str]:
-        parts = tuple(MediaPart("image", data=proof.data, media_type=PROOF) for proof in proofs)
+    async def _see(self, pictures: Sequence[bytes]) -> list[str]:
+        parts = tuple(MediaPart("image", data=data, media_type=PROOF) for data in pictures)
         job = Job(
             id=self._request_id,
             capability="see",
@@ -196,7 +207,7 @@ class Reader:
             body=SeeBody(images=parts, whole_line=True),
             deadline_s=self._plan.deadline_s,
         )
-        texts = [""] * len(proofs)
+        texts = [""] * len(pictures)
         async with aclosing(self._place.call(self.group, job, EMPTY)) as events:
             async for event in events:
                 if isinstance(event, Fact):
@@ -205,16 +216,26 @@ class Reader:
         return texts
 
 
+def joined(verdict: Verdict, proof: Proof, attempt: int) -> Verdict:
+    """The verdict with what is to become of one more line: the attempt it is to be set for."""
+    if attempt > proof.attempt:
+        return msgspec.structs.replace(verdict, accepted=False, again=(*verdict.again, proof.line))
+    if attempt < proof.attempt:
+        return msgspec.structs.replace(verdict, settled=verdict.settled | {proof.line: attempt})
+    return verdict
+
+
 def batches(proofs: Sequence[Proof], limit_bytes: int) -> list[list[Proof]]:
     """The proofs in their order, in groups of at most `limit_bytes` of pictures (one at least)."""
     found: list[list[Proof]] = []
     held = 0
     for proof in proofs:
-        if not found or held + len(proof.data) > limit_bytes:
+        size = len(proof.data) + len(proof.plain)
+        if not found or held + size > limit_bytes:
             found.append([])
             held = 0
         found[-1].append(proof)
-        held += len(proof.data)
+        held += size
     return found
 
 

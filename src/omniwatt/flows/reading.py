@@ -1,9 +1,14 @@
-"""How well what was read is what was to be lettered: character error rate, after what no reader can see is evened out.
+"""How well what was read is what was to be lettered: character error rate, after what no reader can see is evened out;
+and what is to become of a line that was not read.
 
 Pure.
 """
 
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
 
 _LOOKALIKES = str.maketrans(
     {
@@ -31,13 +36,70 @@ def error_rate(requested: str, recognised: str) -> float:
     return distance(wanted, found) / max(1, len(wanted))
 
 
+def misread(requested: str, recognised: str) -> Counter[str]:
+    """The characters of the request that were not read, as it is aligned best; "" counts what was read beside them."""
+    wanted, found = normalised(requested), normalised(recognised)
+    rows = _distances(wanted, found)
+    wrong: Counter[str] = Counter()
+    row, column = len(wanted), len(found)
+    while row or column:
+        here = rows[row][column]
+        if row and column and here == rows[row - 1][column - 1] + (wanted[row - 1] != found[column - 1]):
+            row, column = row - 1, column - 1
+            if wanted[row] != found[column]:
+                wrong[wanted[row]] += 1
+        elif row and here == rows[row - 1][column] + 1:
+            row -= 1
+            wrong[wanted[row]] += 1
+        else:
+            column -= 1
+            wrong[""] += 1
+    return wrong
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What was read of a line as it was lettered one time; `plain` is what was read of it in plain black on white, ""
+    where that was not shown."""
+
+    number: int
+    text: str
+    rate: float
+    plain: str = ""
+
+
+def unreadable(requested: str, attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    """The characters that were never read, not even in plain black on white: what limits is the reader."""
+    plain = [attempt.plain for attempt in attempts if attempt.plain]
+    if not plain:
+        return ()
+    never = misread(requested, plain[0])
+    for attempt in attempts:
+        never &= misread(requested, attempt.text)
+    return tuple(one for one in never if one)
+
+
+def best(attempts: Sequence[Attempt]) -> Attempt:
+    """The attempt that was read with the fewest errors, the earliest of equals: it was set as the design has it."""
+    return min(attempts, key=lambda attempt: (attempt.rate, attempt.number))
+
+
+def hopeless(requested: str, attempts: Sequence[Attempt]) -> bool:
+    """Whether no lettering could help: the last reading fails in nothing but what plain black on white fails in."""
+    last = attempts[-1]
+    return bool(last.plain) and not misread(requested, last.text) - misread(requested, last.plain)
+
+
 def distance(one: str, other: str) -> int:
     """Levenshtein's distance: the fewest single-character edits between two texts."""
-    row = list(range(len(other) + 1))
+    return _distances(one, other)[-1][-1]
+
+
+def _distances(one: str, other: str) -> list[list[int]]:
+    """Of each beginning of the one from each beginning of the other."""
+    rows = [list(range(len(other) + 1))]
     for place, letter in enumerate(one, 1):
-        before, row[0] = row[0], place
+        above, row = rows[-1], [place]
         for column, candidate in enumerate(other, 1):
-            change = before + (letter != candidate)
-            before = row[column]
-            row[column] = min(change, row[column] + 1, row[column - 1] + 1)
-    return row[-1]
+            row.append(min(above[column - 1] + (letter != candidate), above[column] + 1, row[-1] + 1))
+        rows.append(row)
+    return rows

@@ -115,10 +115,11 @@ async def test_three_rounds_at_most_and_what_stays_wrong_is_said() -> None:
     place = Place([["one", "tw"], ["tw"], ["t"]])
     lines = said(await events_of(place))
     assert place.shown == [2, 1, 1]
+    assert place.verdicts[-1] == Verdict(settled={1: 1})
     assert lines[1] == {
         "requested": "two",
-        "recognised": "t",
-        "cer": 0.6667,
+        "recognised": "tw",
+        "cer": 0.3333,
         "attempts": 3,
         "exact": True,
         "verified": False,

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import MediaPart, SeeBody
 from omniwatt.engines.see.finding import Finder, Quad, cut_out
-from omniwatt.engines.see.reading import Pixels, Reader
+from omniwatt.engines.see.reading import Eye, Pixels, Reader
 from omniwatt.engines.source import part_bytes
 
 MAX_BYTES = 50_000_000
@@ -47,7 +47,7 @@ class Ocr:
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="see")
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
         self._finder = await self._beside(Finder, Path(spec.artifacts["detection"]), spec.threads)
-        self._reader = await self._beside(Reader, Path(spec.artifacts["recognition"]), spec.threads)
+        self._reader = Reader([await self._beside(Eye, *given, spec.threads) for given in eyes(spec.artifacts)])
         progress(1.0)
         return Loaded(slots=slots, threads=spec.threads, details={"characters": len(self._reader.characters)})
 
@@ -79,7 +79,7 @@ class Ocr:
     def _line(self, part: MediaPart, index: int, ctx: Context) -> list[dict[str, Any]]:
         picture = self._pixels(part, ctx)
         height, width = picture.shape[:2]
-        (read,) = _loaded(self._reader).read([picture])
+        (read,) = _loaded(self._reader).read([picture], careful=True)
         box = [[0, 0], [width, 0], [width, height], [0, height]]
         return [{"image": index, "text": read.text, "confidence": round(read.confidence, 4), "box": box}]
 
@@ -118,6 +118,14 @@ class Ocr:
         ground = Image.new("RGBA", upright.size, _contrasting(upright))
         flat = Image.alpha_composite(ground, upright).convert("RGB")
         return np.ascontiguousarray(np.asarray(flat, np.uint8)[:, :, ::-1])
+
+
+def eyes(artifacts: Mapping[str, str]) -> list[tuple[Path, Path | None]]:
+    """Each recognition network and the list of its characters, if the card has one: `recognition` and
+    `characters` first, then `recognition:NAME` and `characters:NAME`."""
+    roles = sorted(role for role in artifacts if role.partition(":")[0] == "recognition")
+    lists = [artifacts.get(role.replace("recognition", "characters", 1)) for role in roles]
+    return [(Path(artifacts[role]), Path(own) if own else None) for role, own in zip(roles, lists, strict=True)]
 
 
 def _contrasting(picture: Image.Image) -> str:

@@ -54,6 +54,8 @@ class Line(Value, frozen=True):
     effect: Literal["plain", "brush", "neon", "embossed", "sign", "stamp", "shadow"] = "plain"
     panel: str = ""
     """Colour (#rrggbbaa) of a calm ground behind it; empty is none."""
+    spacing: float = 0.0
+    """Ground between its characters beyond what the face has, in ems."""
     of: int = 0
     """Which of `Scene.texts` it belongs to; -1 is a seal that the composition added, which nobody asked to read."""
     note: str = ""

@@ -8,13 +8,16 @@ import msgspec
 from omniwatt.contract.error import EngineFailed
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.illustrator.compose import compose
-from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout
+from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout, Line
 from omniwatt.engines.draw.illustrator.objects import Sprites
 from omniwatt.engines.draw.illustrator.paint.region import Painter
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.illustrator.understand import Lexicon, complete, describe, understand
 from omniwatt.engines.draw.illustrator.understand.language import language_of
+from omniwatt.engines.draw.lettering.emoji import emoji_sprites
+from omniwatt.engines.draw.lettering.exact import exact
 from omniwatt.engines.draw.lettering.faces import Faces
+from omniwatt.engines.draw.lettering.plain import plainly
 
 MOODS = {"vivid": "dramatic", "natural": "soft"}
 """OpenAI's two styles -> the light that comes nearest; the style stays the prompt's own."""
@@ -71,6 +74,15 @@ class Studio:
         """The scene with everything in its place; `adjust`: line -> the attempt it is lettered for anew."""
         made: Layout = compose(scene, *size, seed, self.sprites.sizes, self.faces, adjust)
         return made
+
+    def exact(self, line: Line) -> bool:
+        """Whether each character of a line is drawn by its own glyph, or sprite."""
+        names = self.faces.emoji_names
+        return exact(line, self.faces, emoji_sprites(names, self.sprites.names()) if names else ())
+
+    def plainly(self, line: Line) -> bytes:
+        """A PNG of the line's text, black on white."""
+        return plainly(line, self.faces)
 
     def painter(self, layout: Layout, quality: str) -> Any:
         """What paints this layout."""

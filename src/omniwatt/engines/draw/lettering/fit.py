@@ -47,10 +47,7 @@ class _Measured:
         self._soft = [self._part(segment) for segment in breaking.segments(text)]
 
     def _shape(self, text: str) -> Shaped:
-        line = self._template
-        return self._shaper.shape(
-            text, line.face, vertical=line.vertical, rtl=line.right_to_left, language=self._setting.language
-        )
+        return self._shaper.line(self._template, text, self._setting.language)
 
     def _part(self, segment: str) -> tuple[str, float, float]:
         if segment in ("\n", "\r"):
@@ -63,7 +60,7 @@ class _Measured:
         """The text's length after another character: marks are squeezed only at a line's ends and beside marks."""
         if not any(wide(one) for one in text):
             return self._shape(text).length
-        around = self._shape(_ANY).length * (2 if after else 1)
+        around = self._shape(_ANY).length * (2 if after else 1) + self._template.spacing
         return self._shape(f"{_ANY}{text}{after}").length - around
 
     def largest(self, along: float, across: float, size_max: float) -> tuple[float, list[str]]:

@@ -80,7 +80,7 @@ def origin(line: Line, shaped: Shaped) -> Any:
 
 
 def _shaped(line: Line, faces: Faces) -> Shaped:
-    return shaper_of(faces).shape(line.text, line.face, vertical=line.vertical, rtl=line.right_to_left)
+    return shaper_of(faces).line(line)
 
 
 def _sway(glyph: Glyph, index: int, line: Line, seed: int) -> Any:
@@ -198,7 +198,7 @@ def _streaks(line: Line, colour: RGB, share: float, seed: int) -> Any:
 def _stamp(canvas: Any, line: Line, faces: Faces, seed: int) -> None:
     """A seal: characters left out of a red square whose rim is a little worn. Columns run from the right."""
     box = line.box
-    red, cells = rgb(line.colour), _cells(line)
+    red = rgb(line.colour)
     seal = skia.Path()
     roll = chance(seed, "seal", line.text)
     count = 44
@@ -215,7 +215,7 @@ def _stamp(canvas: Any, line: Line, faces: Faces, seed: int) -> None:
     seal.close()
     canvas.drawPath(seal, skia.Paint(Color=_argb(red, 0.93), AntiAlias=True))
     paint = skia.Paint(Color=_argb(_PAPER), AntiAlias=True)
-    for character, cell in cells:
+    for character, cell in cells(line):
         role = faces.fallback(line.face, character)
         if not role:
             continue
@@ -226,7 +226,8 @@ def _stamp(canvas: Any, line: Line, faces: Faces, seed: int) -> None:
         canvas.drawPath(_moved(path, move.preTranslate(-ink.centerX(), -ink.centerY())), paint)
 
 
-def _cells(line: Line) -> list[tuple[str, Any]]:
+def cells(line: Line) -> list[tuple[str, Any]]:
+    """A seal's characters and the rectangles they fill, in the order they are read."""
     box, text = line.box, [one for one in line.text if not one.isspace()]
     columns = 1 if len(text) <= 2 else math.ceil(len(text) / math.ceil(math.sqrt(len(text))))
     rows = math.ceil(len(text) / columns)

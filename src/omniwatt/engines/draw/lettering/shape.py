@@ -6,12 +6,13 @@ Lengths are in ems of the line's size; y goes down from the baseline, or from a 
 import re
 import unicodedata
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import skia
 import uharfbuzz as hb
 
+from omniwatt.engines.draw.illustrator.layout import Line
 from omniwatt.engines.draw.lettering.faces import Face, Faces
 from omniwatt.engines.draw.lettering.language import (
     EMOJI,
@@ -81,18 +82,38 @@ class Shaper:
 
     def __init__(self, faces: Faces) -> None:
         self.faces = faces
-        self._known: dict[tuple[str, str, bool, bool, Language | None], Shaped] = {}
+        self._known: dict[tuple[str, str, bool, bool, float, Language | None], Shaped] = {}
 
     def shape(
-        self, text: str, role: str, *, vertical: bool = False, rtl: bool = False, language: Language | None = None
+        self,
+        text: str,
+        role: str,
+        *,
+        vertical: bool = False,
+        rtl: bool = False,
+        spacing: float = 0.0,
+        language: Language | None = None,
     ) -> Shaped:
         """The line `text` in face `role`. Characters that no face has are left out and listed in `missing`."""
-        key = (text, role, vertical, rtl, language)
+        key = (text, role, vertical, rtl, spacing, language)
         if key not in self._known:
             if len(self._known) > 4096:
                 self._known.clear()
-            self._known[key] = _Line(self.faces, role, vertical, rtl, language or language_of(text)).shape(text)
+            self._known[key] = _Line(self.faces, role, vertical, rtl, language or language_of(text), spacing).shape(
+                text
+            )
         return self._known[key]
+
+    def line(self, line: Line, text: str | None = None, language: Language | None = None) -> Shaped:
+        """A line, or another text set as it is."""
+        return self.shape(
+            line.text if text is None else text,
+            line.face,
+            vertical=line.vertical,
+            rtl=line.right_to_left,
+            spacing=line.spacing,
+            language=language,
+        )
 
 
 _SHAPERS: weakref.WeakKeyDictionary[Faces, Shaper] = weakref.WeakKeyDictionary()
@@ -107,12 +128,13 @@ def shaper_of(faces: Faces) -> Shaper:
 
 
 class _Line:
-    def __init__(self, faces: Faces, role: str, vertical: bool, rtl: bool, language: Language) -> None:
+    def __init__(self, faces: Faces, role: str, vertical: bool, rtl: bool, language: Language, spacing: float) -> None:
         self._faces = faces
         self._role = role
         self._vertical = vertical
         self._rtl = rtl
         self._language = language
+        self._spacing = spacing
         self._at = 0.0
 
     def shape(self, text: str) -> Shaped:
@@ -128,6 +150,8 @@ class _Line:
             else:
                 self._along(text, piece, made)
         made.length = self._at
+        if self._spacing:
+            self._spread(made)
         self._measure(made)
         return made
 
@@ -181,7 +205,7 @@ class _Line:
         alone = (start == 0 or not text[start - 1].isascii()) and (end == len(text) or not text[end].isascii())
         return "upright" if alone and one.isupper() else "aside"
 
-    def _run(self, text: str, piece: _Piece, features: dict[str, bool]) -> list[tuple[Any, Any]]:
+    def _run(self, text: str, piece: _Piece, features: dict[str, Any]) -> list[tuple[Any, Any]]:
         """HarfBuzz's glyphs with their positions, in visual order; clusters count from the run's start."""
         face = self._faces.face(piece.face)
         buffer = hb.Buffer()
@@ -189,7 +213,9 @@ class _Line:
         buffer.guess_segment_properties()
         buffer.direction = "rtl" if piece.level % 2 else "ltr"
         buffer.language = _HB_LANGUAGE.get(self._language, self._language)
-        hb.shape(face.font, buffer, features)
+        # East Asian fonts have other forms of digits for some languages; a line mixes none of them.
+        plain = [(at, at + 1, False) for at, one in enumerate(text[piece.start : piece.end]) if one.isdigit()]
+        hb.shape(face.font, buffer, {**features, "locl": plain} if plain else features)
         return list(zip(buffer.glyph_infos, buffer.glyph_positions, strict=True))
 
     def _along(self, text: str, piece: _Piece, made: Shaped) -> None:
@@ -264,6 +290,19 @@ class _Line:
         x, y = (-_EMOJI_EM / 2, self._at + _EMOJI_EM) if self._vertical else (self._at, 0.16)
         made.glyphs.append(Glyph("", 0, x, y, piece.start, piece.end, emoji=emoji))
         self._at += _EMOJI_EM + 0.04
+
+    def _spread(self, made: Shaped) -> None:
+        """Ground between characters; several digits in one square of a column stay together."""
+        spread: list[Glyph] = []
+        count = 0
+        for index, glyph in enumerate(made.glyphs):
+            before = made.glyphs[index - 1]
+            together = before.start == glyph.start or (self._vertical and before.y == glyph.y)
+            count += bool(index) and not together
+            move = count * self._spacing
+            spread.append(replace(glyph, y=glyph.y + move) if self._vertical else replace(glyph, x=glyph.x + move))
+        made.glyphs = spread
+        made.length += count * self._spacing
 
     def _measure(self, made: Shaped) -> None:
         bounds = skia.Rect.MakeEmpty()
