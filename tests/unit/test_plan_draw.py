@@ -112,3 +112,57 @@ def test_an_opinion_is_asked_for_in_high_quality_where_the_operator_named_a_mode
     assert [plan.opinion_model for plan in (medium, explained)] == ["", ""]
     assert Demand("relay") not in (*medium.demand, *explained.demand)
     assert planned(DrawBody("x", quality="high"), roles=roles, limits=limits).opinion_model == ""
+
+
+SPELLER = {**ROLES, "letter": "speller"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "roles", "demand", "letterer"),
+    [
+        ('"one" on a wall', SPELLER, {"painter": 1, "speller": 1, "reader": 1}, "speller"),
+        ("a wall", SPELLER, {"painter": 1, "reader": 1}, ""),
+        ('"one" on a wall', ROLES, {"painter": 1, "reader": 1}, ""),
+        ('"one" on a wall', {**SPELLER, "see": "speller"}, {"painter": 1, "speller": 2}, "speller"),
+        ('"one" on a wall', {**SPELLER, "see": "painter"}, {"painter": 1, "speller": 1}, "speller"),
+    ],
+    ids=["words", "no words", "nobody letters", "who letters reads", "who paints reads"],
+)
+def test_a_painter_that_cannot_spell_is_lettered_for(
+    prompt: str, roles: dict[str, str], demand: dict[str, int], letterer: str
+) -> None:
+    plan = planned(DrawBody(prompt), roles=roles)
+    assert {one.group: one.slots for one in plan.demand} == demand
+    assert plan.helpers.get("letter", "") == letterer
+    assert not plan.spells
+
+
+def test_painters_that_spell_by_themselves_or_by_the_operators_word() -> None:
+    body = DrawBody('"one" on a wall')
+    card = msgspec.structs.replace(PAINTER, capabilities=("draw", "letter"))
+    request = Request("r", "draw", "painter", body)
+    own = make_plan(request, CALLER, Resolution(card, "painter", False), (), SPELLER)
+    believed = planned(body, roles=SPELLER, limits=Draw(spelling=("gpt-image-*", "paint?r")))
+    for plan in (own, believed):
+        assert plan.spells
+        assert plan.demand == (Demand("painter"), Demand("reader"))
+    relayed = Resolution(PAINTER, "gpt-image-1", False, upstream_model="gpt-image-1")
+    assert make_plan(request, CALLER, relayed, (), SPELLER, draw=Draw(spelling=("gpt-image-*",))).spells
+
+
+def test_how_strongly_a_lettered_picture_is_gone_over_is_the_cards() -> None:
+    card = msgspec.structs.replace(PAINTER, options={"harmonise": 0.25})
+    request = Request("r", "draw", "painter", DrawBody('"one"'))
+    assert make_plan(request, CALLER, Resolution(card, "painter", False), (), SPELLER).harmonise == 0.25
+    assert planned(DrawBody('"one"'), roles=SPELLER).harmonise == 0.0
+
+
+def test_a_chat_that_may_draw_with_a_painter_that_cannot_spell() -> None:
+    plan = planned(ChatBody((Message("user", (TextPart("hi"),)),), picture=DrawBody("")), roles=SPELLER)
+    assert plan.later == (Demand("painter"), Demand("speller"), Demand("reader"))
+    assert not plan.spells
+    same = planned(
+        ChatBody((Message("user", (TextPart("hi"),)),), picture=DrawBody("")), roles={**ROLES, "letter": "painter"}
+    )
+    assert same.later == (Demand("painter"), Demand("reader"))
+    assert same.spells

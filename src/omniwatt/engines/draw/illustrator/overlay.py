@@ -32,6 +32,7 @@ SEEN_PX = 512
 LEAST_PX = 32
 BAND_BYTES = 128 * 1024 * 1024
 WHOLE_FORM = "image/webp"
+HALO_PX = 64
 OPENED = ("PNG", "JPEG", "WEBP")
 _SPREAD = (5, 95)
 """Percentiles of what is under a line: a few pixels do not make a ground."""
@@ -173,15 +174,17 @@ class Over:
         """The same, in pixels of the whole picture at this scale."""
         whole = (round(self._layout.width * scale), round(self._layout.height * scale))
         ground = np.asarray(part(self._painted, whole, x, y, width, height).convert("RGBA"))
-        surface = skia.Surface.MakeRaster(skia.ImageInfo.MakeN32Premul(width, height))
+        # Skia smooths what a surface cuts off a little otherwise: words are drawn on a larger one.
+        surface = skia.Surface.MakeRaster(skia.ImageInfo.MakeN32Premul(width + 2 * HALO_PX, height + 2 * HALO_PX))
         if surface is None:
             raise MemoryError(f"no room for a tile of {width}x{height}")
         canvas = surface.getCanvas()
+        canvas.translate(HALO_PX, HALO_PX)
         canvas.drawImage(skia.Image.fromarray(np.ascontiguousarray(ground), skia.kRGBA_8888_ColorType), 0, 0)
         canvas.translate(-x, -y)
         canvas.scale(scale, scale)
         canvas.drawPicture(self._words)
-        return read(surface)
+        return read(surface, HALO_PX, HALO_PX)[:height, :width]
 
 
 def opened(data: bytes) -> Image.Image:
