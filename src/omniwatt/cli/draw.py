@@ -1,15 +1,26 @@
 """`omniwatt draw`: words to a picture file, any size, through the official client; what is painted goes to the disk."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import click
 import httpx2
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 
 from omniwatt.cli import remote
 from omniwatt.cli.common import config_option, notes, settings_from, size
@@ -40,7 +51,7 @@ Examples:
   omniwatt draw "书法风格的‘禅’字，背景是水墨山水" -o chan.png --size 1024x1536
   omniwatt draw "neon city at night, a sign that says “OPEN”" -o city.jpg --style neon -n 3
   omniwatt draw "autumn forest" -o wall.png --size 16384x16384 --quality high
-  omniwatt draw "poster with the title “Jazz Night”" -o jazz.pdf --preset print-a3
+  omniwatt draw "poster with the title “Jazz Night”" -o jazz.pdf --preset print-a3 --cmyk
   omniwatt draw "add a moon" --edit cat.png --mask where.png -o night.png
   omniwatt draw "a lighthouse in a storm" --explain
 \b
@@ -55,6 +66,7 @@ The file's ending says its form: png, jpg, webp (to 16383 a side), tiff, svg, pd
 @click.option("--style", "-s", help="cartoon, flat, 3d, watercolour, oil, ink, pencil, pixel, neon, papercut, poster.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed and words give the same picture.")
 @click.option("--preset", help="social, print-a4, print-a3 or print-a2: sets size, quality and form.")
+@click.option("--cmyk", is_flag=True, help="Four inks for print, by the server's ICC profile (jpg, tiff, pdf).")
 @click.option("--count", "-n", type=click.IntRange(1, 10), default=1, show_default=True, help="Pictures to draw.")
 @click.option("--transparent", is_flag=True, help="Leave the background out (png, webp, tiff, svg, pdf).")
 @click.option("--edit", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A picture to change.")
@@ -75,6 +87,7 @@ def draw(
     style: str | None,
     seed: int | None,
     preset: str | None,
+    cmyk: bool,
     count: int,
     transparent: bool,
     edit: Path | None,
@@ -99,18 +112,19 @@ def draw(
     fields: dict[str, Any] = {name: value for name, value in more.items() if value is not None}
     fields |= {"model": model, "prompt": words, "size": size_px, "n": count}
     fields |= {"background": "transparent"} if transparent else {}
+    fields |= {"color_space": "cmyk"} if cmyk else {}
     if output is not None and output.suffix:
         fields["output_format"] = _form(output)
     where = remote.target(settings_from(config))
     client = remote.openai_client(where, timeout_s=TIMEOUT_S)
-    if explain:
-        _explained(_asked(client, lambda: client.post("/images/estimate", body=fields, cast_to=object)))
-        return
     drawing = _Drawing(client, where, edit, mask)
-    if output == Path("-"):
-        _asked(client, lambda: drawing.to_pipe(fields))
-    elif output is not None:
-        _asked(client, lambda: drawing.to_files(fields, output))
+    with remote.asking(client, "picture"):
+        if explain:
+            _explained(client.post("/images/estimate", body=fields, cast_to=dict[str, Any]))
+        elif output == Path("-"):
+            drawing.to_pipe(fields)
+        elif output is not None:
+            drawing.to_files(fields, output)
 
 
 def _form(output: Path) -> str:
@@ -118,24 +132,6 @@ def _form(output: Path) -> str:
     if form is None:
         raise click.UsageError(f"the ending {output.suffix} is none of {', '.join(FORMS)}")
     return form
-
-
-def _asked(client: "OpenAI", ask: Any) -> Any:
-    """What the server answers; its errors as sentences."""
-    from openai import APIConnectionError, APIError
-
-    try:
-        return ask()
-    except APIConnectionError as error:
-        raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
-    except APIError as error:
-        raise click.ClickException(error.message) from error
-    except httpx2.HTTPError as error:
-        raise click.ClickException(f"the picture broke off on its way: {error}") from error
-    except BrokenPipeError as error:
-        raise click.ClickException("the program that takes the picture has ended") from error
-    except KeyboardInterrupt:
-        raise click.Abort from None
 
 
 class _Drawing:
@@ -159,16 +155,18 @@ class _Drawing:
 
     def to_files(self, fields: dict[str, Any], output: Path) -> None:
         """Each picture to a file of its own, with a bar while it is painted, and what there is to say of it."""
+        _check_place(output)
         began = time.monotonic()
         count = 0
         with ExitStack() as stack:
             given = self._given(fields | {"response_format": "url", "stream": True, "progress": True}, stack)
             images = self._client.images
+            bar = stack.enter_context(_Bar(fields["n"]))
             events = stack.enter_context(images.edit(**given) if self._edit else images.generate(**given))
-            for event in _with_bar(events):
+            for event in bar.completed(events):
                 said = event.to_dict()
                 path = output if fields["n"] == 1 else output.with_name(f"{output.stem}-{count + 1}{output.suffix}")
-                written = self._fetch(said["url"], path)
+                written = self._fetch(said["url"], path, bar)
                 count += 1
                 _report(path, written, said, time.monotonic() - began)
                 began = time.monotonic()
@@ -177,7 +175,7 @@ class _Drawing:
 
     def _given(self, fields: dict[str, Any], stack: ExitStack) -> dict[str, Any]:
         """The client's own arguments; ours ride in `extra_body`."""
-        ours = ("seed", "preset", "progress") + (("style",) if self._edit else ())
+        ours = ("seed", "preset", "progress", "color_space") + (("style",) if self._edit else ())
         given = {name: value for name, value in fields.items() if name not in ours}
         extra = {name: fields[name] for name in ours if name in fields}
         if given["response_format"] == "bytes" or self._edit:
@@ -188,7 +186,7 @@ class _Drawing:
             given["mask"] = stack.enter_context(self._mask.open("rb"))
         return given | ({"extra_body": extra} if extra else {})
 
-    def _fetch(self, url: str, path: Path) -> int:
+    def _fetch(self, url: str, path: Path, bar: "_Bar") -> int:
         """Stream a picture to the disk; how many bytes it has. A file that is not whole is not left behind."""
         parts = urlsplit(url)
         transport = httpx2.HTTPTransport(uds=self._where.socket) if self._where.socket else None
@@ -202,8 +200,10 @@ class _Drawing:
                 http.stream("GET", f"{base}{parts.path}?{parts.query}") as answer,
             ):
                 answer.raise_for_status()
+                total = int(answer.headers.get("content-length", 0)) or None
                 for piece in answer.iter_bytes():
                     written += file.write(piece)
+                    bar.fetch(total, written)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -217,23 +217,68 @@ def _opened(path: Path, meant: Path) -> Any:
         raise click.ClickException(f"cannot write {meant}: {error.strerror}") from error
 
 
-def _with_bar(events: Any) -> Iterator[Any]:
-    """The completed pictures; what comes between them moves a bar, where somebody watches."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _check_place(output: Path) -> None:
+    """Before anything is painted. Raises click.ClickException."""
+    folder = output.parent
+    if not folder.is_dir():
+        raise click.ClickException(f"cannot write {output}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.ClickException(f"cannot write {output}: the folder {folder} does not let you")
+    if output.is_dir():
+        raise click.ClickException(f"cannot write {output}: it is a folder")
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
-        task = bar.add_task("painting", total=None)
+
+class _Bar:
+    """What is being done, how much of it, and how long it will take; on a terminal only."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TextColumn("[dim]{task.fields[done]}[/dim]"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]left[/dim]"),
+            TimeRemainingColumn(),
+            console=notes,
+            transient=True,
+            disable=not notes.is_terminal,
+        )
+        self._task = self._bar.add_task("waiting for the painter", total=None, done="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def completed(self, events: Any) -> Iterator[Any]:
+        """The completed pictures; what comes between them moves the bar. Raises click.ClickException."""
+        number = 1
         for event in events:
             kind = event.type.partition(".")[2]
             if kind == "progress":
-                said = event.to_dict()
-                bar.update(task, completed=said["done"], total=said["total"] or None, description=said["unit"])
+                self._paint(event.to_dict(), number)
             elif kind == "completed":
                 yield event
-                bar.reset(task)
+                number += 1
+                self._bar.reset(self._task, total=None, description="waiting for the painter", done="")
             elif event.type == "error":
                 raise click.ClickException(str(event.to_dict().get("error", {}).get("message", "the server failed")))
+
+    def fetch(self, total: int | None, done: int) -> None:
+        """The finished picture is on its way."""
+        shown = f"{size(done)} of {size(total)}" if total else size(done)
+        self._bar.update(self._task, total=total, completed=done, description="fetching", done=shown)
+
+    def _paint(self, said: dict[str, Any], number: int) -> None:
+        which = f"painting {number} of {self._count}" if self._count > 1 else "painting"
+        shown = (
+            f"{said['done']} of {said['total']} {said['unit']}" if said["total"] else f"{said['done']} {said['unit']}"
+        )
+        self._bar.update(self._task, total=said["total"] or None, completed=said["done"], description=which, done=shown)
 
 
 def _report(path: Path, written: int, said: dict[str, Any], seconds: float) -> None:
@@ -249,7 +294,7 @@ def _report(path: Path, written: int, said: dict[str, Any], seconds: float) -> N
         notes.print("[dim]enlarged: its pixels were made smaller than this[/dim]")
     faster = said.get("faster")
     if faster:
-        notes.print(f"[dim]the style {faster.get('style')} would take {faster.get('seconds'):.1f} s[/dim]")
+        notes.print(f"[dim]{_simpler(faster)}[/dim]", highlight=False)
 
 
 def _seed(said: dict[str, Any]) -> str:
@@ -272,21 +317,29 @@ def _verified(one: dict[str, Any]) -> str:
 
 
 def _explained(found: dict[str, Any]) -> None:
-    """What would be drawn, and a line for each style and quality."""
-    from rich.table import Table
-
+    """What would be drawn, and a line for each style and quality; those that need too much memory say so."""
     if found.get("revised_prompt"):
         click.echo(f"would draw: {_short(found['revised_prompt'])}")
     if found.get("not_understood"):
         click.echo(f"not understood: {', '.join(map(str, found['not_understood']))}")
+    click.echo(f"{found.get('size', '')}, {found.get('style', '')}, {found.get('quality', '')}")
     rows = found.get("estimates") or []
-    table = Table("style", "quality", "seconds", "bytes", box=None)
-    joules = any("joules" in row for row in rows)
-    if joules:
-        table.add_column("joules")
+    joules = any("energy_joules" in row for row in rows)
+    table = Table("style", "quality", "seconds", "memory", "file", *(["joules"] if joules else []), box=None)
+    limit = found.get("memory_limit_bytes") or float("inf")
     for row in rows:
-        cells = [str(row["style"]), str(row["quality"]), f"{row['seconds']:.2f}", size(int(row["bytes"]))]
-        table.add_row(*cells, *([f"{row.get('joules', 0):.0f}"] if joules else []))
-    from rich.console import Console
-
+        memory = int(row.get("memory_bytes", 0))
+        cells = [str(row["style"]), str(row["quality"]), f"{row['seconds']:.2f}", size(memory) if memory else ""]
+        cells[-1] += " (too much here)" if memory > limit else ""
+        chosen = (row["style"], row["quality"]) == (found.get("style"), found.get("quality"))
+        energy = [f"{row.get('energy_joules', 0):.0f}"] if joules else []
+        table.add_row(*cells, size(int(row["bytes"])), *energy, style="bold" if chosen else "")
     Console().print(table)
+    if found.get("faster"):
+        click.echo(_simpler(found["faster"]))
+
+
+def _simpler(faster: dict[str, Any]) -> str:
+    return (
+        f"the style {faster.get('style')} would take {faster.get('seconds'):.1f} s ({faster.get('times')} times faster)"
+    )

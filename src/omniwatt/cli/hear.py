@@ -94,9 +94,7 @@ def _recording(file: Path) -> tuple[str, Any]:
 
 def _heard(client: "OpenAI", fields: dict[str, Any], *, translate: bool, live: bool) -> str:
     """The answer's text; "" where it was printed as it came."""
-    from openai import APIConnectionError, APIError
-
-    try:
+    with remote.asking(client, "text"):
         if translate:
             with warnings.catch_warnings():
                 # The client is told that its maker's own service will end; ours does not.
@@ -106,13 +104,6 @@ def _heard(client: "OpenAI", fields: dict[str, Any], *, translate: bool, live: b
             _print_live(client, fields)
             return ""
         return _text(client.audio.transcriptions.create(**fields))
-    except APIConnectionError as error:
-        raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
-    except APIError as error:
-        raise click.ClickException(error.message) from error
-    except KeyboardInterrupt:
-        click.echo()
-        raise click.Abort from None
 
 
 def _print_live(client: "OpenAI", fields: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """How client commands reach a server: OMNIWATT_URL, else the local one by its socket and demo key."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,14 @@ import msgspec
 
 from omniwatt import settings as settings_module
 from omniwatt.cli import home
-from omniwatt.cli.common import short
+from omniwatt.cli.common import notes, short
 from omniwatt.settings import Settings
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
+STOPPED = 130
+"""The exit code of a program that Ctrl-C stopped (POSIX: 128 + SIGINT)."""
 NO_SERVER = "no server runs on {home}. Start one in another terminal: omniwatt serve"
 
 
@@ -57,6 +61,37 @@ def openai_client(where: Target, timeout_s: float = 600.0) -> "OpenAI":
         by_socket = DefaultHttpx2Client(transport=httpx2.HTTPTransport(uds=where.socket), timeout=timeout_s)
         return OpenAI(base_url="http://localhost/v1", api_key=where.key, http_client=by_socket)
     return OpenAI(base_url=where.url + "/v1", api_key=where.key, timeout=timeout_s, max_retries=2)
+
+
+@contextmanager
+def asking(client: "OpenAI", thing: str = "answer", taker: str = "") -> Iterator[None]:
+    """What goes wrong while the server is asked, as sentences; `thing` is what comes, `taker` the program that gets it.
+
+    Raises click.ClickException; Ctrl-C ends the program, and with it the request.
+    """
+    from openai import APIConnectionError, APIError
+
+    try:
+        yield
+    except APIConnectionError as error:
+        raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
+    except APIError as error:
+        raise click.ClickException(_sentence(error)) from error
+    except httpx2.HTTPError as error:
+        raise click.ClickException(f"the {thing} broke off on its way: {error}") from error
+    except BrokenPipeError as error:
+        raise click.ClickException(f"the program that takes the {taker or thing} has ended") from error
+    except KeyboardInterrupt:
+        notes.print(f"\nstopped; of the {thing} nothing more is made, and nothing is left half written")
+        raise SystemExit(STOPPED) from None
+
+
+def _sentence(error: Any) -> str:
+    """What the server said is wrong, without the client's wrapping."""
+    body = error.body if isinstance(error.body, dict) else {}
+    said = body.get("error", body)
+    message = said.get("message") if isinstance(said, dict) else None
+    return str(message or error.message)
 
 
 def admin(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

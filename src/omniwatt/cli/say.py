@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-import httpx2
 
 from omniwatt.cli import play, remote
 from omniwatt.cli.common import config_option, notes, settings_from, size
@@ -85,23 +84,12 @@ def say(
 
 def _spoken(client: "OpenAI", fields: dict[str, Any], sink: IO[bytes]) -> tuple[float, int]:
     """Write the sound as it comes; when the first of it came (monotonic), and how many bytes it was."""
-    from openai import APIConnectionError, APIError
-
     first_s, written = 0.0, 0
-    try:
-        with client.audio.speech.with_streaming_response.create(**fields) as answer:
-            for piece in answer.iter_bytes():
-                first_s = first_s or time.monotonic()
-                written += len(piece)
-                sink.write(piece)
-    except APIConnectionError as error:
-        raise click.ClickException(f"the server at {client.base_url} does not answer: {error}") from error
-    except APIError as error:
-        raise click.ClickException(error.message) from error
-    except httpx2.HTTPError as error:
-        raise click.ClickException(f"the sound broke off on its way: {error}") from error
-    except BrokenPipeError as error:
-        raise click.ClickException("the program that takes the sound has ended") from error
+    with remote.asking(client, "sound"), client.audio.speech.with_streaming_response.create(**fields) as answer:
+        for piece in answer.iter_bytes():
+            first_s = first_s or time.monotonic()
+            written += len(piece)
+            sink.write(piece)
     return first_s, written
 
 

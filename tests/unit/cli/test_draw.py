@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 from click.testing import CliRunner, Result
 
-from omniwatt.cli import draw
+from omniwatt.cli import draw, remote
 from omniwatt.cli.menu import omniwatt
 
 COMPLETED = {
@@ -54,7 +55,16 @@ class FakeClient:
 
     def post(self, path: str, body: dict[str, Any], cast_to: Any) -> dict[str, Any]:
         self.asked.append(body)
-        rows = [{"style": "ink", "quality": "low", "seconds": 0.5, "bytes": 1_200_000, "joules": 20.0}]
+        rows = [
+            {
+                "style": "ink",
+                "quality": "low",
+                "seconds": 0.5,
+                "bytes": 1_200_000,
+                "memory_bytes": 9,
+                "energy_joules": 20.0,
+            }
+        ]
         return {"revised_prompt": "A cat.", "not_understood": ["zorb"], "estimates": rows}
 
     def __enter__(self) -> "FakeClient":
@@ -75,8 +85,8 @@ class FakeClient:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient()
-    monkeypatch.setattr(draw.remote, "target", lambda _: draw.remote.Target("http://test", "sk"))
-    monkeypatch.setattr(draw.remote, "openai_client", lambda *_, **__: fake)
+    monkeypatch.setattr(remote, "target", lambda _: remote.Target("http://test", "sk"))
+    monkeypatch.setattr(remote, "openai_client", lambda *_, **__: fake)
     return fake
 
 
@@ -88,8 +98,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(str(request.url))
         return httpx2.Response(200 if "picture-1" in str(request.url) else 404, content=b"the picture")
 
+    assert "OpenAI" in openai.__all__, "imported while the class it is made from is still itself"
     whole = httpx2.Client
-    monkeypatch.setattr(draw.httpx2, "Client", lambda **_: whole(transport=httpx2.MockTransport(answer)))
+    monkeypatch.setattr(httpx2, "Client", lambda **_: whole(transport=httpx2.MockTransport(answer)))
     return asked
 
 
@@ -168,7 +179,7 @@ def test_explain_draws_nothing(run: Any, client: FakeClient) -> None:
         (("a cat", "-o", "cat.gif"), ".gif is none of"),
         (("a cat", "-o", "cat.png", "--mask", "home.png"), "home.png"),
         (("a cat", "-o", "cat.png", "-n", "11"), "11"),
-        (("a cat", "-o", "nowhere/cat.png"), "cannot write nowhere/cat.png"),
+        (("a cat", "-o", "nowhere/cat.png"), "there is no folder nowhere"),
     ],
 )
 def test_wrong_use(run: Any, client: FakeClient, served: list[str], arguments: tuple[str, ...], says: str) -> None:
@@ -197,3 +208,55 @@ def test_a_server_that_fails_or_sends_nothing(run: Any, client: FakeClient, serv
 def test_long_words_are_shortened() -> None:
     assert len(draw._short("x " * 400)) == draw.PROMPT_SHOWN + 1
     assert io.StringIO(draw._short("a\nb")).read() == "a b"
+
+
+def test_nothing_is_painted_for_a_file_that_cannot_be(run: Any, client: FakeClient, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").mkdir()
+    for output in ("cat.png", "nowhere/cat.png"):
+        assert "cannot write" in run("a cat", "-o", output).output
+    assert not client.asked
+
+
+def test_ctrl_c_leaves_no_file_and_a_sentence(
+    run: Any, client: FakeClient, served: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(draw._Bar, "fetch", stopped)
+    result = run("a cat", "-o", "cat.png")
+    assert result.exit_code == 130
+    assert "stopped" in result.output
+    assert not list(tmp_path.glob("*cat.png*"))
+
+
+def test_what_the_server_refuses_is_said_in_its_words(run: Any, client: FakeClient) -> None:
+    said = "A picture of 16368x16368 needs 9.5 GB of memory, and pictures may take 2.0 GB here."
+    answer = httpx2.Response(400, request=httpx2.Request("POST", "http://test/v1/images/generations"))
+
+    def refused(**_: Any) -> None:
+        raise openai.BadRequestError("Error code: 400 - {...}", response=answer, body={"message": said})
+
+    client.generate = refused  # type: ignore[method-assign, assignment]
+    result = run("a cat", "-o", "cat.webp")
+    assert said in result.output
+    assert "Error code" not in result.output
+
+
+def test_four_inks_are_asked_for(run: Any, client: FakeClient, served: list[str]) -> None:
+    assert run("a cat", "-o", "cat.tif", "--cmyk").exit_code == 0
+    assert client.asked[0]["extra_body"]["color_space"] == "cmyk"
+
+
+def test_explain_says_what_is_too_much(run: Any, client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"style": style, "quality": "low", "seconds": 5.0, "bytes": 10, "memory_bytes": memory}
+        for style, memory in (("ink", 3_000_000_000), ("flat", 10_000_000))
+    ]
+    found = {"style": "ink", "quality": "low", "estimates": rows, "memory_limit_bytes": 1_000_000_000}
+    found["faster"] = {"style": "flat", "seconds": 1.5, "times": 3.3}
+    monkeypatch.setattr(client, "post", lambda *_, **__: found)
+    output = run("a cat", "--explain").output
+    assert output.count("too much here") == 1
+    assert "joules" not in output
+    assert "the style flat would take 1.5 s (3.3 times faster)" in output
