@@ -92,6 +92,7 @@ class Entry:
         "_tokens",
         "_tokens_read",
         "details",
+        "energy",
         "number",
         "plan",
         "written_at",
@@ -117,6 +118,8 @@ class Entry:
         self._finished: Finished | None = None
         self.details: dict[str, Any] = {}
         """What else is worth keeping of this request; plain values, no text of the caller's."""
+        self.energy: dict[str, Any] | None = None
+        """What it had cost when it was broken off; an answer that came to its end says so itself."""
         self.written_at = 0.0
 
     def granted(self) -> None:
@@ -186,6 +189,7 @@ class Entry:
             completion_tokens=self._tokens,
             audio_tokens=self._heard,
             audio_output_tokens=self._spoken,
+            energy=self.energy,
         )
 
     def record(self, state: State, error: BaseException | None = None, status: int | None = None) -> Record:

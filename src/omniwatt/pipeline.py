@@ -23,6 +23,7 @@ from omniwatt.flows import recipes
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.plan import ROLES, make_plan, modalities
+from omniwatt.power.metering import Metering, Unmetered
 
 
 class Pipeline:
@@ -40,6 +41,7 @@ class Pipeline:
         *,
         audio: settings.Audio | None = None,
         draw: settings.Draw | None = None,
+        power: Metering | None = None,
     ) -> None:
         self._resolve = resolve
         self._ledger = ledger
@@ -50,6 +52,7 @@ class Pipeline:
         self._voices = voices
         self._audio = audio
         self._draw = draw
+        self._power = power or Unmetered()
         self._recipes = recipes()
 
     async def serve(
@@ -70,6 +73,7 @@ class Pipeline:
             )
             arrived_s = time.monotonic()
             with self._limiter.hold(caller, plan) as hold:
+                self._power.begin(request.id, plan.tier)
                 try:
                     await self._ensure(plan)
                     async with self._admission.admit(plan) as place:
@@ -83,12 +87,23 @@ class Pipeline:
                         steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
                         async with aclosing(ending_once(steps)) as events:
                             async for event in events:
-                                told = _with_compute(event, found) if isinstance(event, Finished) else event
+                                told = (
+                                    await self._costed(event, request, found) if isinstance(event, Finished) else event
+                                )
                                 entry.see(told)
                                 yield told
                 finally:
-                    hold.settle(entry.usage)
-                    hold.counts = not entry.unwanted
+                    try:
+                        entry.energy = await self._power.settle(request.id)
+                    finally:
+                        hold.settle(entry.usage)
+                        hold.counts = not entry.unwanted
+
+    async def _costed(self, end: Finished, request: Request, found: Resolution) -> Finished:
+        """The end, with the joules it took and the arithmetic; neither where nobody can say."""
+        used = await self._power.settle(request.id)
+        end = end if used is None else replace(end, usage=replace(end.usage, energy=used))
+        return _with_compute(end, found)
 
     async def _ensure(self, plan: Plan) -> None:
         """Every model the plan may touch, in memory; several are loaded side by side."""

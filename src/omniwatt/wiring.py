@@ -19,6 +19,7 @@ from omniwatt.limits import Limiter
 from omniwatt.logs import RequestLog, get_logger
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.power.control import Power
 from omniwatt.realtime.calls import Calls
 from omniwatt.realtime.secrets import ClientSecrets
 from omniwatt.realtime.sessions import Sessions
@@ -44,7 +45,10 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         stored = StoredResponses(database, settings.storage)
         keys.on_delete.append(stored.erase_key)
         blobs = Blobs(home, database, settings.storage.files_quota_bytes)
-        pool = await stack.enter_async_context(Pool(catalog.card, catalog.spec, home / "run", settings.models))
+        power = await stack.enter_async_context(Power(settings.power, home))
+        pool = await stack.enter_async_context(
+            Pool(catalog.card, catalog.spec, home / "run", settings.models, hand=power)
+        )
         admission = Admission(pool.slots, pool.call, settings.admission)
         metrics = Metrics(pool.status, admission.status)
         ledger = Ledger(database, _observers(stack, metrics, settings), status_of=lambda error: row(error).status)
@@ -59,6 +63,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             voices=lambda: catalog.voices,
             audio=settings.audio,
             draw=settings.draw,
+            power=power,
         )
         sessions = Sessions(database, settings.realtime)
         calls = Calls()
@@ -78,6 +83,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             blobs=blobs,
             stored=stored,
             pool=pool,
+            power=power,
             admission=admission,
             pipeline=pipeline,
             sessions=sessions,

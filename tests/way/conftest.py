@@ -12,7 +12,11 @@ from omniwatt.api.parts import Parts
 
 @asynccontextmanager
 async def _build(home: Path) -> AsyncIterator[Parts]:
-    flags = {"storage": {"home": str(home)}, "models": {"serve": "echo", "preload": False}}
+    flags = {
+        "storage": {"home": str(home)},
+        "models": {"serve": "echo", "preload": False},
+        "power": {"meter": "none"},
+    }
     async with wiring.build(settings.load(None, flags, {})) as parts:
         yield parts
 

@@ -11,6 +11,7 @@ from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.metrics import Metrics
 from omniwatt.pipeline import Pipeline
+from omniwatt.power.control import Power
 from omniwatt.realtime.calls import Calls
 from omniwatt.realtime.secrets import ClientSecrets
 from omniwatt.realtime.sessions import Sessions
@@ -33,6 +34,7 @@ class Parts:
     blobs: Blobs
     stored: StoredResponses
     pool: Pool
+    power: Power
     admission: Admission
     pipeline: Pipeline
     sessions: Sessions

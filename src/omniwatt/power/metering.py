@@ -1,0 +1,23 @@
+"""What the way of a request needs of the meter: a job begins, and at its end somebody asks what it has cost."""
+
+from typing import Any, Protocol
+
+
+class Metering(Protocol):
+    """See power/control.py."""
+
+    def begin(self, job: str, tier: str) -> None:
+        """A request whose cost will be asked for; said again when its tier is known."""
+        ...
+
+    async def settle(self, job: str) -> dict[str, Any] | None:
+        """What it has cost, as `usage.energy`, when asked for the first time; None where nobody can say."""
+        ...
+
+
+class Unmetered:
+    """No meter: nothing is known of joules."""
+
+    def begin(self, job: str, tier: str) -> None: ...
+    async def settle(self, job: str) -> dict[str, Any] | None:
+        return None
