@@ -20,6 +20,7 @@ from bench.common import report, say
 from omniwatt.catalog.catalog import Catalog
 from omniwatt.engines.draw.illustrator.scene import Scene, Thing
 from omniwatt.engines.draw.illustrator.understand import Lexicon, understand
+from omniwatt.engines.draw.illustrator.understand.setting import SCENERY
 from omniwatt.settings import load
 
 PROMPTS = Path(__file__).parent / "draw_prompts.toml"
@@ -113,7 +114,10 @@ def compare(scene: Scene, truth: str, objects: Mapping[str, str]) -> Iterator[Pa
 
 def _set(scene: Scene, field: str, values: set[str]) -> bool:
     if field in LISTS:
-        return bool(values & set(getattr(scene, LISTS[field])))
+        shown = {
+            name for name, (sprite, *_) in SCENERY.items() if any(thing.sprite == sprite for thing in scene.things)
+        }
+        return bool(values & {*getattr(scene, LISTS[field]), *(shown if field == "feature" else ())})
     return getattr(scene, field) in values
 
 

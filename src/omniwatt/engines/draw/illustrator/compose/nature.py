@@ -19,6 +19,7 @@ land 60: mountain snow-capped-mountain mount-fuji volcano
 land 45: tokyo-tower statue-of-liberty office-building hotel department-store ferris-wheel
 land 22: castle japanese-castle classical-building stadium roller-coaster church mosque hindu-temple synagogue
 land 22: circus-tent hospital school bank factory post-office kaaba love-hotel building-construction cityscape
+land 14: lighthouse windmill
 land 9: deciduous-tree evergreen-tree palm-tree house house-with-garden houses derelict-house convenience-store
 land 9: shinto-shrine fountain tanabata-tree christmas-tree hut wedding wind-turbine moai
 land 6: cactus tent carousel-horse bus-stop
@@ -27,6 +28,7 @@ land! 3.6: elephant bus double-decker trolleybus tram tram-car train locomotive 
 land! 3.6: fire-engine articulated-lorry delivery-truck light-rail metro railway-car oncoming-bus station
 land! 2.4: minibus ambulance pickup-truck tractor camel two-hump-camel horse moose rhinoceros hippopotamus
 land! 2.2: bison ox water-buffalo cow unicorn bear polar-bear donkey zebra dragon auto-rickshaw horse-racing
+land! 1.5: sports-car
 land! 1.9: automobile taxi police-car sport-utility-vehicle racing-car
 land 1.9: playground-slide oncoming-automobile oncoming-taxi oncoming-police-car phone-booth door elevator ladder
 land! 1.7: deer tiger lion leopard gorilla orangutan kangaroo ostrich llama motorcycle panda
@@ -36,7 +38,9 @@ land! 0.6: cat black-cat rabbit goose turkey rooster penguin skunk turtle swan d
 land! 0.4: chicken hen chipmunk hedgehog duck lizard snake squirrel
 land! 0.28: hamster mouse rat frog baby-chick front-facing-baby-chick hatching-chick snail scorpion crab lobster
 land! 0.16: ant bug beetle cricket spider worm caterpillar lady-beetle cockroach mosquito fly
-land 1.7: snowman snowman-without-snow robot ghost alien troll ogre goblin bathtub bed couch-and-lamp shower
+land 1.7: refrigerator snowman snowman-without-snow robot ghost alien troll ogre goblin bathtub bed couch-and-lamp shower
+land 0.9: oven sink fire-hydrant
+land 1.4: parking-meter
 land 1.1: chair seat toilet trash shopping-cart fuel-pump postbox wheelchair manual-wheelchair jack-o-lantern
 land 1.1: television desktop-computer guitar drum long-drum telescope sunflower umbrella-on-ground fire
 land 1.1: beach-with-umbrella potted-plant tulip rose hibiscus hyacinth lotus cherry-blossom white-flower blossom
@@ -50,6 +54,7 @@ deep! 2.6: shark dolphin seal
 deep! 0.9: fish tropical-fish blowfish octopus squid jellyfish shrimp
 land 0.5: coral spiral-shell oyster
 sky! 9: airplane small-airplane helicopter rocket airplane-departure airplane-arrival
+sky 14: hot-air-balloon
 sky 7: flying-saucer satellite parachute
 land! 0.6: owl parrot
 sky! 0.9: eagle dove bird bat phoenix-bird blackbird
@@ -140,6 +145,8 @@ CONTAINERS = {
     "takeout-box": 0.75, "luggage": 0.85, "oil-drum": 0.95, "briefcase": 0.85, "purse": 0.8, "sled": 0.6,
 }  # fmt: skip
 """Things that others are in: how high their rim is, as a share of their height; what is in them stands behind it."""
+OPENED = {"package": "open-box"}
+"""How a vessel looks that holds something, where it is closed otherwise."""
 SEATS = {
     "bed": 0.42, "couch-and-lamp": 0.42, "chair": 0.52, "seat": 0.45, "horse": 0.72, "camel": 0.75, "elephant": 0.95,
     "skateboard": 0.5, "sled": 0.6, "motorcycle": 0.6, "bicycle": 0.62, "motor-scooter": 0.55, "sailboat": 0.28,

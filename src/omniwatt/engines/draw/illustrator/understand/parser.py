@@ -46,7 +46,8 @@ _VEHICLES = frozenset(
     ("automobile", "taxi", "sport-utility-vehicle", "bus", "police-car", "racing-car", "motorcycle", "train")
 )
 _PAIR = ("pair", "双", "雙", "副", "对", "對", "膳", "足")
-_ON_TABLE_M = 0.95
+_ON_TABLE_M = 1.15
+_BESIDE_TABLE = {"chair", "seat", "toilet", "oven", "sink", "fire-hydrant", "bathtub"}
 _WITHOUT_ARTICLES = ("zh", "ja", "ko", "ru", "pl", "vi", "id", "hi", "tr")
 _THRONG = 9
 _SCATTERED = 7
@@ -316,7 +317,9 @@ class _Builder:
 
     def _shown(self, feature: str, backdrop: str) -> bool:
         """Whether the picture has the feature; a table only where all there is fits on it: the viewer sits at it."""
-        large = any(nature(thing.sprite).height_m > _ON_TABLE_M for thing in self._things)
+        large = any(
+            nature(thing.sprite).height_m > _ON_TABLE_M or thing.sprite in _BESIDE_TABLE for thing in self._things
+        )
         return _drawn(feature, backdrop) and not (feature == "table" and large)
 
 

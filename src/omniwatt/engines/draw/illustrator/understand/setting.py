@@ -81,6 +81,8 @@ def _main(named: Sequence[str], nouns: Sequence[Noun]) -> str:
 
 
 def _guess(things: Sequence[str], features: Sequence[str], values: set[str], style: str, *, texts: bool) -> str:
+    if "table" in features:
+        return "room"
     homes = [_HOME[sprite] for sprite in things if sprite in _HOME]
     if "festive" in values and not homes:
         return "festival"
