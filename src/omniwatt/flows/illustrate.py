@@ -59,6 +59,21 @@ _PICTURES = re.compile(
     re.IGNORECASE,
 )
 """Words of a wish for a picture: a small model that is offered the tool calls it for anything else, too."""
+_ANEW = re.compile(
+    r"\b(draw|paint|sketch|generate|create|make|render|illustrate|show)\b(\s+(me|us))?\s+(an?|another|some|new|two|three)\b"
+    r"|\b(another|new|different) (picture|image|drawing|painting|poster)\b"
+    r"|[画畫][一另张張幅个個只隻]|(生成|绘制|繪製|创作|創作)|描いて|作って|그려|\b(zeichne|male?)\b.{0,12}\bein"
+    r"|\bdessine(-moi)?\s+une?\b|\bdibuja(me)?\s+una?\b|нарисуй",
+    re.IGNORECASE,
+)
+"""Words for a picture of its own."""
+_CHANGE = re.compile(
+    r"\b(it|its|this|that|there|them|add|remove|change|replace|turn|instead|also|same|more|less|without"
+    r"|the (picture|image|photo|drawing|painting|background|title))\b"
+    r"|[把将將]|改|换|換|加|去掉|变|變|これ|それ|この|その|追加|変え|にして|消|\b(es|das bild|dazu|statt)\b",
+    re.IGNORECASE,
+)
+"""Words for what is there already."""
 _QUOTED = re.compile('[\u201c\u300c\u300e"]([^\u201c\u201d\u300c\u300d\u300e\u300f"]{1,400})[\u201d\u300d\u300f"]')
 
 
@@ -143,13 +158,11 @@ class _Turn:
     async def draw(self, asked: str) -> AsyncGenerator[Event]:
         """The picture's events, without its end."""
         group = self._plan.helpers["draw"]
-        prompt = picture_prompt(self._body.messages, asked, trusted=bool(self._plan.upstream_model))
-        body = msgspec.structs.replace(self._picture, prompt=prompt)
-        given = pictures_of(self._body.messages)
-        if given and body.task == "edit":
-            body = msgspec.structs.replace(body, images=given)
-        else:
-            body = msgspec.structs.replace(body, task="generate")
+        change = self._picture.task == "edit"
+        trusted = bool(self._plan.upstream_model)
+        prompt = picture_prompt(self._body.messages, asked, trusted=trusted, change=change)
+        given = pictures_of(self._body.messages) if change else ()
+        body = msgspec.structs.replace(self._picture, prompt=prompt, images=given)
         async with aclosing(drawn(self._plan, self._request, self._caller, self._place, group, body)) as events:
             async for event in events:
                 if isinstance(event, Finished):
@@ -190,18 +203,29 @@ def asked_for(calls: Sequence[str]) -> str:
     return str(found.get("prompt") or "") if isinstance(found, dict) else str(found)
 
 
-def picture_prompt(messages: Sequence[Message], asked: str, *, trusted: bool = False) -> str:
+def picture_prompt(messages: Sequence[Message], asked: str, *, trusted: bool = False, change: bool = False) -> str:
     """What is drawn: the user's own words where they are all there is, else the model's with what it left out.
+    Of a picture that is changed the user's last words say what to `change`.
 
     A small local model loses half of a prompt when it says it again; the painter reads any of its languages by itself.
     A `trusted` model (a relayed one) is taken at its word. Quoted text is never lost.
     """
     said = [message.text.strip() for message in messages if message.role == "user" and message.text.strip()]
     last = said[-1] if said else ""
-    if not asked.strip() or (len(said) == 1 and not trusted):
+    whole = len(said) == 1 or change or (_ANEW.search(last) and not _CHANGE.search(last))
+    if not asked.strip() or (whole and not trusted):
         return last or asked
     lost = [text for text in _QUOTED.findall(last) if text not in asked]
     return " ".join([asked.strip(), *(f"\u201c{text}\u201d" for text in lost)])
+
+
+def wishes_change(messages: Sequence[Message]) -> bool:
+    """Whether the user's last words are for the picture that is there: sent with them, or not said to be a new one."""
+    last = next((message for message in reversed(messages) if message.role == "user"), None)
+    if last is None:
+        return False
+    sent = any(isinstance(part, MediaPart) and part.kind == "image" for part in last.content)
+    return sent or not _ANEW.search(last.text) or bool(_CHANGE.search(last.text))
 
 
 def pictures_of(messages: Sequence[Message]) -> tuple[MediaPart, ...]:

@@ -12,7 +12,7 @@ from omniwatt.api.fields import Field, Nested, Read, Table, anything, boolean, i
 from omniwatt.api.openai import common, files, images_tool, messages, schemas, spoken, tools
 from omniwatt.api.openai.chunks import ChatAnswer, ChatChunks, completion
 from omniwatt.contract.error import BadInput, UnsupportedField
-from omniwatt.contract.request import ChatBody, DrawBody, Format, Message, Request, Sampling
+from omniwatt.contract.request import ChatBody, DrawBody, Format, Request, Sampling
 
 OBJECT = {"type": "object"}
 NO_REASONING = "The models here answer without a separate reasoning phase."
@@ -105,6 +105,7 @@ async def create(exchange: Exchange) -> None:
     resolved = await files.resolve_files(exchange.parts, exchange.caller, said)
     if resolved is not body.messages:
         body = msgspec.structs.replace(body, messages=resolved)
+    body = await images_tool.with_mask(exchange.parts, exchange.caller, body)
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "chat", values["model"], body, read.recorded)
     answer = ChatAnswer(
@@ -140,8 +141,9 @@ def parse(read: Read, *, warn: bool = False) -> ChatBody:
     picture = _picture(values, nested)
     known, choice, found = _tools(values, nested, drawing=picture is not None)
     voice, audio_format = spoken.parse_audio(values, nested)
+    said = messages.parse_messages(values["messages"], "messages", nested, pictures=picture is not None)
     return ChatBody(
-        messages=_messages(values, nested),
+        messages=said,
         sampling=_sampling(values),
         tools=found,
         tool_choice=choice,
@@ -151,15 +153,15 @@ def parse(read: Read, *, warn: bool = False) -> ChatBody:
         else Format(),
         voice=voice,
         audio_format=audio_format,
-        picture=picture,
+        picture=images_tool.settled(picture, said) if picture is not None else None,
     )
 
 
-def _picture(values: dict[str, Any], nested: Nested) -> DrawBody | None:
+def _picture(values: dict[str, Any], nested: Nested) -> images_tool.Asked | None:
     """What pictures the answer may have: by the image tool, or, as they come, by `modalities`. Raises BadInput."""
     picture = images_tool.split(values, nested)
     if picture is None and "image" in values.get("modalities", ()):
-        picture = DrawBody(prompt="", task="edit")
+        picture = images_tool.Asked(DrawBody(prompt=""))
     if picture is None:
         return None
     for name, wrong in (
@@ -170,10 +172,6 @@ def _picture(values: dict[str, Any], nested: Nested) -> DrawBody | None:
         if wrong:
             raise UnsupportedField(f"An answer with pictures cannot have '{name}', too.", param=name)
     return picture
-
-
-def _messages(values: dict[str, Any], nested: Nested) -> tuple[Message, ...]:
-    return messages.parse_messages(values["messages"], "messages", nested)
 
 
 def _tools(values: dict[str, Any], nested: Nested, *, drawing: bool = False) -> tuple[bool, str, tuple[Any, ...]]:

@@ -17,6 +17,7 @@ WEBP_PX = 16_383
 INLINE_PIXELS = 4096 * 4096
 """The largest picture that is put whole into one event of a stream, or into a message."""
 PICTURES = 10
+MASK_BYTES = 4 * 1024 * 1024
 IMAGES = 16
 SIZE = re.compile(r"([0-9]{1,6})[xX]([0-9]{1,6})")
 
@@ -150,7 +151,11 @@ COLOR_SPACE = Field(
     "color_space", "honoured", one_of("srgb", "cmyk"), "Ours: cmyk is four inks for print, by the ICC profile of the "
     "setting draw.cmyk_profile or else CGATS TR 001 (SWOP), which is in the file: jpeg, tiff or pdf. Default srgb.",
 )  # fmt: skip
-FIDELITY = Field("input_fidelity", "honoured", one_of("low", "high"), "high keeps the pixels outside of what changes.")
+FIDELITY = Field(
+    "input_fidelity", "honoured", one_of("low", "high"), "What does not change keeps its pixels. With low (default) "
+    "a picture that the illustrator drew itself, and that says so, is drawn anew from its words with the change in "
+    "them; high keeps the pixels of these, too.",
+)  # fmt: skip
 IMAGE = Field(
     "image", "honoured", anything({"oneOf": [BINARY, {"type": "array", "items": BINARY, "maxItems": IMAGES}]},
     f"1 to {IMAGES} files", _files), "Under 50 MB each. Several as `image[]`.", required=True,

@@ -10,7 +10,7 @@ from omniwatt.api.body import drain
 from omniwatt.api.exchange import Exchange
 from omniwatt.api.fields import Read, Table
 from omniwatt.api.openai import common, forms
-from omniwatt.api.openai.images_fields import IMAGES
+from omniwatt.api.openai.images_fields import IMAGES, MASK_BYTES
 from omniwatt.api.openai.upload import FIELD_LIMIT_BYTES, OCTETS, Head, multipart
 from omniwatt.blobs import Blob, Draft
 from omniwatt.contract.error import BadInput, NotFound, TooLarge
@@ -18,7 +18,6 @@ from omniwatt.contract.request import MediaPart
 
 INLINE_LIMIT_BYTES = 384 * 1024
 """Above this a picture goes to its engine by reference: seventeen of them still fit into one message."""
-MASK_BYTES = 4 * 1024 * 1024
 
 
 @asynccontextmanager

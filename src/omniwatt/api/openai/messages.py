@@ -4,6 +4,8 @@ import base64
 import binascii
 from typing import Any, Literal
 
+import msgspec
+
 from omniwatt.api.fields import Nested, wrong_type
 from omniwatt.contract.error import BadInput, TooLarge, UnsupportedField
 from omniwatt.contract.request import MediaPart, Message, Part, TextPart, ToolCall
@@ -14,7 +16,7 @@ PLACES: dict[str, frozenset[str]] = {
     "developer": frozenset({"role", "content", "name"}),
     "user": frozenset({"role", "content", "name"}),
     "assistant": frozenset(
-        {"role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "annotations"}
+        {"role", "content", "name", "refusal", "tool_calls", "function_call", "audio", "annotations", "images"}
     ),
     "tool": frozenset({"role", "content", "tool_call_id", "name"}),
     "function": frozenset({"role", "content", "name"}),
@@ -45,8 +47,11 @@ SPOKEN = "audio_"
 """How the id of a spoken answer begins."""
 
 
-def parse_messages(value: Any, param: str, nested: Nested) -> tuple[Message, ...]:
-    """All messages of a conversation. Raises BadInput with the place, such as `messages[2].content[0].text`."""
+def parse_messages(value: Any, param: str, nested: Nested, *, pictures: bool = False) -> tuple[Message, ...]:
+    """All messages of a conversation. Raises BadInput with the place, such as `messages[2].content[0].text`.
+
+    With `pictures` those that an earlier answer brought stand in it, to be changed; else they are left out.
+    """
     if not isinstance(value, list):
         raise wrong_type(param, "an array of objects", value)
     if not value:
@@ -55,10 +60,12 @@ def parse_messages(value: Any, param: str, nested: Nested) -> tuple[Message, ...
             param=param,
             code="empty_array",
         )
-    return tuple(parse_message(item, f"{param}[{index}]", nested) for index, item in enumerate(value))
+    return tuple(
+        parse_message(item, f"{param}[{index}]", nested, pictures=pictures) for index, item in enumerate(value)
+    )
 
 
-def parse_message(value: Any, param: str, nested: Nested) -> Message:
+def parse_message(value: Any, param: str, nested: Nested, *, pictures: bool = False) -> Message:
     """One message of any role; the deprecated `function` role becomes `tool`."""
     if not isinstance(value, dict):
         raise wrong_type(param, "an object", value)
@@ -72,11 +79,13 @@ def parse_message(value: Any, param: str, nested: Nested) -> Message:
     message = nested.check(value, param, PLACES[role])
     name = _optional_text(message, "name", param)
     if role == "assistant":
-        return _assistant(message, param, name, nested)
-    said = message.get("content")
-    if role == "function" and said is None:
-        said = ""
-    content = parse_content(said, f"{param}.content", nested, text_only=role in TEXT_ONLY)
+        said = _assistant(message, param, name, nested)
+        drawn = _drawn_earlier(message.get("images"), f"{param}.images", nested)
+        return msgspec.structs.replace(said, content=(*said.content, *drawn)) if pictures and drawn else said
+    given_content = message.get("content")
+    if role == "function" and given_content is None:
+        given_content = ""
+    content = parse_content(given_content, f"{param}.content", nested, text_only=role in TEXT_ONLY)
     if role == "tool":
         call_id = _required_text(message, "tool_call_id", param)
         return Message(role="tool", content=content, name=name, tool_call_id=call_id)
@@ -104,11 +113,22 @@ def _assistant(message: dict[str, Any], param: str, name: str, nested: Nested) -
     refusal = _optional_text(message, "refusal", param)
     if refusal:
         content += (TextPart(refusal),)
-    if not content and not calls:
+    if not content and not calls and not message.get("images"):
         raise BadInput(
             f"Invalid '{param}': an assistant message needs content, a refusal or tool calls.", param=f"{param}.content"
         )
     return Message(role="assistant", content=content, name=name, tool_calls=calls)
+
+
+def _drawn_earlier(value: Any, param: str, nested: Nested) -> tuple[Part, ...]:
+    """The pictures that an earlier answer brought, as it brought them: what was said of them is not read again."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise wrong_type(param, "an array of objects", value)
+    return tuple(
+        _image(item.get("image_url"), f"{param}[{index}].image_url", nested) for index, item in enumerate(value)
+    )
 
 
 def _said_earlier(value: Any, param: str, nested: Nested) -> Part:

@@ -31,6 +31,7 @@ async def create(exchange: Exchange) -> None:
     asked, messages = await conversation(exchange, values, nested)
     image_tool = next((tool for tool in values.get("tools", []) if _is_image(tool)), None)
     tools, body = _body(values, messages, nested)
+    body = await images_tool.with_mask(exchange.parts, exchange.caller, body)
     common.say_ignored(exchange, read.ignored)
     request = common.new_request(exchange, "chat", values["model"], body, read.recorded)
     pad = bool(values.get("stream_options", {}).get("include_obfuscation"))
@@ -154,7 +155,7 @@ def _body(values: dict[str, Any], messages: tuple[Message, ...], nested: Nested)
         tool_choice=choice,
         parallel_tool_calls=values.get("parallel_tool_calls", True),
         format=parse_text(values["text"], "text", nested) if "text" in values else Format(),
-        picture=picture,
+        picture=images_tool.settled(picture, messages) if picture is not None else None,
     )
 
 

@@ -35,6 +35,10 @@ KEYS: dict[str, frozenset[str]] = {
             "not_understood",
             "enlarged",
             "notes",
+            "lines",
+            "task",
+            "changes",
+            "faster",
         }
     ),
     "item_reference": frozenset({"type", "id"}),

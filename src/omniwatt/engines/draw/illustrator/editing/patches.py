@@ -112,10 +112,10 @@ def _settled(
             there = sources[0][found], sources[1][found]
         else:
             there = _refined(wanted, views, (rows, columns), field, inner)
-        field = np.stack(np.mgrid[0:high, 0:wide])
+        field = _grid((high, wide))
         field[0][rows, columns], field[1][rows, columns] = there
         pixels = _voted(pixels, hole, (rows, columns), there)
-    return pixels, np.stack(np.mgrid[0:high, 0:wide]) if field is None else field
+    return pixels, _grid((high, wide)) if field is None else field
 
 
 def _nearest(wanted: Floats, known: Floats, at: Floats, known_at: Floats) -> Places:
@@ -174,10 +174,16 @@ def _doubled(field: Places, shape: tuple[int, ...]) -> Places:
     columns = np.minimum(np.arange(shape[1]) * field.shape[2] // shape[1], field.shape[2] - 1)
     coarse = field[:, rows[:, None], columns[None]]
     offsets = coarse - np.stack(np.meshgrid(rows, columns, indexing="ij"))
-    here = np.stack(np.mgrid[0 : shape[0], 0 : shape[1]])
+    here = _grid(shape)
     grown = here + offsets * np.array([shape[0] / field.shape[1], shape[1] / field.shape[2]])[:, None, None]
     limits = np.array(shape)[:, None, None] - 1 - _RADIUS
-    return np.clip(np.round(grown), _RADIUS, limits).astype(np.intp)
+    found: Places = np.clip(np.round(grown), _RADIUS, limits).astype(np.intp)
+    return found
+
+
+def _grid(shape: tuple[int, ...]) -> Places:
+    """Each place's own row and column, (2, h, w)."""
+    return np.indices(shape, np.intp)
 
 
 def _detailed(area: Image.Image, cover: Image.Image, pixels: Floats, field: Places) -> Image.Image:
