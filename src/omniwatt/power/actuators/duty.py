@@ -21,6 +21,8 @@ LEAST_S = 0.001
 """Sooner than this nobody is looked at again."""
 MOST_STOP_S = 0.1
 """The longest a process is stopped at a stretch for the watts' sake."""
+SIP_S = 0.002
+"""How long it runs then, although there is no credit."""
 SAVED_S = 0.03
 """Unused credit is kept for so long: what a late tick or a moment without work left over."""
 DEBT_S = 0.3
@@ -241,7 +243,7 @@ class Duty:
         if self.slots is None:
             return TICK_S
         running = [one for one in self._groups.values() if not one.stopped and not one.exempt and one.at_work]
-        soonest_s = TICK_S
+        soonest_s = SIP_S if any(self._empty(one.rank) for one in running) else TICK_S
         for rank in {one.rank for one in running}:
             rate = min(self._cores, sum(one.threads for one in running if one.rank <= rank)) - self.slots
             if rate > 0.0 and self._credit[rank] > 0.0:
