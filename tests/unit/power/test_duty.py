@@ -1,0 +1,182 @@
+"""Duty on a virtual clock: the cores in use are what they may be, tiers in order, no long stops, one hand."""
+
+import signal
+
+import pytest
+
+from omniwatt.power.actuators.duty import MOST_STOP_S, TICK_S, Duty
+
+STEP_S = 0.001
+
+
+class Computer:
+    """Groups that use the cores they are given: shared out by threads when there are too few."""
+
+    def __init__(self, cores: int, threads: dict[int, int]) -> None:
+        self.cores = cores
+        self.threads = threads
+        self.work = dict.fromkeys(threads, 1.0)
+        """The share of its threads a group could keep busy."""
+        self.used_s = dict.fromkeys(threads, 1.0)
+        self.stopped: set[int] = set()
+        self.sent: list[tuple[int, int]] = []
+        self.duty = Duty(cores, self.send, lambda pid: Clock(self, pid))
+        self.now_s = 100.0
+        self.next_s = 0.0
+        self.stopped_since_s: dict[int, float] = {}
+        self.longest_s = 0.0
+        for pid, count in threads.items():
+            self.duty.join(pid, count, exempt=False)
+            self.duty.works_for(pid, ["default"])
+
+    def send(self, pid: int, number: int) -> None:
+        self.sent.append((pid, number))
+        if number == signal.SIGSTOP:
+            self.stopped.add(pid)
+            self.stopped_since_s[pid] = self.now_s
+        else:
+            self.stopped.discard(pid)
+            self.longest_s = max(self.longest_s, self.now_s - self.stopped_since_s.pop(pid, self.now_s))
+
+    def run(self, seconds: float) -> dict[int, float]:
+        """Mean cores each group used."""
+        before = dict(self.used_s)
+        until_s = self.now_s + seconds
+        while self.now_s < until_s:
+            self.now_s += STEP_S
+            able = {pid: count * self.work[pid] for pid, count in self.threads.items() if pid not in self.stopped}
+            share = min(1.0, self.cores / max(1e-9, sum(able.values())))
+            for pid, count in able.items():
+                self.used_s[pid] += count * share * STEP_S
+            if self.now_s >= self.next_s:
+                self.next_s = self.duty.tick(self.now_s)
+        return {pid: (self.used_s[pid] - before[pid]) / seconds for pid in self.threads}
+
+
+class Clock:
+    def __init__(self, computer: Computer, pid: int) -> None:
+        self._computer = computer
+        self._pid = pid
+
+    def clock_s(self) -> float:
+        return self._computer.used_s[self._pid]
+
+
+@pytest.mark.parametrize("slots", [0.3, 0.8, 1.2, 1.6, 1.9])
+@pytest.mark.parametrize("threads", [{1: 2}, {1: 2, 2: 2}, {1: 1, 2: 2, 3: 4}])
+def test_each_second_is_within_two_percent(slots: float, threads: dict[int, int]) -> None:
+    computer = Computer(2, threads)
+    computer.duty.slots = slots
+    computer.run(1.0)
+    means = [sum(computer.run(1.0).values()) for _ in range(10)]
+    assert all(abs(mean / slots - 1) < 0.02 for mean in means), means
+    assert computer.longest_s <= MOST_STOP_S + 2 * TICK_S
+
+
+def test_a_tier_above_pays_nothing_for_those_below() -> None:
+    computer = Computer(2, {1: 1, 2: 2, 3: 2})
+    computer.duty.works_for(1, ["flex", "priority"])
+    computer.duty.works_for(3, ["flex"])
+    computer.duty.slots = 1.5
+    computer.run(1.0)
+    used = computer.run(5.0)
+    assert used[1] > 0.6, "two thirds of the time it shares two cores with one that may use half a core"
+    assert used[3] < 0.05, "only what a stop of at most 100 ms lets through"
+    assert sum(used.values()) == pytest.approx(1.5, rel=0.03)
+
+
+def test_what_must_not_be_held_is_counted() -> None:
+    computer = Computer(2, {1: 1, 2: 2})
+    computer.duty.join(1, 1, exempt=True)
+    computer.duty.slots = 1.2
+    computer.run(1.0)
+    used = computer.run(3.0)
+    assert (1, signal.SIGSTOP) not in computer.sent
+    assert sum(used.values()) == pytest.approx(1.2, rel=0.03)
+
+
+def test_the_gateway_is_counted_and_never_stopped() -> None:
+    computer = Computer(2, {1: 2, 9: 1})
+    computer.duty.leave(9)
+    computer.duty.count(Clock(computer, 9))
+    computer.work[9] = 0.3
+    computer.duty.slots = 1.0
+    computer.run(1.0)
+    used = computer.run(3.0)
+    assert used[9] == pytest.approx(0.3, rel=0.3)
+    assert sum(used.values()) == pytest.approx(1.0, rel=0.03)
+
+
+def test_one_that_waits_for_something_else_is_not_stopped() -> None:
+    computer = Computer(2, {1: 2, 2: 1})
+    computer.work[2] = 0.02
+    computer.duty.slots = 0.5
+    computer.run(3.0)
+    assert (2, signal.SIGSTOP) not in computer.sent[10:]
+
+
+def test_unused_credit_is_not_saved_up() -> None:
+    computer = Computer(2, {1: 2})
+    computer.work[1] = 0.0
+    computer.duty.slots = 1.0
+    computer.run(60.0)
+    computer.work[1] = 1.0
+    assert sum(computer.run(1.0).values()) < 1.05
+
+
+def test_no_limit_lets_all_run_and_a_limit_of_nothing_nearly_none() -> None:
+    computer = Computer(2, {1: 2})
+    assert sum(computer.run(1.0).values()) == pytest.approx(2.0)
+    assert computer.sent == []
+    computer.duty.slots = 0.0
+    computer.run(1.0)
+    assert sum(computer.run(3.0).values()) < 0.1
+    assert computer.longest_s <= MOST_STOP_S + 2 * TICK_S
+    computer.duty.slots = None
+    assert sum(computer.run(1.0).values()) > 1.9
+
+
+def test_held_for_the_cores_and_urgent() -> None:
+    computer = Computer(2, {1: 2, 2: 2})
+    duty = computer.duty
+    duty.want(1, computer.now_s, held=True, urgent=False)
+    assert computer.stopped == {1}
+    computer.run(0.5)
+    assert computer.stopped == {1}, "the gateway's turns end by its own word"
+    duty.want(1, computer.now_s, held=True, urgent=True)
+    assert computer.stopped == set()
+    duty.slots = 0.1
+    assert computer.run(2.0)[1] > 0.9, "an urgent one runs whatever the watts"
+    duty.want(1, computer.now_s, held=False, urgent=False)
+    computer.run(1.0)
+    assert sum(computer.run(2.0).values()) == pytest.approx(0.1, abs=0.03)
+
+
+def test_nobody_is_left_stopped() -> None:
+    computer = Computer(2, {1: 2, 2: 2})
+    computer.duty.slots = 0.05
+    computer.run(1.0)
+    computer.duty.want(1, computer.now_s, held=True, urgent=False)
+    assert computer.stopped
+    computer.duty.leave(1)
+    assert 1 not in computer.stopped
+    computer.duty.free_all()
+    assert not computer.stopped
+    computer.run(0.2)
+    assert not computer.stopped
+    computer.duty.want(7, computer.now_s, held=True, urgent=False)
+    computer.duty.leave(7)
+
+
+def test_a_late_tick_and_a_clock_that_stands_or_jumps() -> None:
+    computer = Computer(2, {1: 2})
+    computer.duty.slots = 1.0
+    computer.run(1.0)
+    computer.duty.tick(computer.now_s - 1000.0)
+    computer.duty.tick(computer.now_s)
+    computer.duty.tick(computer.now_s)
+    computer.run(1.0)
+    assert sum(computer.run(2.0).values()) == pytest.approx(1.0, rel=0.03)
+    computer.now_s += 3600.0
+    computer.run(1.0)
+    assert sum(computer.run(2.0).values()) == pytest.approx(1.0, rel=0.03)
