@@ -5,6 +5,8 @@ import platform
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +27,9 @@ State = Literal["ok", "note", "wrong"]
 MARKS = {"ok": "[green]✓[/green]", "note": "[yellow]•[/yellow]", "wrong": "[red]✗[/red]"}
 # llama.cpp's CPU code has a path for each of these; without AVX2 answers take several times as long.
 VECTOR_FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_int8")
+LIBRARIES = {"libGL.so": "libgl1", "libEGL.so": "libegl1", "libGLX": "libglx0", "libGLdispatch": "libglvnd0"}
+"""What Skia's wheel wants of the system -> the Debian or Ubuntu package that has it."""
+PACKAGES = {"skia": "skia-python", "PIL": "pillow"}
 ROOM_BYTES = 3_000_000_000
 
 
@@ -71,6 +76,7 @@ def examine(settings: Settings, quick: bool) -> Iterator[Finding]:
     yield _permissions(settings.home)
     yield _npm()
     yield _realtime()
+    yield drawing()
     running = home.running(settings.home)
     if running:
         yield Finding("ok", "server", f"runs at {running.url}/v1, process {running.pid}")
@@ -155,6 +161,25 @@ def _realtime() -> Finding:
         return Finding("wrong", "realtime", problem, advice)
     webrtc = "WebSocket and WebRTC" if find_spec("aiortc") else "WebSocket; for WebRTC: pip install 'omniwatt[webrtc]'"
     return Finding("ok", "realtime", webrtc)
+
+
+def drawing(modules: str = "skia, uharfbuzz, PIL.ImageCms") -> Finding:
+    """In a process of its own: what a broken library does to the one that loads it is not known."""
+    command = (sys.executable, "-c", f"import {modules}")
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if tried.returncode == 0:
+        return Finding("ok", "drawing", "Skia and HarfBuzz can be loaded")
+    last = (tried.stderr.strip().splitlines() or [f"the import ended with {tried.returncode}"])[-1]
+    return Finding("wrong", "drawing", f"pictures cannot be drawn: {last}", drawing_advice(last))
+
+
+def drawing_advice(problem: str) -> str:
+    """What to install, by the last line of what Python says."""
+    for library, package in LIBRARIES.items():
+        if library in problem:
+            return f"apt install {package}"
+    module = problem.partition("No module named ")[2].strip("' ").partition(".")[0]
+    return f"pip install {PACKAGES.get(module, module)}" if module else "pip install --force-reinstall skia-python"
 
 
 def _port(host: str, port: int) -> Finding:

@@ -18,7 +18,6 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 
@@ -41,6 +40,7 @@ FORMS = {
 QUALITIES = ("low", "medium", "high", "auto")
 TIMEOUT_S = 3600.0
 PROMPT_SHOWN = 300
+WAITING = "waiting for the painter"
 
 
 @click.command(
@@ -239,13 +239,13 @@ class _Bar:
             TaskProgressColumn(),
             TextColumn("[dim]{task.fields[done]}[/dim]"),
             TimeElapsedColumn(),
-            TextColumn("[dim]left[/dim]"),
-            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[left]}[/dim]"),
             console=notes,
             transient=True,
             disable=not notes.is_terminal,
         )
-        self._task = self._bar.add_task("waiting for the painter", total=None, done="")
+        self._task = self._bar.add_task(WAITING, total=None, done="", left="")
+        self._began_s = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -264,21 +264,30 @@ class _Bar:
             elif kind == "completed":
                 yield event
                 number += 1
-                self._bar.reset(self._task, total=None, description="waiting for the painter", done="")
+                self._bar.reset(self._task, total=None, description=WAITING, done="", left="")
+                self._began_s = time.monotonic()
             elif event.type == "error":
                 raise click.ClickException(str(event.to_dict().get("error", {}).get("message", "the server failed")))
 
     def fetch(self, total: int | None, done: int) -> None:
         """The finished picture is on its way."""
         shown = f"{size(done)} of {size(total)}" if total else size(done)
-        self._bar.update(self._task, total=total, completed=done, description="fetching", done=shown)
+        self._bar.update(self._task, total=total, completed=done, description="fetching", done=shown, left="")
 
     def _paint(self, said: dict[str, Any], number: int) -> None:
         which = f"painting {number} of {self._count}" if self._count > 1 else "painting"
-        shown = (
-            f"{said['done']} of {said['total']} {said['unit']}" if said["total"] else f"{said['done']} {said['unit']}"
-        )
-        self._bar.update(self._task, total=said["total"] or None, completed=said["done"], description=which, done=shown)
+        done, total = float(said["done"]), float(said["total"] or 0)
+        shown = f"{done:g} of {total:g} {said['unit']}" if total else f"{done:g} {said['unit']}"
+        left = left_text(time.monotonic() - self._began_s, done, total)
+        self._bar.update(self._task, total=total or None, completed=done, description=which, done=shown, left=left)
+
+
+def left_text(passed_s: float, done: float, total: float) -> str:
+    """How long the rest takes if it goes on as it went so far; nothing before a twentieth is done."""
+    if not total or done * 20 < total:
+        return ""
+    left_s = round(passed_s * (total - done) / done)
+    return f"{left_s // 60}:{left_s % 60:02} left"
 
 
 def _report(path: Path, written: int, said: dict[str, Any], seconds: float) -> None:

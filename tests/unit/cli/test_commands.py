@@ -245,3 +245,24 @@ def test_a_conversation_remembers_and_its_commands_work(capsys: pytest.CaptureFi
     assert "n=1" in said
     assert "/undo" in said
     assert "no such command: /nonsense" in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "advice"),
+    [
+        ("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", "apt install libgl1"),
+        ("ImportError: libEGL.so.1: cannot open shared object file: No such file or directory", "apt install libegl1"),
+        ("ModuleNotFoundError: No module named 'skia'", "pip install skia-python"),
+        ("ModuleNotFoundError: No module named 'PIL.ImageCms'", "pip install pillow"),
+        ("ModuleNotFoundError: No module named 'uharfbuzz'", "pip install uharfbuzz"),
+        ("the import ended with -11", "pip install --force-reinstall skia-python"),
+    ],
+)
+def test_doctor_says_what_drawing_needs(problem: str, advice: str) -> None:
+    assert doctor.drawing_advice(problem) == advice
+
+
+def test_doctor_tries_whether_drawing_works() -> None:
+    assert doctor.drawing().state == "ok"
+    broken = doctor.drawing("no_such_thing_at_all")
+    assert (broken.state, broken.advice) == ("wrong", "pip install no_such_thing_at_all")

@@ -260,3 +260,11 @@ def test_explain_says_what_is_too_much(run: Any, client: FakeClient, monkeypatch
     assert output.count("too much here") == 1
     assert "joules" not in output
     assert "the style flat would take 1.5 s (3.3 times faster)" in output
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "done", "total", "says"),
+    [(2, 1, 64, ""), (10, 10, 40, "0:30 left"), (600, 1, 2, "10:00 left"), (5, 3, 0, ""), (5, 4, 4, "0:00 left")],
+)
+def test_time_that_is_left(passed_s: float, done: float, total: float, says: str) -> None:
+    assert draw.left_text(passed_s, done, total) == says
