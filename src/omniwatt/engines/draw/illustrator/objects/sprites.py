@@ -185,6 +185,8 @@ def _spared(name: str) -> tuple[float, float] | None:
     """Hue and reach (degrees in OKLab) of what a colour is not asked for."""
     if name in AFLOAT or name in _GLAZED:
         return 245.0, 45.0
+    if name == "bicycle":
+        return 300.0, 45.0
     if name == "hot-beverage":
         return 50.0, 40.0
     if _DRESSED & set(name.split("-")) and "clothes" not in name:
