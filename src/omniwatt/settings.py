@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -109,6 +109,9 @@ class Channel(Slice, frozen=True):
     """Further attempts on the same channel, before the first byte only."""
     slots: int = 64
     """Requests it may have under way at once."""
+    picture_sizes: tuple[Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$")], ...] = ()
+    """Sizes of pictures that the provider makes (`1024x1024`): of another one the nearest in shape is asked for and
+    brought to size here. Empty passes every size on."""
 
 
 class Admission(Slice, frozen=True):

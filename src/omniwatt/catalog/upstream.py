@@ -61,6 +61,7 @@ def _options(name: str, channel: Channel) -> dict[str, object]:
         "connect_timeout_s": channel.connect_timeout_s,
         "retries": channel.retries,
         "slots": channel.slots,
+        "picture_sizes": channel.picture_sizes,
     }
 
 

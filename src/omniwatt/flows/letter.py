@@ -63,7 +63,14 @@ class Easel:
         """One of the pictures, from its sketches to its end."""
         seed = None if self._body.seed is None else self._body.seed + index
         bare = msgspec.structs.replace(
-            self._body, prompt=self._wordless.prompt, avoid=AVOID, bare=True, media_type="image/png", n=1, seed=seed
+            self._body,
+            prompt=self._wordless.prompt,
+            avoid=AVOID,
+            bare=True,
+            media_type="image/png",
+            n=1,
+            seed=seed,
+            color_space="srgb",
         )
         async with aclosing(self._paint(bare, index)) as events:
             async for event in events:

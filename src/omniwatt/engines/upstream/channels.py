@@ -29,6 +29,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     retries: int = 2
     slots: int = 64
+    picture_sizes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Channel(name={self.name!r})"

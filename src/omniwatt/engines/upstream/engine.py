@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from omniwatt.contract.error import EngineFailed, UnsupportedField, UpstreamFailed
-from omniwatt.contract.event import Chunk, Event, Fact, Finished, TextDelta, Usage
+from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Fact, Finished, Picture, TextDelta, Usage
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import ChatBody, CompleteBody, CountBody, DrawBody, EmbedBody, MediaPart
@@ -155,17 +155,33 @@ class _Way:
         yield Finished(Usage(), reply.model, {"channel": reply.channel.name})
 
     async def _draw(self, body: DrawBody) -> AsyncGenerator[Event, None]:
-        asked = drawing.asked(body)
+        sizes = self._relay.picture_sizes(self._job.model)
+        asked = drawing.asked(body, sizes)
         files = await asyncio.to_thread(drawing.files, body, self._fetch) if body.images else ()
         call = Call(self._job.model, drawing.ROUTES[body.task], asked, files=files, event_bytes=MAX_PICTURE_BYTES)
         pictures = drawing.Pictures(body)
         reply = await self._open(call)
         async with aclosing(reply):
             while (piece := await reply.event(reply.channel.timeout_s)) is not None:
-                for event in pictures.events(piece):
-                    yield event
+                fetched = await self._relay.fetched(drawing.addresses(piece), reply.channel, self._patience)
+                for made in pictures.made(piece, fetched):
+                    if isinstance(made, ChoiceEnd):
+                        yield made
+                        continue
+                    again = await asyncio.to_thread(drawing.finish, body, made, reply.model, sizes)
+                    picture, pieces = again or (made.picture, iter((made.data,)))
+                    async with aclosing(self._shown(picture, pieces)) as events:
+                        async for event in events:
+                            yield event
         pictures.close()
         yield Finished(pictures.usage, reply.model, {"channel": reply.channel.name})
+
+    async def _shown(self, picture: Picture, pieces: Iterator[bytes]) -> AsyncGenerator[Event, None]:
+        """The picture and its bytes; what is written anew is written in a thread, as fast as it is read."""
+        yield picture
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            for start in range(0, len(piece), drawing.PIECE_BYTES):
+                yield Data(piece[start : start + drawing.PIECE_BYTES], picture.media_type, picture.index)
 
     async def _ask(self, route: str, asked: Json) -> tuple[Reply, Json]:
         reply = await self._open(Call(self._job.model, route, asked, optional=True))

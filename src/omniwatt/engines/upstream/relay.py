@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -32,6 +33,7 @@ from omniwatt.engines.upstream.faults import (
     read_refusal,
     scrub,
 )
+from omniwatt.engines.upstream.fetching import PICTURE_BYTES, Door
 from omniwatt.engines.upstream.patience import Patience
 from omniwatt.engines.upstream.sse import MAX_EVENT_BYTES, Events
 
@@ -172,9 +174,26 @@ class Relay:
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30),
             headers={"user-agent": "omniwatt", "accept-encoding": "identity"},
         )
+        self._door = Door(self._client)
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def picture_sizes(self, model: str) -> tuple[str, ...]:
+        """The sizes of pictures that every channel of this model that names any makes; none where none does."""
+        named = [
+            set(one.picture_sizes) for one in self._channels if one.picture_sizes and name_sent(one, model) is not None
+        ]
+        return tuple(sorted(set.intersection(*named))) if named else ()
+
+    async def fetched(self, addresses: Iterable[str], channel: Channel, patience: Patience) -> dict[str, bytes]:
+        """What lies at these addresses, one after the other. Raises UpstreamFailed."""
+        found: dict[str, bytes] = {}
+        for address in addresses:
+            found[address] = await self._door.fetch(address, channel, patience)
+            if sum(map(len, found.values())) > PICTURE_BYTES:
+                raise UpstreamFailed("The provider's pictures are too large to take.")
+        return found
 
     async def open(self, call: Call, patience: Patience, ctx: Context) -> Reply:
         """The first good answer of any channel that serves the model. Raises OmniwattError."""
