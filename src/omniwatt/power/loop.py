@@ -11,7 +11,8 @@ import msgspec
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules, Meter, MeterLost, Reading
 from omniwatt.power.account import Account
-from omniwatt.power.policy import Decision, Sight, State, Tuning, decide
+from omniwatt.power.policy import decide
+from omniwatt.power.sight import Decision, Sight, State, Tuning
 
 FRESH_S = 0.005
 """A reading younger than this is as good as a new one."""

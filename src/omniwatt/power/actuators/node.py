@@ -7,7 +7,7 @@ from omniwatt.contract.governor import TIERS, Hello
 from omniwatt.power.actuators.duty import Duty
 from omniwatt.power.actuators.gate import Gate
 from omniwatt.power.loop import Load
-from omniwatt.power.policy import Decision
+from omniwatt.power.sight import Decision
 
 
 class Trim(Protocol):
