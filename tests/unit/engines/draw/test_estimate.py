@@ -43,6 +43,12 @@ def test_high_quality_is_dearer_where_it_is_painted_twice_as_large() -> None:
     assert cost.painted("pixel", "high", (1024, 1024)) == cost.painted("pixel", "low", (1024, 1024))
 
 
+def test_helpers_that_must_be_started_first_take_their_time() -> None:
+    for side, more in ((1024, 0.0), (8192, estimate.START_S)):
+        warm, cold = (Asked("flat", "lake", "low", (side, side), resting=resting) for resting in (2, 0))
+        assert (estimate.bare_seconds(cold) or 0.0) - (estimate.bare_seconds(warm) or 0.0) == pytest.approx(more)
+
+
 def test_what_was_not_measured_has_no_estimate() -> None:
     assert estimate.seconds(asked("crayon"), Pace()) is None
     assert estimate.faster(asked("crayon"), Pace()) == {}

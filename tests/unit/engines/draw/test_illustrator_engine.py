@@ -17,12 +17,14 @@ from omniwatt.contract.error import BadInput, OmniwattError, UnsupportedField
 from omniwatt.contract.event import ChoiceEnd, Chunk, Data, Event, Fact, Finished, Picture, Progress, Proof, Verdict
 from omniwatt.contract.job import Job
 from omniwatt.contract.request import DrawBody, MediaPart
-from omniwatt.engines.draw.illustrator import editing, proving, sitting, tiles
+from omniwatt.engines.draw.illustrator import editing, estimate, proving, sitting, tiles
 from omniwatt.engines.draw.illustrator.engine import Illustrator
 from omniwatt.engines.draw.illustrator.hands import Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Box, Layout, Line
+from omniwatt.engines.draw.illustrator.means import Means
 from omniwatt.engines.draw.illustrator.paint import cost
 from omniwatt.engines.draw.illustrator.scene import Scene, Text
+from omniwatt.engines.draw.room import Room
 from omniwatt.workers.host import CallContext
 
 
@@ -301,3 +303,51 @@ async def test_an_estimate_paints_nothing() -> None:
 
 def test_a_tile_counts_its_pixels() -> None:
     assert Tile(0, 0, 1000, 500).megapixels == 0.5
+
+
+async def all_of(engine: Illustrator, body: DrawBody) -> list[Event]:
+    job = Job("j", "draw", "illustrator", body)
+    async with aclosing(engine.run(job, stream(()), CallContext(lambda *_: None))) as events:
+        return [event async for event in events]
+
+
+async def test_a_picture_that_needs_more_memory_than_there_is_is_refused_before_it_begins() -> None:
+    engine = engine_of(Studio())
+    engine._means = Means(Room(200 << 20))
+    with pytest.raises(BadInput, match=r"8192x8192 needs .* 210 MB here: the largest .* is \d+x\d+"):
+        await all_of(engine, DrawBody("a cat", width_px=8192, height_px=8192))
+    assert await all_of(engine, DrawBody("a cat", width_px=64, height_px=64))
+    with pytest.raises(BadInput, match="held whole"):
+        await all_of(engine, DrawBody("x", task="edit", images=(png(Image.new("L", (3000, 3000))),)))
+    await engine.close()
+
+
+async def test_two_pictures_that_do_not_fit_at_once_are_painted_one_after_the_other() -> None:
+    import concurrent.futures
+
+    inside, most = 0, 0
+
+    class Counting(Studio):
+        def painter(self, layout: Layout, quality: str) -> Stripes:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            return super().painter(layout, quality)
+
+    engine = engine_of(Counting(pause_s=0.05))
+    engine._threads = concurrent.futures.ThreadPoolExecutor(2)
+    body = DrawBody("a cat", width_px=256, height_px=512)
+    need = estimate.memory_bytes(estimate.Asked("cartoon", "meadow", "medium", (256, 512)))
+
+    async def one() -> None:
+        nonlocal inside
+        assert isinstance((await all_of(engine, body))[-1], Finished)
+        inside -= 1
+
+    for limit, together in ((need * 3 // 2, 1), (need * 3, 2)):
+        engine._means = Means(Room(limit, free=lambda: 1 << 40))
+        inside = most = 0
+        async with asyncio.timeout(20):
+            await asyncio.gather(one(), one())
+        assert most == together
+    await engine.close()

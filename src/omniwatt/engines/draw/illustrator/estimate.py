@@ -4,6 +4,8 @@ import math
 import threading
 from typing import Any
 
+import msgspec
+
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.request import DrawBody, Value
 from omniwatt.engines.draw.illustrator import tiles
@@ -20,6 +22,8 @@ LINE_S = 0.12
 """What it takes to show one line of lettering to the reader and have it read."""
 LEARNT, FIRST_LEARNT = 0.35, 0.5
 """How much the newest picture weighs in what is learnt of all; the first of a kind in what is learnt of its kind."""
+START_S = 0.7
+"""Until a helper that is started has read sprites and fonts."""
 AT_REST_BYTES = 190 << 20
 """A helper that has read sprites and fonts and painted nothing."""
 PIECES_BYTES = 96 << 20
@@ -42,7 +46,7 @@ FORM_S = {
     "image/svg+xml": 0.015,
 }
 """Seconds to write a megapixel."""
-LOSSLESS_WEBP_S = 0.6
+LOSSLESS_WEBP_S = 0.5
 WEBP_BYTES, LOSSLESS_WEBP_BYTES = 12, 36
 """Of a pixel, where the form wants the whole picture: measured 7 and 31 in libwebp, and 4 of the picture itself."""
 GIVEN_BYTES = 48
@@ -60,15 +64,18 @@ class Asked(Value, frozen=True):
     media_type: str = "image/png"
     lossless: bool = True
     lines: int = 0
+    resting: int = tiles.HANDS
+    """Helpers that need not be started first."""
 
     @property
     def megapixels(self) -> float:
         return self.size[0] * self.size[1] / 1e6
 
 
-def asked(scene: Scene, quality: str, size: tuple[int, int], body: DrawBody) -> Asked:
+def asked(scene: Scene, quality: str, size: tuple[int, int], body: DrawBody, resting: int = tiles.HANDS) -> Asked:
     """A picture of this scene, as it was asked for."""
-    return Asked(scene.style, scene.backdrop, quality, size, body.media_type, body.compression >= 100, len(scene.texts))
+    lossless, lines = body.compression >= 100, len(scene.texts)
+    return Asked(scene.style, scene.backdrop, quality, size, body.media_type, lossless, lines, resting)
 
 
 class Pace:
@@ -121,6 +128,7 @@ def bare_seconds(one: Asked) -> float | None:
         alone_s = found.first_s + (found.shared_s + packing_s) / hands
         if one.media_type == "image/webp":
             alone_s = found.seconds(hands) + packing_s
+        alone_s += START_S if one.resting < hands else 0.0
     return alone_s + one.lines * LINE_S
 
 
@@ -179,7 +187,7 @@ def largest_size(one: Asked, limit_bytes: int) -> tuple[int, int] | None:
 
 def _sized(one: Asked, factor: float) -> Asked:
     width, height = (max(STEP_PX, int(side * factor) // STEP_PX * STEP_PX) for side in one.size)
-    return Asked(one.style, one.ground, one.quality, (width, height), one.media_type, one.lossless, one.lines)
+    return msgspec.structs.replace(one, size=(width, height))
 
 
 def check_given(body: DrawBody, given_pixels: int, limit_bytes: int) -> int:
@@ -205,7 +213,7 @@ def estimates(one: Asked, count: int, pace: Pace, watts: float = 0.0) -> list[di
     found = []
     for style in cost.rates().looks:
         for quality in QUALITIES:
-            other = Asked(style, one.ground, quality, one.size, one.media_type, one.lossless, one.lines)
+            other = msgspec.structs.replace(one, style=style, quality=quality)
             taken_s = seconds(other, pace)
             if taken_s is None:
                 continue
@@ -218,10 +226,7 @@ def estimates(one: Asked, count: int, pace: Pace, watts: float = 0.0) -> list[di
 def faster(one: Asked, pace: Pace) -> dict[str, Any]:
     """The faster of the simple styles, where it is at least FASTER times as fast; else nothing."""
     own = seconds(one, pace)
-    others = {
-        style: Asked(style, one.ground, one.quality, one.size, one.media_type, one.lossless, one.lines)
-        for style in SIMPLE
-    }
+    others = {style: msgspec.structs.replace(one, style=style) for style in SIMPLE}
     costs = {style: taken for style, other in others.items() if (taken := seconds(other, pace, one)) is not None}
     if own is None or not costs:
         return {}

@@ -104,6 +104,11 @@ class Hands:
         finally:
             self._given_back(helpers, fit=fit)
 
+    @property
+    def resting(self) -> int:
+        """How many are kept for the next picture, so that it need not start them."""
+        return len(self._idle)
+
     def rest(self) -> None:
         """End those that are kept for the next picture, which starts others."""
         with self._lock:

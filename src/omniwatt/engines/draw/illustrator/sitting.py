@@ -65,7 +65,7 @@ class Sitting:
         scene = self._studio.scene(self._body)
         size = size_of(self._body, scene)
         quality = quality_of(self._body, size)
-        asked = estimate.asked(scene, quality, size, self._body)
+        asked = estimate.asked(scene, quality, size, self._body, self._hands.resting)
         faster = estimate.faster(asked, self._means.pace)
         return {
             "size": f"{size[0]}x{size[1]}",
@@ -118,7 +118,7 @@ class Sitting:
         """A picture of a scene, from nothing."""
         size = size_of(body, scene)
         quality = quality_of(body, size)
-        asked = estimate.asked(scene, quality, size, body)
+        asked = estimate.asked(scene, quality, size, body, self._hands.resting)
         began_s, self._held_s = time.monotonic(), 0.0
         details = self._details(scene, asked, seed) | ({"task": body.task} if body.task != "generate" else {})
         if scene.transparent and body.media_type in editing.SEE_THROUGH:
