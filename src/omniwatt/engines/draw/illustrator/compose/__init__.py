@@ -10,12 +10,13 @@ from omniwatt.engines.draw.illustrator.compose.arrange import Frame, Spot, arran
 from omniwatt.engines.draw.illustrator.compose.blocks import Block, Item, group, size_of
 from omniwatt.engines.draw.illustrator.compose.ground import Ground, ground_of
 from omniwatt.engines.draw.illustrator.compose.lanes import in_lanes, lanes
-from omniwatt.engines.draw.illustrator.compose.nature import Nature, nature
+from omniwatt.engines.draw.illustrator.compose.nature import OPENED, Nature, nature
 from omniwatt.engines.draw.illustrator.compose.relations import join
 from omniwatt.engines.draw.illustrator.compose.rules import judge
 from omniwatt.engines.draw.illustrator.compose.texts import Words
 from omniwatt.engines.draw.illustrator.compose.variety import own
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout, Placed
+from omniwatt.engines.draw.illustrator.objects.own import OWN
 from omniwatt.engines.draw.illustrator.paint.chance import chance
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.lettering.faces import Faces
@@ -113,13 +114,21 @@ def _place(scene: Scene, item: Item, spot: Spot, frame: Frame, chance_of: tuple[
     depth = 0.55 if flying or frame.ground.kind != "land" else (spot.foot - frame.horizon) / below
     right = _middle(spot, item.thing) < 0.47 * frame.width
     this = own(chance_of[0], thing, item.thing, chance_of[1], kind, faces_right=right, held=bool(item.held))
-    box = Box(item.x - item.width * this.size / 2, item.foot - item.height * this.size, item.width * this.size,
-              item.height * this.size)  # fmt: skip
+    sprite, tall = _opened(scene, item.thing, this.sprite), item.height * this.size
+    if sprite != this.sprite:
+        tall = item.width * this.size * OWN[sprite].height / OWN[sprite].width
+    box = Box(item.x - item.width * this.size / 2, item.foot - tall, item.width * this.size, tall)
     return Placed(
-        thing=item.thing, sprite=this.sprite, box=box,
+        thing=item.thing, sprite=sprite, box=box,
         depth=round(min(max(depth, 0.0), 1.0), 4), colour=thing.colour, traits=thing.traits, tint=this.tint,
         flip=this.flip, turn_degrees=this.turn_degrees, ground=_under(item, kind, spot, frame),
     )  # fmt: skip
+
+
+def _opened(scene: Scene, thing: int, sprite: str) -> str:
+    """A closed vessel that holds something is drawn open."""
+    holds = any(placing.relation == "in" and placing.b == thing for placing in scene.placings)
+    return OPENED.get(sprite, sprite) if holds else sprite
 
 
 def _middle(spot: Spot, thing: int) -> float:

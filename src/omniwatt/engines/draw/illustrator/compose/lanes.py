@@ -12,7 +12,8 @@ _TOWNS = frozenset({"city", "night_city", "street"})
 _LEAST = 3
 _NEAR, _FAR = 0.34, 0.06
 """How wide the nearest and the furthest are, as shares of the picture's shorter side."""
-_MODELS = dict.fromkeys(("automobile", "sport-utility-vehicle", "racing-car", "oncoming-automobile"), "hover-car")
+_CARS = ("automobile", "sports-car", "sport-utility-vehicle", "racing-car", "oncoming-automobile")
+_MODELS = dict.fromkeys(_CARS, "hover-car")
 """What is built to fly, where the word asks for no more than a car."""
 _LONG = 2.8
 _TRIES = 60

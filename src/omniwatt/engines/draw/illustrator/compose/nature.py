@@ -38,7 +38,8 @@ land! 0.6: cat black-cat rabbit goose turkey rooster penguin skunk turtle swan d
 land! 0.4: chicken hen chipmunk hedgehog duck lizard snake squirrel
 land! 0.28: hamster mouse rat frog baby-chick front-facing-baby-chick hatching-chick snail scorpion crab lobster
 land! 0.16: ant bug beetle cricket spider worm caterpillar lady-beetle cockroach mosquito fly
-land 1.7: refrigerator snowman snowman-without-snow robot ghost alien troll ogre goblin bathtub bed couch-and-lamp shower
+land 1.7: refrigerator snowman snowman-without-snow robot ghost alien troll ogre goblin bathtub bed shower
+land 1.7: couch-and-lamp
 land 0.9: oven sink fire-hydrant
 land 1.4: parking-meter
 land 1.1: chair seat toilet trash shopping-cart fuel-pump postbox wheelchair manual-wheelchair jack-o-lantern

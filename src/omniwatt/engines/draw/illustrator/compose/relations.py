@@ -183,7 +183,8 @@ def _in(a: Block, b: Block, placing: Placing, things: tuple[Thing, ...], roll: R
         own = extent(small)
         x, y = holder.x - (own[0] + own[2]) / 2, holder.foot - 0.3 * holder.height - own[3]
         return [replace(item.moved(x, y), held="air", layer=holder.layer + 5) for item in small]
-    fit = min(1.0, 0.9 * holder.width / (own[2] - own[0]), 1.5 * holder.height / (own[3] - own[1]))
+    share = 0.9 if len(row) > 1 else 0.72
+    fit = min(1.0, share * holder.width / (own[2] - own[0]), 1.5 * holder.height / (own[3] - own[1]))
     small = [item.scaled(fit) for item in row]
     own = extent(small)
     sunk = holder.foot - hidden * holder.height + 0.34 * (own[3] - own[1])

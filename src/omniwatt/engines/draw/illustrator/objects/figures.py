@@ -200,11 +200,12 @@ def _dressed(
         _rod(13.4, 26, 5.2, 6, code(shade(rgb(skin), -0.1)), 2),
         _both(lambda s: _rod(16 + s * 3.5 - 3, waist - 2, 6, foot - waist + 1, "url(#fg-leg)", 1.6)),
         _both(lambda s: _path(
-            f"M{16 + s * 0.6} {foot + 1.6}L{16 + s * 0.6} {foot - 1.2}Q{16 + s * 3.6} {foot - 2.2} {16 + s * 6.6} {foot - 0.4}"
+            f"M{16 + s * 0.6} {foot + 1.6}L{16 + s * 0.6} {foot - 1.2}"
+            f"Q{16 + s * 3.6} {foot - 2.2} {16 + s * 6.6} {foot - 0.4}"
             f"Q{16 + s * 8.4} {foot + 0.6} {16 + s * 8} {foot + 1.6}Z", shoes)),
         _arms(y, waist, top, skin),
-        _path(f"M16 {y}C20 {y} 23.4 {y + 0.8} 24.4 {y + 4}L23.6 {waist + 1}Q16 {waist + 2.6} 8.4 {waist + 1}L7.6 {y + 4}"
-              f"C8.6 {y + 0.8} 12 {y} 16 {y}Z", "url(#fg-top)"),
+        _path(f"M16 {y}C20 {y} 23.4 {y + 0.8} 24.4 {y + 4}L23.6 {waist + 1}"
+              f"Q16 {waist + 2.6} 8.4 {waist + 1}L7.6 {y + 4}C8.6 {y + 0.8} 12 {y} 16 {y}Z", "url(#fg-top)"),
         under,
     ]  # fmt: skip
     return Figure("".join(parts), 32, foot + 2)
@@ -235,8 +236,9 @@ def _gown(cloth: str, *, tall: float = 1.0, skin: str = SKIN, shoes: str = "#c24
         _both(lambda s: _rod(16 + s * 3.2 - 1.9, hem - 3, 3.8, foot - hem + 3, skin, 1.6)),
         _both(lambda s: _oval(16 + s * 3.9, foot + 0.2, 3, 1.7, shoes)),
         _arms(y, waist + 5, cloth, skin),
-        _path(f"M16 {y}C20 {y} 22.6 {y + 1} 23.4 {y + 4}L21.4 {waist}C24 {hem - 7} {15.5 + wide} {hem - 3} {16 + wide} {hem}"
-              f"Q16 {hem + 3} {16 - wide} {hem}C{16.5 - wide} {hem - 3} 8 {hem - 7} 10.6 {waist}L8.6 {y + 4}C9.4 {y + 1} 12 {y} 16 {y}Z",
+        _path(f"M16 {y}C20 {y} 22.6 {y + 1} 23.4 {y + 4}L21.4 {waist}C24 {hem - 7} {15.5 + wide} {hem - 3} {16 + wide} "
+              f"{hem}Q16 {hem + 3} {16 - wide} {hem}C{16.5 - wide} {hem - 3} 8 {hem - 7} 10.6 {waist}"
+              f"L8.6 {y + 4}C9.4 {y + 1} 12 {y} 16 {y}Z",
               "url(#fg-top)"),
         _path(f"M10.6 {waist}Q16 {waist + 1.6} 21.4 {waist}L21.7 {waist + 1.5}Q16 {waist + 3.2} 10.3 {waist + 1.5}Z",
               code(shade(rgb(cloth), -0.14))),
@@ -248,9 +250,11 @@ def _baby() -> Figure:
     suit = "#8fd3f2"
     parts = [
         _ramp("fg-top", suit, 28, 46),
-        _both(lambda s: _oval(16 + s * 8.4, 44, 5, 3, "url(#fg-top)") + _oval(16 + s * 12, 44.4, 2.4, 2.6, SKIN)),
-        _both(lambda s: _oval(16 + s * 8.6, 36, 3, 5, "url(#fg-top)", f' transform="rotate({-28 * s} {16 + s * 8.6} 36)"')
-              + _oval(16 + s * 10.8, 40.2, 2, 2, SKIN)),
+        _both(lambda s: _oval(16 + s * 8.4, 44, 5, 3, "url(#fg-top)")),
+        _both(lambda s: _oval(16 + s * 12, 44.4, 2.4, 2.6, SKIN)),
+        _both(lambda s: _oval(16 + s * 8.6, 36, 3, 5, "url(#fg-top)",
+                              f' transform="rotate({-28 * s} {16 + s * 8.6} 36)"')),
+        _both(lambda s: _oval(16 + s * 10.8, 40.2, 2, 2, SKIN)),
         _oval(16, 37.4, 8.4, 9.2, "url(#fg-top)"),
         _oval(16, 38.6, 4.6, 5.2, "#d9f2fc"),
     ]  # fmt: skip
@@ -296,8 +300,10 @@ _JOBS = {
     "detective": ("#6b6480", "#4d4763"), "ninja": ("#4d4660", "#453e58"), "prince": ("#38a3f2", "#e9e4f2"),
     "scientist": ("#efeaf6", "#5d6790"), "pilot": ("#5a5577", "#4d4868"), "singer": ("#f2682c", "#4d4763"),
     "artist": ("#efe6f2", "#5a6aa8"), "teacher": ("#7d5148", "#54506e"), "police-officer": ("#2fa5e8", "#34507f"),
-    "construction-worker": ("#ff8a2a", "#5d6790"), "guard": ("#e8264f", "#3d3850"), "health-worker": ("#efeaf6", "#7fc3e8"),
-    "office-worker": ("#5f6a9a", "#4d4868"), "factory-worker": ("#4f86c8", "#44679c"), "firefighter": ("#d9a03c", "#b5802c"),
+    "construction-worker": ("#ff8a2a", "#5d6790"), "guard": ("#e8264f", "#3d3850"),
+    "health-worker": ("#efeaf6", "#7fc3e8"),
+    "office-worker": ("#5f6a9a", "#4d4868"), "factory-worker": ("#4f86c8", "#44679c"),
+    "firefighter": ("#d9a03c", "#b5802c"),
     "mechanic": ("#5b7fb5", "#4a6796"), "technologist": ("#8a6be0", "#54506e"), "in-tuxedo": ("#534c70", "#453e60"),
     "superhero": ("#e8364a", "#2f6fd0"), "supervillain": ("#7a45b8", "#3f3560"), "elf": ("#4aa860", "#7d5a40"),
     "vampire": ("#3f3658", "#352d4a"), "zombie": ("#6f8f7a", "#59607a"),
@@ -322,7 +328,8 @@ def _bust(base: str) -> Figure | None:
         _ramp("fg-leg", legs, 38, 55, 0.02, 0.06),
         _both(lambda s: _rod(16 + s * 4 - 3.3, 38, 6.6, 16.6, "url(#fg-leg)", 1.8)),
         _both(lambda s: _oval(16 + s * 4.8, 54.6, 4.2, 2.1, "#4a4258")),
-        _both(lambda s: _oval(16 + s * 9.3, 37.6, 2.1, 2.3, SKIN) + _rod(16 + s * 9.2 - 2.2, 27, 4.4, 10.4, "url(#fg-top)", 1.4)),
+        _both(lambda s: _oval(16 + s * 9.3, 37.6, 2.1, 2.3, SKIN)),
+        _both(lambda s: _rod(16 + s * 9.2 - 2.2, 27, 4.4, 10.4, "url(#fg-top)", 1.4)),
         _path("M7.6 28.4L24.4 28.4L23.6 41Q16 43 8.4 41Z", "url(#fg-top)"),
     ]  # fmt: skip
     return Figure("".join(parts), 32, 57)

@@ -21,7 +21,8 @@ C58 19.4 49 19.8 43 19.8L19 19.8C10 19.8 3.6 18.6 1.8 16.6C.9 15.6.9 14.2 1.6 13
 <path d="M8 13.4C22 12.2 44 12.4 61.6 13.2L61.4 14.1C44 13.6 22 13.5 8.2 14.5Z" fill="#9ff6ff"/>
 <path d="M1.6 13.4L7.2 11.9L8.6 13.9L2.4 15.2Z" fill="#fffbe0"/>
 <path d="M60.4 10.4L63.8 11.9L63.6 14.8L60.8 13.4Z" fill="#ff3b4e"/>
-<path d="M10.4 19.6L21.6 19.8L20 22.6L12 22.6Z" fill="#3a2b52"/><path d="M44.4 19.8L55.6 19.4L54 22.6L46 22.6Z" fill="#3a2b52"/>
+<path d="M10.4 19.6L21.6 19.8L20 22.6L12 22.6Z" fill="#3a2b52"/>
+<path d="M44.4 19.8L55.6 19.4L54 22.6L46 22.6Z" fill="#3a2b52"/>
 <ellipse cx="16" cy="22.7" rx="4.2" ry="1" fill="#b8fbff"/><ellipse cx="50" cy="22.7" rx="4.2" ry="1" fill="#b8fbff"/>
 """
 _SPORTS_CAR = """
@@ -39,7 +40,8 @@ _SPORTS_CAR = """
 <path d="M24.4 9C27.4 6.4 30 5.2 32 4.7L31 7C28.6 7.4 26 8.2 24.4 9Z" fill="#ffffff" fill-opacity=".55"/>
 <path d="M2.2 17L61.4 16.6L60.8 19L3.4 19.4Z" fill="#3d2433"/>
 <path d="M36 11.4L50 11.2L46 13.4L38 13.4Z" fill="#7d0d22" fill-opacity=".6"/>
-<path d="M3 13.2L8.6 11.8L10.4 13.6L4.4 14.9Z" fill="#fff6d0"/><path d="M60 11.4L62 13L61.8 14.8L59 14Z" fill="#ff9aa0"/>
+<path d="M3 13.2L8.6 11.8L10.4 13.6L4.4 14.9Z" fill="#fff6d0"/>
+<path d="M60 11.4L62 13L61.8 14.8L59 14Z" fill="#ff9aa0"/>
 <circle cx="14.4" cy="17.8" r="5.6" fill="#2b2433"/><circle cx="14.4" cy="17.8" r="3.2" fill="#c9c4d6"/>
 <circle cx="14.4" cy="17.8" r="1.3" fill="#5a5468"/>
 <circle cx="49.4" cy="17.8" r="5.6" fill="#2b2433"/><circle cx="49.4" cy="17.8" r="3.2" fill="#c9c4d6"/>
@@ -55,7 +57,8 @@ _HOT_AIR_BALLOON = (
 <path d="M14 44L18 55M30 44L26 55M22 46L22 55" stroke="#6b4a35" stroke-width=".7" fill="none"/>
 """
     + "".join(
-        f'<path d="M22 1C{22 - x} 1 {22 - x} 30 {22 - 8 * x / 28} 47L{22 + 8 * x / 28} 47C{22 + x} 30 {22 + x} 1 22 1Z" fill="{tint}"/>'
+        f'<path d="M22 1C{22 - x} 1 {22 - x} 30 {22 - 8 * x / 28} 47'
+        f'L{22 + 8 * x / 28} 47C{22 + x} 30 {22 + x} 1 22 1Z" fill="{tint}"/>'
         for x, tint in zip((28, 20, 12.5, 6, 1.6), _STRIPES, strict=True)
     )
     + """
@@ -71,16 +74,20 @@ _LIGHTHOUSE = """
 <stop stop-color="#ffffff" stop-opacity=".25"/><stop offset=".5" stop-color="#ffffff" stop-opacity="0"/>
 <stop offset="1" stop-color="#2a1a4a" stop-opacity=".34"/>
 </linearGradient>
-<path d="M1 64C3 58 8 57 16 57C24 57 29 58 31 64Z" fill="#7d7486"/><path d="M4 64C6 60.6 10 60 14 60L12 64Z" fill="#968d9f"/>
+<path d="M1 64C3 58 8 57 16 57C24 57 29 58 31 64Z" fill="#7d7486"/>
+<path d="M4 64C6 60.6 10 60 14 60L12 64Z" fill="#968d9f"/>
 <path d="M10.6 20L21.4 20L24.8 59L7.2 59Z" fill="#fbf7ff"/>
-<path d="M10 26.6L22 26.6L22.7 34.2L9.3 34.2Z" fill="#e83a3f"/><path d="M8.6 42L23.4 42L24.1 50L7.9 50Z" fill="#e83a3f"/>
+<path d="M10 26.6L22 26.6L22.7 34.2L9.3 34.2Z" fill="#e83a3f"/>
+<path d="M8.6 42L23.4 42L24.1 50L7.9 50Z" fill="#e83a3f"/>
 <path d="M10.6 20L21.4 20L24.8 59L7.2 59Z" fill="url(#lh-side)"/>
 <path d="M14 59L14 54.4C14 52 18 52 18 54.4L18 59Z" fill="#5a3f45"/>
 <path d="M14.6 37.6h2.8v3.2h-2.8zM14.8 22.4h2.4v2.8h-2.4z" fill="#4a5a82"/>
-<path d="M8.6 17.6L23.4 17.6L23 20.6L9 20.6Z" fill="#4d4763"/><path d="M11.4 9.6L20.6 9.6L20.6 17.8L11.4 17.8Z" fill="#ffe27a"/>
+<path d="M8.6 17.6L23.4 17.6L23 20.6L9 20.6Z" fill="#4d4763"/>
+<path d="M11.4 9.6L20.6 9.6L20.6 17.8L11.4 17.8Z" fill="#ffe27a"/>
 <path d="M12.8 9.6L14 9.6L14 17.8L12.8 17.8ZM18 9.6L19.2 9.6L19.2 17.8L18 17.8Z" fill="#4d4763"/>
 <circle cx="16" cy="13.6" r="2.6" fill="#fffbe6"/>
-<path d="M10 9.8C11 5.4 13.6 3.6 16 3.6C18.4 3.6 21 5.4 22 9.8Z" fill="#e83a3f"/><path d="M15.5.6h1v3.4h-1z" fill="#4d4763"/>
+<path d="M10 9.8C11 5.4 13.6 3.6 16 3.6C18.4 3.6 21 5.4 22 9.8Z" fill="#e83a3f"/>
+<path d="M15.5.6h1v3.4h-1z" fill="#4d4763"/>
 """
 _WINDMILL = """
 <linearGradient id="wm-side" x1="14" x2="40" y1="0" y2="0" gradientUnits="userSpaceOnUse">
@@ -113,11 +120,15 @@ def _one_line(svg: str) -> str:
     return svg.replace("\n", " ")
 
 
-OWN = HOUSEHOLD | FIREWORKS | {
-    "hover-car": Drawing(_one_line(_HOVER_CAR), 67, 24),
-    "sports-car": Drawing(_one_line(_SPORTS_CAR), 64, 24),
-    "hot-air-balloon": Drawing(_one_line(_HOT_AIR_BALLOON), 44, 64),
-    "lighthouse": Drawing(_one_line(_LIGHTHOUSE), 32, 64),
-    "windmill": Drawing(_one_line(_WINDMILL), 54, 64),
-    "open-box": Drawing(_one_line(_OPEN_BOX), 48, 42),
-}
+OWN = (
+    HOUSEHOLD
+    | FIREWORKS
+    | {
+        "hover-car": Drawing(_one_line(_HOVER_CAR), 67, 24),
+        "sports-car": Drawing(_one_line(_SPORTS_CAR), 64, 24),
+        "hot-air-balloon": Drawing(_one_line(_HOT_AIR_BALLOON), 44, 64),
+        "lighthouse": Drawing(_one_line(_LIGHTHOUSE), 32, 64),
+        "windmill": Drawing(_one_line(_WINDMILL), 54, 64),
+        "open-box": Drawing(_one_line(_OPEN_BOX), 48, 42),
+    }
+)

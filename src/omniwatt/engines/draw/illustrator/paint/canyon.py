@@ -1,6 +1,6 @@
 """A street's two walls of buildings in one-point perspective, by night: windows, floor lines, boards over the street.
 
-A place on a wall is told by `near` (1 where the wall leaves the picture, towards 0 at the vanishing point) and a height.
+A place on a wall is told by `near` (1 where the wall leaves the picture, 0 at the vanishing point) and a height.
 """
 
 import random

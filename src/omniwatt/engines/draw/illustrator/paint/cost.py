@@ -64,16 +64,17 @@ def cost(style: str, ground: str, quality: str, size: tuple[int, int]) -> Cost |
     look, bare = rates().looks.get(style), rates().grounds.get(ground)
     if look is None or bare is None:
         return None
-    scale, megapixels = painted(style, quality, size)
-    level = LEVELS[fine(scale)]
+    _, scene_megapixels = painted(style, quality, size)
+    level = LEVELS[fine(min(size) / SHORT_SIDE)]
     first_s = look[quality].first_s[level] + bare[quality].first_s[level]
-    each_s = look[quality].megapixel_s[level] + (0.0 if styles.named(style).cells else bare[quality].megapixel_s[level])
-    return Cost(max(0.0, first_s), max(0.0, each_s) * megapixels)
+    scene_s = 0.0 if styles.named(style).cells else bare[quality].megapixel_s[level] * scene_megapixels
+    look_s = look[quality].megapixel_s[level] * size[0] * size[1] / 1e6
+    return Cost(max(0.0, first_s), max(0.0, scene_s + look_s))
 
 
 def painted(style: str, quality: str, size: tuple[int, int]) -> tuple[float, float]:
-    """Pixels for each design unit as they are painted, and megapixels in all: small pictures of high quality are
-    painted twice as large."""
+    """Pixels for each design unit as the scene is painted, and megapixels in all: small pictures of high quality have
+    theirs painted twice as large; the look that goes over it is not."""
     scale, megapixels = min(size) / SHORT_SIDE, size[0] * size[1] / 1e6
     if quality == "high" and scale < TWICE_BELOW and not styles.named(style).cells:
         return 2 * scale, 4 * megapixels

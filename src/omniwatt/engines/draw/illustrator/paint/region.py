@@ -33,7 +33,7 @@ _FINE_FROM = 1.5
 _GRID_PX = 8
 """Surfaces begin at multiples of this: Skia's dither repeats every 8 pixels, and tiles must meet in it."""
 TWICE_BELOW = 1.3
-"""High quality is painted twice as large and halved below so many pixels a unit; above, pixels are small enough."""
+"""In high quality the scene is painted twice as large below so many pixels a unit; above, pixels are small enough."""
 
 
 class Painter:
@@ -56,13 +56,11 @@ class Painter:
         """The same, in pixels of the whole picture at this scale."""
         left, top = x // _GRID_PX * _GRID_PX, y // _GRID_PX * _GRID_PX
         size = (x - left + width, y - top + height)
-        if self.rich == 3 and scale < TWICE_BELOW and not self._look.cells:
-            surface = _halved(self._tile(2 * left, 2 * top, 2 * size[0], 2 * size[1], 2 * scale))
-        else:
-            surface = self._tile(left, top, *size, scale)
-        return read(surface, x - left, y - top)
+        times = 2 if self.rich == 3 and scale < TWICE_BELOW else 1
+        return read(self._tile(left, top, *size, scale, times), x - left, y - top)
 
-    def _tile(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
+    def _tile(self, x: int, y: int, width: int, height: int, scale: float, times: int) -> Any:
+        """The scene is painted so many times as large; the look, which reads it in between, as it is."""
         surface = _surface(width, height)
         canvas = surface.getCanvas()
         canvas.translate(-x, -y)
@@ -71,54 +69,31 @@ class Painter:
             canvas.drawImageRect(self._cells(), self._stage().box(), skia.SamplingOptions())
         elif self._look.source:
             area = skia.Rect.MakeXYWH(x / scale, y / scale, width / scale, height / scale)
-            canvas.drawRect(area, skia.Paint(Shader=self._finished(x, y, width, height, scale), Dither=True))
+            canvas.drawRect(area, skia.Paint(Shader=self._finished((x, y, width, height), scale, times), Dither=True))
         else:
             canvas.drawPicture(self._scene(fine(scale)))
         canvas.drawPicture(self._words())
         return surface
 
-    def _finished(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
-        """The look over this tile, as a shader in design units."""
-        stage = self._stage()
-        look = self._look
+    def _finished(self, tile: tuple[int, int, int, int], scale: float, times: int) -> Any:
+        """The look over this tile (x, y, width, height), as a shader in design units."""
+        stage, look, scene = self._stage(), self._look, self._scene(fine(scale))
+        source = source_of(look)
         halo = look.halo if scale > _MIDDLE_FROM else max(look.halo, look.reach)
-        native = self._part(x, y, width, height, scale, math.ceil(halo * scale) + 2)
-        middle = native
+        native = middle = _part(scene, tile, scale, scale * times, halo)
+        children = dict(look.children(stage))
         if scale > _MIDDLE_FROM:
-            less = _MIDDLE_SCALE / scale
-            left, top = math.floor(x * less), math.floor(y * less)
-            wide, high = math.ceil((x + width) * less) - left, math.ceil((y + height) * less) - top
-            middle = self._part(left, top, wide, high, _MIDDLE_SCALE, math.ceil(look.reach * _MIDDLE_SCALE) + 3)
-        children = {"pic": native, "mid": middle, "soft": self._soft(), **self._look.children(stage)}
-        source = source_of(self._look)
+            middle = _part(scene, tile, scale, _MIDDLE_SCALE, look.reach)
+        children |= {"pic": native, "mid": middle}
         if "shader who" in source:
-            children["who"] = self._mask(x, y, width, height, scale)
+            reach = max(look.halo, look.reach)
+            children["who"] = _part(self._alone(), tile, scale, min(scale * times, _MIDDLE_SCALE), reach)
+        if "soft.eval" in source:
+            children["soft"] = self._soft()
         if "shader puff" in source:
             children["puff"] = self._once("puff", self._puffed)
-        present = {name: child for name, child in children.items() if name in source}
         uniforms = {"u": 1 / scale, "size": (stage.width, stage.height), "sun": (stage.light.x, stage.light.y)}
-        return shader(source, present, {**uniforms, **self._look.uniforms(stage)})
-
-    def _part(self, x: int, y: int, width: int, height: int, scale: float, halo: int, drawn: Any = None) -> Any:
-        """The bare scene (or `drawn`) about this tile, as a shader in design units."""
-        left, top = (x - halo) // _GRID_PX * _GRID_PX, (y - halo) // _GRID_PX * _GRID_PX
-        surface = _surface(x + width + halo - left, y + height + halo - top)
-        canvas = surface.getCanvas()
-        canvas.translate(-left, -top)
-        canvas.scale(scale, scale)
-        canvas.drawPicture(drawn or self._scene(fine(scale)))
-        place = skia.Matrix.Scale(1 / scale, 1 / scale).preTranslate(left, top)
-        image = surface.makeImageSnapshot()
-        return image.makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
-
-    def _mask(self, x: int, y: int, width: int, height: int, scale: float) -> Any:
-        """The things alone about this tile, where they are opaque and else nothing, as a shader in design units."""
-        less = min(scale, _MIDDLE_SCALE)
-        by = less / scale
-        left, top = math.floor(x * by), math.floor(y * by)
-        wide, high = math.ceil((x + width) * by) - left, math.ceil((y + height) * by) - top
-        halo = math.ceil(max(self._look.halo, self._look.reach) * less) + 3
-        return self._part(left, top, wide, high, less, halo, self._alone())
+        return shader(source, children, {**uniforms, **look.uniforms(stage)})
 
     def _alone(self) -> Any:
         """The things without anything else, as a recording."""
@@ -248,13 +223,22 @@ def _surface(width: int, height: int) -> Any:
     return made
 
 
-def _halved(surface: Any) -> Any:
-    """Each 2x2 pixels' mean."""
-    small = _surface(surface.width() // 2, surface.height() // 2)
-    canvas = small.getCanvas()
-    canvas.scale(0.5, 0.5)
-    canvas.drawImage(surface.makeImageSnapshot(), 0, 0, _LINEAR)
-    return small
+def _part(drawn: Any, tile: tuple[int, int, int, int], scale: float, to_scale: float, halo: float) -> Any:
+    """What a tile at `scale` shows of a recording, painted at another scale, as a shader in design units.
+
+    `halo` is how many design units beyond the tile will be looked at.
+    """
+    by, beyond = to_scale / scale, math.ceil(halo * to_scale) + 3
+    left, top = (math.floor(place * by) - beyond for place in tile[:2])
+    left, top = left // _GRID_PX * _GRID_PX, top // _GRID_PX * _GRID_PX
+    right, bottom = (math.ceil((tile[axis] + tile[axis + 2]) * by) + beyond for axis in (0, 1))
+    surface = _surface(right - left, bottom - top)
+    canvas = surface.getCanvas()
+    canvas.translate(-left, -top)
+    canvas.scale(to_scale, to_scale)
+    canvas.drawPicture(drawn)
+    place = skia.Matrix.Scale(1 / to_scale, 1 / to_scale).preTranslate(left, top)
+    return surface.makeImageSnapshot().makeShader(skia.TileMode.kClamp, skia.TileMode.kClamp, _LINEAR, place)
 
 
 def read(surface: Any, left: int = 0, top: int = 0) -> Pixels:

@@ -27,7 +27,7 @@ float3 look(float2 p) {
 SOLID = (
     EDGE
     + """
-uniform shader puff;
+uniform shader soft, puff;
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb, s = soft.eval(p).rgb;
   float m = who.eval(p).a;
@@ -92,7 +92,7 @@ float3 look(float2 p) {
 NEON = (
     EDGE
     + """
-uniform shader n;
+uniform shader soft, n;
 float3 hue(float t) { return 0.5 + 0.5 * cos(6.2832 * (t + float3(0.92, 0.55, 0.22))); }
 float3 look(float2 p) {
   float3 c = pic.eval(p).rgb, s = soft.eval(p).rgb;

@@ -2,8 +2,9 @@
 
 A look sees three pictures of the scene, all addressed in design units: `pic`, native at the scale being painted;
 `mid`, at two pixels a unit above three, so that what is looked up around a place stays the same; and `soft`, blurred
-over about 14 units. A source may declare two more: `who`, whose alpha is where things are, and `puff`, that mask swollen
-like a cushion. What it adds of its own (grain, hatching, tubes) it makes at the native scale.
+over about 14 units. A source declares `soft` itself where it needs it, and likewise `who`, whose alpha is where things
+are, and `puff`, that mask swollen like a cushion. What it adds of its own (grain, hatching, tubes) it makes at the
+native scale.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +40,7 @@ class Look:
 
 
 HEAD = """
-uniform shader pic, mid, soft; uniform float u; uniform float2 size, sun;
+uniform shader pic, mid; uniform float u; uniform float2 size, sun;
 float luma(float3 c) { return dot(c, float3(0.299, 0.587, 0.114)); }
 float3 vivid(float3 c, float k) { float l = luma(c); return clamp(float3(l) + (c - l) * k, 0.0, 1.0); }
 float rim(float2 p, float r) {

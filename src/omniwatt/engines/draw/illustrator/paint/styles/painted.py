@@ -61,7 +61,7 @@ float3 look(float2 p) {
 INK = (
     EDGE
     + """
-uniform shader n, g; uniform float3 sheet, ink; uniform float keep, dry, lift, white;
+uniform shader soft, n, g; uniform float3 sheet, ink; uniform float keep, dry, lift, white;
 float3 look(float2 p) {
   float4 w = n.eval(p);
   float v = n.eval(p * 6.0 + 33.0).a;
@@ -91,7 +91,7 @@ float3 look(float2 p) {
 
 
 def _strokes(stage: Stage, image: Any, things: Any) -> None:
-    """Brush strokes in four sizes along the shapes: broad ones everywhere, small ones where there is detail or a thing."""
+    """Brush strokes in four sizes along the shapes: broad ones everywhere, small ones for detail and things."""
     guide = np.asarray(image.toarray(colorType=skia.kRGBA_8888_ColorType))[..., :3]
     small = Image.fromarray(np.ascontiguousarray(guide))
     grey = np.asarray(small.convert("L").filter(ImageFilter.GaussianBlur(1.6)), np.float32) / 255

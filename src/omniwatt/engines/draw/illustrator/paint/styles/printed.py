@@ -40,7 +40,7 @@ float3 look(float2 p) {
   float m = who.eval(p).a;
   float grain = g.eval(p).a - 0.5, fibre = n.eval(p).a - 0.5;
   float l = max(luma(c), 0.01), k = l * 6.0;
-  float step = (floor(k) + smoothstep(0.5 - 0.5 * min(u, 1.0) * 0.3, 0.5 + 0.5 * min(u, 1.0) * 0.3, fract(k))) / 6.0 + 0.02;
+  float w = 0.15 * min(u, 1.0), step = (floor(k) + smoothstep(0.5 - w, 0.5 + w, fract(k))) / 6.0 + 0.02;
   c = mix(c, vivid(clamp(c * (step / l), 0.0, 1.0), 1.05), 0.75 * m);
   float2 d = normalize(sun - p + 0.01) * 1.3;
   float lip = who.eval(p - d).a - who.eval(p + d).a;
