@@ -96,7 +96,7 @@ class Overlay(Studio):
     def _set(self, scene: Scene, size: tuple[int, int], seed: int, adjust: Mapping[int, int]) -> Layout:
         left, top, right, bottom = self._hole
         room = (max(LEAST_PX, round((right - left) * size[0])), max(LEAST_PX, round((bottom - top) * size[1])))
-        made = super().layout(scene, room, seed, adjust)
+        made = super().layout(_edged(scene), room, seed, adjust)
         scale = scale_of(size)
         grown = scale_of(room) / scale
         lines = tuple(moved(line, grown, left * size[0] / scale, top * size[1] / scale) for line in made.lines)
@@ -213,6 +213,16 @@ def unrest(light: NDArray[np.float32]) -> NDArray[np.float32]:
     seen = np.cbrt(light)
     down, across = np.abs(np.diff(seen, axis=0, append=seen[-1:])), np.abs(np.diff(seen, axis=1, append=seen[:, -1:]))
     return (down + across).astype(np.float32)
+
+
+def _edged(scene: Scene) -> Scene:
+    """Words that would stand in the middle of an empty picture stand at an edge: this one is not empty."""
+    edges = {"title": "top", "body": "bottom"}
+    texts = [
+        msgspec.to_builtins(text) | ({"place": edges[text.role]} if text.place == "auto" and text.role in edges else {})
+        for text in scene.texts
+    ]
+    return msgspec.structs.replace(scene, texts=msgspec.convert(texts, tuple[Text, ...]))
 
 
 def _elsewhere(scene: Scene) -> Iterator[Scene]:
