@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.error import BadInput, EngineFailed
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.illustrator.compose import compose
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout, Line
@@ -43,12 +43,18 @@ class Studio:
             raise EngineFailed(f"The illustrator cannot read its sprites, words or fonts: {error}.") from error
 
     def scene(self, body: DrawBody) -> Scene:
-        """What the prompt asks to see, in the style and on the ground that were asked for beside it."""
+        """What the prompt asks to see, in the style and on the ground that were asked for beside it.
+
+        Raises BadInput for words in a script that no font has.
+        """
         if self.lexicon is None:
             raise EngineFailed("This process only paints.")
         scene = understand(body.prompt, self.lexicon, "" if body.style in MOODS else body.style)
         if body.opinion:
             scene = complete(scene, body.opinion, self.lexicon)
+        for text in scene.texts:
+            if script := self.faces.unknown_script(text.text):
+                raise BadInput(f"No font here has {script} letters: {text.text[:40]} cannot be set.", param="prompt")
         light = (*scene.light, MOODS[body.style]) if body.style in MOODS else scene.light
         transparent = body.background == "transparent" or (scene.transparent and body.background != "opaque")
         return msgspec.structs.replace(scene, light=light, transparent=transparent)

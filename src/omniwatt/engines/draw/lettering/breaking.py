@@ -11,6 +11,8 @@ NO_START = frozenset(
     ",.:;?!)]}'\"%~·﹐﹑﹒﹔﹕﹖﹗～〜"
 )
 """May not begin a line."""
+CLAUSE_END = frozenset("，。！？；,.!?;」』”） \n\r")
+"""A clause ends with one of these."""
 NO_END = frozenset("‘“（〔［｛〈《「『【〘〖〝｟«([{$¥￥£€#＃")
 """May not end a line."""
 

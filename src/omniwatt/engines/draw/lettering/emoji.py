@@ -43,15 +43,25 @@ def inline(faces: Faces, sprites: Sprites) -> Callable[[Any, str, Any], None] | 
     known = emoji_sprites(faces.emoji_names, sprites.names())
 
     def draw(canvas: Any, emoji: str, into: Any) -> None:
-        sprite = known.get(emoji.replace("\ufe0f", "").replace("\ufe0e", ""))
-        if sprite is not None:
+        shown = parts(emoji, known)
+        for place, part in enumerate(shown):
+            side = into.width() / len(shown)
             canvas.save()
-            canvas.translate(into.left(), into.top())
-            canvas.scale(into.width() / 32, into.height() / 32)
-            canvas.drawPicture(sprites.picture(sprite))
+            canvas.translate(into.left() + place * side, into.centerY() - side / 2)
+            canvas.scale(side / 32, side / 32)
+            canvas.drawPicture(sprites.picture(known[part]))
             canvas.restore()
 
     return draw
+
+
+def parts(emoji: str, known: Collection[str]) -> tuple[str, ...]:
+    """The emoji, if it is known; else those it is joined of, side by side (UTS #51); none where one is not known."""
+    bare = emoji.replace("\ufe0f", "").replace("\ufe0e", "")
+    if bare in known:
+        return (bare,)
+    joined = tuple(bare.split("\u200d"))
+    return joined if all(part in known for part in joined) else ()
 
 
 def _characters(hexcode: str) -> str:

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Collection
 
 from omniwatt.engines.draw.illustrator.layout import Line
+from omniwatt.engines.draw.lettering.emoji import parts
 from omniwatt.engines.draw.lettering.faces import Face, Faces
 from omniwatt.engines.draw.lettering.language import wide
 from omniwatt.engines.draw.lettering.shape import Glyph, Shaped, shaper_of
@@ -43,16 +44,12 @@ def _shown(character: str, glyphs: list[Glyph], faces: Faces, emoji: Collection[
     if not glyphs:
         return False
     if any(glyph.emoji for glyph in glyphs):
-        return emoji is None or all(_bare(glyph.emoji) in emoji for glyph in glyphs)
+        return emoji is None or all(parts(glyph.emoji, emoji) for glyph in glyphs)
     if any(glyph.glyph == 0 for glyph in glyphs):
         return False
     if len(glyphs) == 1 and glyphs[0].end - glyphs[0].start == 1 and _script(character) not in _OWN_SHAPE:
         return _own(character, glyphs[0], faces)
     return any(not faces.face(glyph.face).path(glyph.glyph).isEmpty() for glyph in glyphs)
-
-
-def _bare(emoji: str) -> str:
-    return "".join(one for one in emoji if one not in _PRESENTATION)
 
 
 def _script(character: str) -> str:

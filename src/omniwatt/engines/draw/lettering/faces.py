@@ -156,6 +156,13 @@ class Faces:
                 return role
         return ""
 
+    def unknown_script(self, text: str) -> str:
+        """The script of a text none of whose letters is in any face, as Unicode calls it; "" where some are."""
+        rest = [one for one in EMOJI.sub(self._only_symbols, text) if unicodedata.category(one)[0] in "LMN"]
+        if not rest or any(self.fallback("", one) for one in rest):
+            return ""
+        return unicodedata.name(rest[0], "unnamed").partition(" ")[0].capitalize()
+
     def choose(self, text: str, style: str, language: Language) -> Choice:
         """A face of this style with every character of the text, else the nearest style's that has them all."""
         own, near = self._candidates(style, language)

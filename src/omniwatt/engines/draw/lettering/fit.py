@@ -11,6 +11,8 @@ _STEPS = 18
 _ANY = "国"
 _TIGHT = 0.45
 """Below this share of the wanted size, a word longer than the line is cut rather than the whole text made smaller."""
+_CLAUSES, _ONE_LINE, _CLAUSE_LINES = 0.85, 0.62, 5
+"""How much smaller a text without spaces may become so that its few lines end where its clauses do, or to need one."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -71,7 +73,21 @@ class _Measured:
             other, cut = self._search(hard, along, across, size_max)
             if other > size * 1.3:
                 size, lines = other, cut
+        other, whole = self._search(self._clauses(), along, across, size_max)
+        share = _ONE_LINE if len(whole) == 1 else _CLAUSES
+        if other >= size * share and len(whole) <= min(_CLAUSE_LINES, len(lines) + 1):
+            size, lines = other, whole
         return size, lines
+
+    def _clauses(self) -> list[tuple[str, float, float]]:
+        """East Asian text in parts that end with a mark; other text breaks between words anyway."""
+        made: list[str] = []
+        for segment, *_ in self._soft:
+            if made and wide(made[-1][0]) and made[-1][-1] not in breaking.CLAUSE_END and segment not in ("\n", "\r"):
+                made[-1] += segment
+            else:
+                made.append(segment)
+        return [self._part(segment) for segment in made]
 
     def _search(
         self, parts: list[tuple[str, float, float]], along: float, across: float, size_max: float

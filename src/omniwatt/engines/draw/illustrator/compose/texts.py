@@ -17,6 +17,8 @@ MARGIN = 56.0
 SEAL_OF = -1
 _SEAL = "墨"
 _TOWNS = ("city", "night_city", "street")
+_CALM = ("gradient", "paper", "plain", "festival")
+"""Backdrops without a horizon: words that are alone on them stand in the middle, and need no ground of their own."""
 _GOLD = "#ffd978"
 _NEON = ("#ff4fb8", "#35e0ff", "#ffd34d", "#7dff8a")
 
@@ -67,6 +69,7 @@ class Words:
         self.lines: list[Line] = []
         self._top = MARGIN
         self._bottom = height - MARGIN
+        self._signs, self._first_left, self._signs_top = 0, True, MARGIN
 
     def set_free(self) -> None:
         """Set every text that no thing carries."""
@@ -105,6 +108,9 @@ class Words:
             side = min(look.size_max, 0.2 * min(self.width, self.height))
             return Box(self.width - MARGIN - side, self._bottom - side, side, side)
         height = look.height * self.height * (1.35 if not self.scene.things and text.role in ("title", "body") else 1.0)
+        if self._alone(text):
+            tall = self.height - 2 * MARGIN if self._vertical(text) else 0.52 * self.height
+            return Box(MARGIN, MARGIN if self._vertical(text) else 0.46 * self.height - tall / 2, width, tall)
         if text.place in ("left", "right") or self._vertical(text):
             wide_ = 0.34 * self.width
             left = text.place == "left"
@@ -118,13 +124,29 @@ class Words:
             return self._sign(text, height)
         return Box(MARGIN, self._top, width, height)
 
+    def _alone(self, text: Text) -> bool:
+        """A title or a text that is all there is to see."""
+        return (
+            len(self.scene.texts) == 1
+            and not self.scene.things
+            and text.place == "auto"
+            and text.role in ("title", "body")
+            and self.scene.backdrop in _CALM
+        )
+
     def _sign(self, text: Text, height: float) -> Box:
         """On a shop to one side of a street; elsewhere across the upper part."""
         width = self.width - 2 * MARGIN
         if self.scene.backdrop in _TOWNS:
-            wide_ = 0.5 * self.width
-            top = max(self._top, 0.36 * self.height)
-            return Box(MARGIN + (0.0 if self.roll.random() < 0.5 else width - wide_), top, wide_, 0.13 * self.height)
+            signs = [other for other in self.scene.texts if other.role in ("neon", "sign") and other.place == "auto"]
+            wide_ = (0.5 if len(signs) == 1 else 0.4) * self.width
+            if self._signs == 0:
+                self._first_left = self.roll.random() < 0.5
+                self._signs_top = max(self._top, 0.36 * self.height)
+            left = self._first_left != bool(self._signs % 2)
+            top = self._signs_top + self._signs // 2 * 0.2 * self.height
+            self._signs += 1
+            return Box(MARGIN + (0.0 if left else width - wide_), top, wide_, 0.13 * self.height)
         inset = 0.06 * self.width
         return Box(MARGIN + inset, max(self._top, 0.14 * self.height), width - 2 * inset, height)
 
@@ -164,7 +186,7 @@ class Words:
         template = Line(
             text=text.text, box=box, face=choice.face, size=0.0, vertical=self._vertical(text), of=index,
             right_to_left=right_to_left(text.text), colour=self._colour(text, effect), effect=effect, note=choice.note,
-            panel=self._panel(effect, look),
+            panel="" if self._alone(text) and self.scene.backdrop != "festival" else self._panel(effect, look),
         )  # fmt: skip
         if effect == "stamp":
             side = min(box.width, box.height)
@@ -174,11 +196,17 @@ class Words:
         made = fit(template, _inner(box, template), self.shaper, setting)
         self.lines += made
         self._used(text, made)
-        if text.role == "calligraphy" and language in ("zh-hans", "zh-hant", "ja") and made:
+        sealed = any(other.role == "stamp" for other in self.scene.texts)
+        if text.role == "calligraphy" and language in ("zh-hans", "zh-hant", "ja") and made and not sealed:
             self._seal(made)
 
     def _setting(self, text: Text, look: Look, language: Language) -> Setting:
         size = look.size_max * (1.25 if not self.scene.things and text.role in ("title", "neon") else 1.0)
+        if self._vertical(text) and text.role != "calligraphy":
+            return Setting(size_max=size, leading=1.5, language=language)
+        if self._alone(text):
+            leading = 1.45 if text.role == "body" else 1.22
+            return Setting(size_max=1.3 * size, leading=leading, language=language)
         across = "start" if text.role in ("title", "subtitle") and text.place in ("auto", "top") else "middle"
         if text.place == "auto" and text.role in ("body", "caption"):
             across = "end"
