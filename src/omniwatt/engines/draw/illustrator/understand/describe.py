@@ -8,6 +8,7 @@ from pathlib import Path
 from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Thing
 from omniwatt.engines.draw.illustrator.understand.lexicon import own_words
 from omniwatt.engines.draw.illustrator.understand.reading import ABSENT
+from omniwatt.engines.draw.illustrator.understand.setting import DRAWN_TRAITS
 
 _WORDS = Path(__file__).parent / "words"
 _SAY, _MEASURES = _WORDS / "say.toml", _WORDS / "measures.toml"
@@ -144,7 +145,7 @@ class _Teller:
         """One kind of thing with its count, colour and traits."""
         joint = " " if self._column == 0 else ""
         said = [self._colour(thing.colour)] if thing.colour else []
-        known = _say()["trait"]
+        known = DRAWN_TRAITS & set(_say()["trait"])
         said += [self._word("trait", trait) for trait in thing.traits if trait in known]
         own = self._called(thing)
         word = joint.join([*said, _plural(own) if thing.count > 1 and self._column == 0 else own])

@@ -312,6 +312,7 @@ class _Builder:
                 and not any(self._shown(name, backdrop) for name in features)
             ):
                 words.append(noun.word)
+        words += [word for word, taken in self._reading.understood if _is_undrawn_trait(taken)]
         words += [f"“{text}”" for text in self._marked.surplus]
         return tuple(dict.fromkeys(words))[:MAX_LEFT]
 
@@ -321,6 +322,11 @@ class _Builder:
             nature(thing.sprite).height_m > _ON_TABLE_M or thing.sprite in _BESIDE_TABLE for thing in self._things
         )
         return _drawn(feature, backdrop) and not (feature == "table" and large)
+
+
+def _is_undrawn_trait(taken: str) -> bool:
+    kind, _, value = taken.partition(" ")
+    return kind == "trait" and value not in setting.DRAWN_TRAITS
 
 
 def _drawn(feature: str, backdrop: str) -> bool:

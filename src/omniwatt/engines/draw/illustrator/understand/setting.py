@@ -19,6 +19,7 @@ SCENERY: dict[str, tuple[str, int, str]] = {name: tuple(row) for name, row in _P
 """Features that no backdrop paints -> the sprite that shows them, how many, and the backdrops that do paint them."""
 AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
 """Sprites that float on water, not in the air."""
+DRAWN_TRAITS = frozenset(_PLACES["traits"]["drawn"].split())
 PAIRED = frozenset(_PLACES["paired"]["sprites"].split())
 """Sprites that show a pair."""
 HOVERING: tuple[str, ...] = tuple(_PLACES["hovering"]["names"].split())
@@ -46,7 +47,7 @@ def choose(
     values = {sense.value for sense in effects}
     night = "night" in values or "neon" in values
     if not named:
-        guess = _guess(things, features, values, style, texts=texts)
+        guess = "room" if "table" in features else _guess(things, features, values, style, texts=texts)
         return Setting(_AT_NIGHT.get(guess, guess) if night else guess, tuple(features), guessed=True)
     main = _main(named, nouns)
     if night and (main == "city" or (main == "street" and ("neon" in values or "traffic" in features))):
@@ -81,8 +82,6 @@ def _main(named: Sequence[str], nouns: Sequence[Noun]) -> str:
 
 
 def _guess(things: Sequence[str], features: Sequence[str], values: set[str], style: str, *, texts: bool) -> str:
-    if "table" in features:
-        return "room"
     homes = [_HOME[sprite] for sprite in things if sprite in _HOME]
     if "festive" in values and not homes:
         return "festival"
