@@ -31,6 +31,15 @@ class Task(Value, frozen=True):
     tier: str = "default"
 
 
+class Finished(Value, frozen=True):
+    """A task that ended, where it ran, and what it drew above rest, before the supply's losses."""
+
+    at_s: float
+    task: Task
+    slot: int
+    spent_j: float
+
+
 class Spread(Value, frozen=True):
     """Standard deviations and ranges that the seed draws from, as shares unless a unit is named."""
 
@@ -51,6 +60,9 @@ class Spread(Value, frozen=True):
 
 
 WANDER = 0.95
+WANDERS = math.sqrt(1 - WANDER**2)
+JITTER = 0.03
+"""A step is this share longer or shorter at most."""
 
 
 class Slot:
@@ -60,6 +72,8 @@ class Slot:
         self.index = index
         self.devices = devices
         self.chip = chip
+        self.resident_w = sum(each.resident_w for each in devices)
+        self.limit_w = sum(each.limit_w for each in devices)
         self.state: Literal["idle", "running", "waiting", "resting", "lost"] = "idle"
         self.task: Task | None = None
         self.left = 0
@@ -68,11 +82,19 @@ class Slot:
         self.draws_w = 0.0
         self.noise = 0.0
         self.credit_s = 0.0
+        self.spent_j = 0.0
+        """What its task has drawn so far, above rest, before the supply's losses: the truth that is to be found."""
         self._modes: dict[str, profile.Mode] = {}
+        self._on = f" on {devices[0].name}"
 
     @property
     def tier(self) -> str:
         return self.task.tier if self.task else ""
+
+    @property
+    def engine(self) -> str:
+        """As a meter of work names it: one engine for each model and sort of device."""
+        return self.task.mode + self._on if self.task else ""
 
     def mode(self, name: str) -> profile.Mode:
         """Of its devices, which step together: the slowest sets the pace."""
@@ -102,8 +124,10 @@ class Workers:
         self.running = 0
         self.dynamic_w = 0.0
         self.slot_s = 0.0
-        self.finished: list[tuple[float, Task]] = []
+        self.finished: list[Finished] = []
         self.work: list[Work] = []
+        self.drawn: dict[tuple[str, int], float] = {}
+        """Joules above rest by engine and slot, of steps that ended."""
         self._events: list[tuple[float, int]] = []
         self._made = 0
 
@@ -133,6 +157,12 @@ class Workers:
                 self._stop(slot, at_s, "waiting")
         self._admit(now_s)
 
+    def cancel(self, name: str) -> None:
+        """The task ends at its next boundary."""
+        for slot in self.slots:
+            if slot.task is not None and slot.task.name == name:
+                slot.left = 1
+
     def lose(self, share: float) -> None:
         """So many of the slots fall off the bus at once."""
         for slot in self.slots[: round(share * len(self.slots))]:
@@ -145,11 +175,10 @@ class Workers:
         task = slot.task
         self._leave(slot, at_s)
         if task is not None:
-            self.work.append(Work(task.name, "plant", slot.mode(task.mode).units, 1.0))
             slot.left -= 1
             if slot.left <= 0:
-                self.finished.append((at_s, task))
-                slot.task = None
+                self.finished.append(Finished(at_s, task, slot.index, slot.spent_j))
+                slot.task, slot.spent_j = None, 0.0
         if slot.task is None and not self._take(slot):
             slot.state = "idle"
         elif self.duty < 1.0 and self._rests(slot, at_s):
@@ -163,6 +192,11 @@ class Workers:
         self.running -= 1
         self.dynamic_w -= slot.draws_w
         self.slot_s += at_s - slot.began_s
+        if slot.task is not None:
+            drawn_j = slot.draws_w * (at_s - slot.began_s)
+            slot.spent_j += drawn_j
+            key = slot.engine, slot.index
+            self.drawn[key] = self.drawn.get(key, 0.0) + drawn_j
 
     def _stop(self, slot: Slot, at_s: float, state: Literal["waiting"]) -> None:
         slot.state, slot.began_s = state, at_s
@@ -227,13 +261,12 @@ class Workers:
         if slot.task is None:
             return
         mode = slot.mode(slot.task.mode)
-        keep = WANDER if mode.units == "decode" else 0.0
-        slot.noise = keep * slot.noise + math.sqrt(1 - keep**2) * self.chance.gauss(0.0, self.spread.step)
-        resident_w = sum(each.resident_w for each in slot.devices)
-        limit_w = sum(each.limit_w for each in slot.devices)
-        watts = min(limit_w, resident_w + (mode.watts - resident_w) * slot.chip * (1 + slot.noise))
-        slot.state, slot.began_s, slot.draws_w = "running", at_s, watts - resident_w
-        slot.ends_s = at_s + mode.step_s * (1 + 0.02 * self.chance.gauss(0.0, 1.0)) / self.speed
+        noise = self.chance.gauss(0.0, self.spread.step)
+        slot.noise = WANDER * slot.noise + WANDERS * noise if mode.units == "decode" else noise
+        watts = min(slot.limit_w, slot.resident_w + (mode.watts - slot.resident_w) * slot.chip * (1 + slot.noise))
+        slot.state, slot.began_s, slot.draws_w = "running", at_s, watts - slot.resident_w
+        self.work.append(Work(slot.task.name, slot.engine, mode.units, 1.0))
+        slot.ends_s = at_s + mode.step_s * (1 + JITTER * (2 * self.chance.random() - 1)) / self.speed
         self.running += 1
         self.dynamic_w += slot.draws_w
         heapq.heappush(self._events, (slot.ends_s, slot.index))
