@@ -2,7 +2,7 @@
 
 from omniwatt.engines.draw.illustrator.editing.edit import SEE_THROUGH, edited
 from omniwatt.engines.draw.illustrator.editing.fill import filled
-from omniwatt.engines.draw.illustrator.editing.given import Given, given, provenance_of
+from omniwatt.engines.draw.illustrator.editing.opening import Given, given, provenance_of
 from omniwatt.engines.draw.illustrator.editing.redraw import Redrawn, redrawn
 from omniwatt.engines.draw.illustrator.editing.vary import varied
 from omniwatt.engines.draw.illustrator.editing.work import Work

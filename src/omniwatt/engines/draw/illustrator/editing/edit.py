@@ -12,8 +12,8 @@ from omniwatt.engines.draw.enlarge import shaped
 from omniwatt.engines.draw.illustrator.editing import ground, pixels, say
 from omniwatt.engines.draw.illustrator.editing.collage import collage
 from omniwatt.engines.draw.illustrator.editing.fill import FEATHER_PX, taken_out
-from omniwatt.engines.draw.illustrator.editing.given import Given
 from omniwatt.engines.draw.illustrator.editing.insets import insets
+from omniwatt.engines.draw.illustrator.editing.opening import Given
 from omniwatt.engines.draw.illustrator.editing.say import Done
 from omniwatt.engines.draw.illustrator.editing.wishes import Wishes, read
 from omniwatt.engines.draw.illustrator.editing.work import Work

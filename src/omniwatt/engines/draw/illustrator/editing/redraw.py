@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from omniwatt.contract.request import DrawBody
-from omniwatt.engines.draw.illustrator.editing.given import Given
+from omniwatt.engines.draw.illustrator.editing.opening import Given
 from omniwatt.engines.draw.illustrator.editing.wishes import Wishes, read
 from omniwatt.engines.draw.illustrator.scene import Placing, Scene, Text, Thing
 from omniwatt.engines.draw.illustrator.studio import Studio

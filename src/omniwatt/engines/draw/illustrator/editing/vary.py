@@ -7,7 +7,7 @@ from PIL import Image
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.enlarge import shaped
 from omniwatt.engines.draw.illustrator.editing import pixels, say
-from omniwatt.engines.draw.illustrator.editing.given import Given
+from omniwatt.engines.draw.illustrator.editing.opening import Given
 from omniwatt.engines.draw.illustrator.editing.say import Done
 from omniwatt.engines.draw.illustrator.editing.work import Work
 from omniwatt.engines.draw.illustrator.paint.chance import chance
