@@ -238,6 +238,8 @@ class Power(Slice, frozen=True):
     """The hardware profile for the meter `simulated`."""
     caps: bool = False
     """Lower the power limits of GPUs too, and put them back at the end; needs the right to, and GPUs of our own."""
+    zeusd_socket: str = ""
+    """The socket of the Zeus daemon (often /var/run/zeusd.sock), which may set limits where we may not."""
     price_per_kwh: float | None = None
     """What a kWh costs, for sums of money."""
     currency: str = "EUR"

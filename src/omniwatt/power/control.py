@@ -316,6 +316,7 @@ class Power:
                 if told.why != self._telemetry.why and told.why:
                     log.warning("power: %s", told.why)
                 self._telemetry = told
+                self._max_w = told.max_w or self._max_w
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
 
     def _post(self, message: Value) -> bool:

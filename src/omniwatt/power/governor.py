@@ -15,18 +15,21 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from omniwatt import packets
 from omniwatt.contract.governor import Hello, Told, decode_from_host
 from omniwatt.contract.governor import encode as encode_hold
-from omniwatt.contract.power import Meter, MeterLost
+from omniwatt.contract.power import Meter, MeterLost, Reading
+from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
 from omniwatt.power.actuators.duty import TICK_S, Duty
 from omniwatt.power.actuators.gate import Event, Gate
 from omniwatt.power.actuators.node import Node, slots_of
 from omniwatt.power.choice import chosen, cpu_model
-from omniwatt.power.loop import Loop, Machine
+from omniwatt.power.loop import Loop
+from omniwatt.power.machine import TURN_S, node, nvml, tuning
 from omniwatt.power.messages import (
     Begin,
     Budget,
@@ -41,16 +44,23 @@ from omniwatt.power.messages import (
     decode_from_gateway,
     encode,
 )
-from omniwatt.power.policy import Tuning
+from omniwatt.tree import Tree
 
-TURN_S = 0.05
 REST_S = 0.5
 """Between two turns while nothing is limited and nothing runs."""
 TELEMETRY_S = 0.2
 LOCK_RETRY_S = 1.0
-FLOOR_SHARE = 0.1
-"""Of the machine's slots: the service stays alive below any budget."""
 NICE = -10
+FAULTS = {
+    "gone": "the meter is silent",
+    "frozen": "the meter repeats itself",
+    "negative": "the meter tells less than nothing",
+    "range": "the meter tells what cannot be",
+    "units": "the meter speaks in other units",
+    "jump": "the meter jumps",
+    "clock": "the meter's clock is not ours",
+}
+"""What a doubted meter is said to do; see power/trust.py."""
 
 
 class Governor:
@@ -70,15 +80,15 @@ class Governor:
         self._duty = Duty(start.cores)
         self._duty.count(_Process(os.getpid()))
         self._duty.count(_Process(os.getppid()))
-        model = cpu_model(start.power, start.calibration)
-        machine = Machine(float(start.cores), model.idle_w, model.core_w)
-        self._gate = Gate(self._tier_of, lambda hello: slots_of(hello, by_core=True, cores=start.cores))
-        node = Node(self._gate, self._duty, machine.capacity, by_core=True)
         self._meter = self._opened()
-        tuning = Tuning(
-            window_s=TURN_S, period_s=TURN_S, lag_s=0.0, delay_doubt_s=0.01, floor_slots=FLOOR_SHARE * machine.capacity
-        )
-        self._loop = Loop(machine, tuning, self._meter, node, self._activity)
+        library = nvml() if start.power.meter not in ("none", "estimate", "rapl") else None
+        found = node(start.power, start.calibration, start.cores, library)
+        self._by_core = found.by_core
+        self._gate = Gate(self._tier_of, lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
+        self._caps = self._capped(library)
+        actuators = Node(self._gate, self._duty, found.machine.capacity, by_core=found.by_core, trim=self._caps)
+        manner = tuning(start.power, self._first(), found.by_core, found.machine.capacity)
+        self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity)
         self._door = _door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
         self._poll.register(self._door.fileno(), select.EPOLLIN)
@@ -113,6 +123,8 @@ class Governor:
         with suppress(OSError):
             Path(self._start.gate).unlink()
         self._door.close()
+        if self._caps is not None:
+            self._caps.close()
         if self._meter is not None:
             self._meter.close()
 
@@ -161,6 +173,9 @@ class Governor:
                 packets.post(link, encode_hold(hold))
 
     def _activity(self) -> dict[str, float]:
+        """CPU seconds of each engine so far; nothing where cards draw the watts: there the units of work tell."""
+        if not self._by_core:
+            return {}
         found: dict[str, float] = {"": self._duty.others_s}
         for pid, name in self._engines.items():
             found[name] = found.get(name, 0.0) + self._duty.used_by(pid)
@@ -269,7 +284,10 @@ class Governor:
             idle_w=machine.idle_w,
             max_w=machine.max_w,
             state=self._state(),
-            why=self._why or loop.fault or (decision.fault if decision else ""),
+            why=self._why
+            or loop.fault
+            or (decision.fault if decision else "")
+            or (self._caps.why if self._caps else ""),
             slots=decision.slots if decision else None,
             running=loop.load.running,
             wanted=dict(loop.load.wanted),
@@ -287,12 +305,36 @@ class Governor:
             uncertainty_pct=reading.uncertainty_pct,
         )
 
+    def _reason(self) -> str:
+        """What is not as it was asked for, in words."""
+        fault = FAULTS.get(self._loop.decision.fault, "") if self._loop.decision else ""
+        return self._why or self._loop.fault or fault or (self._caps.why if self._caps else "")
+
     def _state(self) -> str:
         if self._meter is None:
             return "unmetered"
         if self._budget_w is None:
             return "unlimited"
         return self._loop.decision.state if self._loop.decision else "ungoverned"
+
+    def _first(self) -> Reading | None:
+        with suppress(MeterLost):
+            return self._meter.read() if self._meter else None
+        return None
+
+    def _capped(self, library: Any) -> Caps | None:
+        if not self._start.power.caps or library is None:
+            return None
+        socket_path = self._start.power.zeusd_socket
+        setter = Zeusd(socket_path) if socket_path else None
+        try:
+            return Caps(Path(self._start.state_file), self._pids, library=library, setter=setter)
+        except CapsRefused as error:
+            self._why = str(error)
+            return None
+
+    def _pids(self) -> set[int]:
+        return {pid for group in self._engines for pid in Tree(group).pids()}
 
     def _opened(self) -> Meter | None:
         model = cpu_model(self._start.power, self._start.calibration)
