@@ -131,6 +131,7 @@ async def test_a_stream_with_sketches(way: Way) -> None:
         kinds = [event["type"].removeprefix("image_generation.") for event in found]
         one = ["partial_image"] * 2 + ["progress"] * 4 + ["completed"]
         assert kinds == one * 2
+        assert [event["index"] for event in found if event["type"].endswith("completed")] == [0, 1]
         sketch, done = found[0], found[6]
         assert (sketch["partial_image_index"], found[1]["partial_image_index"]) == (0, 1)
         assert opened(base64.b64decode(sketch["b64_json"])).size == (32, 32)

@@ -81,6 +81,8 @@ async def test_modalities_alone_let_it_draw(way: Way) -> None:
         ({"tools": [TOOL | {"size": "8192x8192"}]}, "tools[0].size"),
         ({"tools": [TOOL | {"nonsense": 1}]}, "tools[0].nonsense"),
         ({"tools": [TOOL | {"input_image_mask": {}}]}, "tools[0].input_image_mask"),
+        ({"tools": [TOOL | {"input_image_mask": {"file_id": "file-1"}}]}, "tools[0].input_image_mask"),
+        ({"tools": [TOOL | {"action": "edit"}]}, "tools[0].action"),
         ({"tools": [TOOL], "n": 2}, "n"),
         ({"tools": [TOOL], "modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "mp3"}}, "audio"),
     ],
@@ -108,6 +110,84 @@ async def test_a_response_with_a_picture(way: Way) -> None:
             RESPONSES, json={"model": "echo", "input": "x", "previous_response_id": found["id"]}
         )
         assert plain.json()["output"][0]["type"] == "message"
+
+
+def url(image: Image.Image) -> str:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+async def test_the_action_decides_between_change_and_anew(way: Way) -> None:
+    picture = {"type": "input_image", "image_url": url(Image.new("RGB", (32, 32)))}
+    given = [{"role": "user", "content": [{"type": "input_text", "text": "draw a house"}, picture]}]
+    later = [*given, {"role": "user", "content": "draw a cat"}]
+    async with calling(way) as caller:
+        for asked, action, found in (
+            (given, "auto", "edit"),
+            (later, "auto", "generate"),
+            (later, "edit", "edit"),
+            (given, "generate", "generate"),
+        ):
+            body = {"model": "echo", "input": asked, "tools": [TOOL | {"action": action}], "tool_choice": FORCED}
+            answer = await caller.http.post(RESPONSES, json=body)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["output"][0]["action"] == found, action
+
+
+async def test_a_mask_in_the_tool(way: Way) -> None:
+    picture = {"type": "input_image", "image_url": url(Image.new("RGB", (32, 32)))}
+    asked = [{"role": "user", "content": [{"type": "input_text", "text": "a hat"}, picture]}]
+    mask = url(Image.new("RGBA", (32, 32)))
+    async with calling(way) as caller:
+        kept = await caller.http.post(
+            "/v1/files", data={"purpose": "vision"}, files={"file": ("m.png", base64.b64decode(mask.partition(",")[2]))}
+        )
+        for given in ({"image_url": mask}, {"file_id": kept.json()["id"]}):
+            tool = TOOL | {"input_image_mask": given}
+            body = {"model": "echo", "input": asked, "tools": [tool], "tool_choice": FORCED}
+            answer = await caller.http.post(RESPONSES, json=body)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["output"][0]["action"] == "edit"
+        for given, says in (
+            ({"file_id": "file-none"}, "No such File"),
+            ({"image_url": "data:image/png;base64," + base64.b64encode(b"no picture").decode()}, "PNG"),
+            ({"image_url": "http://example.com/m.png"}, "network"),
+            ({"image_url": mask, "file_id": "x"}, "either"),
+        ):
+            tool = TOOL | {"input_image_mask": given}
+            body = {"model": "echo", "input": asked, "tools": [tool], "tool_choice": FORCED}
+            answer = await caller.http.post(RESPONSES, json=body)
+            assert answer.status_code in (400, 404), given
+            assert says in answer.json()["error"]["message"]
+        anew = TOOL | {"input_image_mask": {"image_url": mask}, "action": "generate"}
+        body = {"model": "echo", "input": asked, "tools": [anew], "tool_choice": FORCED}
+        assert (await caller.http.post(RESPONSES, json=body)).json()["error"]["param"] == "tools[0].action"
+
+
+async def test_a_message_with_pictures_is_sent_back(way: Way) -> None:
+    async with calling(way) as caller:
+        first = (await caller.http.post(CHAT, json=asked(tools=[TOOL], tool_choice=FORCED))).json()
+        message = first["choices"][0]["message"]
+        said = [{"role": "user", "content": "a sign"}, message, {"role": "user", "content": "make it night"}]
+        answer = await caller.http.post(CHAT, json=asked(messages=said, tools=[TOOL], tool_choice=FORCED))
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["choices"][0]["message"]["images"][0]["task"] == "edit"
+        plain = await caller.http.post(CHAT, json=asked(messages=said))
+        assert plain.status_code == 200, plain.text
+        wrong = [message | {"images": ["x"]}, said[2]]
+        refused = await caller.http.post(CHAT, json=asked(messages=wrong))
+        assert refused.json()["error"]["param"] == "messages[0].images"
+
+
+async def test_items_are_sent_back(way: Way) -> None:
+    async with calling(way) as caller:
+        body = {"model": "echo", "input": "a cat", "tools": [TOOL], "tool_choice": FORCED}
+        made = (await caller.http.post(RESPONSES, json=body)).json()
+        again = [{"role": "user", "content": "a cat"}, *made["output"], {"role": "user", "content": "make it night"}]
+        answer = await caller.http.post(RESPONSES, json=body | {"input": again})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["output"][0]["action"] == "edit"
 
 
 async def test_the_events_of_a_response(way: Way) -> None:

@@ -3,7 +3,15 @@
 import pytest
 
 from omniwatt.contract.request import MediaPart, Message, TextPart
-from omniwatt.flows.illustrate import SHOWN, asked_for, blind, picture_prompt, pictures_of, wishes_picture
+from omniwatt.flows.illustrate import (
+    SHOWN,
+    asked_for,
+    blind,
+    picture_prompt,
+    pictures_of,
+    wishes_change,
+    wishes_picture,
+)
 
 
 def user(*texts: str) -> list[Message]:
@@ -20,6 +28,7 @@ def user(*texts: str) -> list[Message]:
         (["a sign", "let it say “Open” please"], "a sign", False, "a sign “Open”"),
         (["a sign", "let it say “Open”"], "a sign that says “Open”", False, "a sign that says “Open”"),
         (["a sign", "寫「開學」"], "a blackboard", True, "a blackboard “開學”"),
+        (["a cat", "draw a house by the sea"], "user's own language", False, "draw a house by the sea"),
         ([], "a dog", False, "a dog"),
     ],
 )
@@ -61,3 +70,31 @@ def test_a_model_without_eyes_is_told_of_pictures() -> None:
     assert blind(messages)[1].content == (TextPart(SHOWN), TextPart("this"))
     assert pictures_of(messages) == (picture,)
     assert pictures_of(user("none")) == ()
+
+
+@pytest.mark.parametrize(
+    ("last", "change"),
+    [
+        ("make it night", True),
+        ("now at night", True),
+        ("add a red balloon", True),
+        ("draw a hat on it", True),
+        ("改成水彩画", True),
+        ("draw a house by the sea", False),
+        ("another picture, of a dog", False),
+        ("画一只狗", False),
+        ("犬を描いて", False),
+        ("zeichne mir ein Haus", False),
+    ],
+)
+def test_whether_the_picture_that_is_there_is_meant(last: str, change: bool) -> None:
+    picture = MediaPart("image", data=b"x")
+    drawn = Message("assistant", (picture,))
+    assert wishes_change([*user("draw a cat"), drawn, *user(last)]) is change
+    assert wishes_change([Message("user", (TextPart(last), picture))])
+
+
+def test_an_edit_is_said_in_the_users_last_words() -> None:
+    said = user("draw a cat", "make it night")
+    assert picture_prompt(said, "a cat in the day", change=True) == "make it night"
+    assert picture_prompt(said, "a cat at night", trusted=True, change=True) == "a cat at night"
