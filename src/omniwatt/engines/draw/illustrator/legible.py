@@ -49,8 +49,8 @@ def contrast(one: float, other: float) -> float:
 
 def luminance(colour: str) -> float:
     """Relative luminance of `#rrggbb`, 0 to 1."""
-    red, green, blue = (part**2.2 for part in rgb(colour))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    red, green, blue = rgb(colour)
+    return float(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2)
 
 
 _BETWEEN = 0.18

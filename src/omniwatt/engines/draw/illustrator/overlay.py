@@ -15,11 +15,12 @@ from omniwatt.contract.event import Picture, Progress
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.enlarge import part, shaped
 from omniwatt.engines.draw.illustrator import output
+from omniwatt.engines.draw.illustrator.hands import Tile
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Box, Layout, Line
 from omniwatt.engines.draw.illustrator.legible import legible, moved
 from omniwatt.engines.draw.illustrator.paint.region import read
 from omniwatt.engines.draw.illustrator.scene import Scene, Text
-from omniwatt.engines.draw.illustrator.sitting import Sitting, bands, lettered
+from omniwatt.engines.draw.illustrator.sitting import Sitting, lettered
 from omniwatt.engines.draw.illustrator.studio import Studio, quality_of, scale_of
 from omniwatt.engines.draw.lettering.emoji import inline
 from omniwatt.engines.draw.lettering.letter import letters
@@ -30,9 +31,12 @@ MAX_PIXELS = 64 * 1024 * 1024
 SEEN_PX = 512
 """The longer side of the picture as it is looked at to choose places and inks."""
 LEAST_PX = 32
-BAND_BYTES = 128 * 1024 * 1024
+BAND_BYTES = 256 * 1024 * 1024
 WHOLE_FORM = "image/webp"
 HALO_PX = 64
+BAND_PIXELS = 4 * 1024 * 1024
+_REACH = 2.2
+"""How far a line's glow, panel or shadow goes, in its size."""
 OPENED = ("PNG", "JPEG", "WEBP")
 _SPREAD = (5, 95)
 """Percentiles of what is under a line: a few pixels do not make a ground."""
@@ -144,7 +148,7 @@ class Lettering(Sitting):
         picture = msgspec.structs.replace(picture, details=details | lettered(layout, scale_of(size)))
         self._tell(picture)
         sheet = output.sheet(self._body, picture, self._provenance(picture), layout, self._studio.faces)
-        painter, strips = self._studio.painter(layout, quality), bands(size)
+        painter, strips = self._studio.painter(layout, quality), strips_of(size)
         for number, tile in enumerate(strips):
             self._before(tile)
             pixels = painter.tile(tile.x, tile.y, tile.width, tile.height, scale_of(size))
@@ -174,6 +178,8 @@ class Over:
         """The same, in pixels of the whole picture at this scale."""
         whole = (round(self._layout.width * scale), round(self._layout.height * scale))
         ground = np.asarray(part(self._painted, whole, x, y, width, height).convert("RGBA"))
+        if not self._reached(y / scale, (y + height) / scale):
+            return np.ascontiguousarray(ground)
         # Skia smooths what a surface cuts off a little otherwise: words are drawn on a larger one.
         surface = skia.Surface.MakeRaster(skia.ImageInfo.MakeN32Premul(width + 2 * HALO_PX, height + 2 * HALO_PX))
         if surface is None:
@@ -185,6 +191,19 @@ class Over:
         canvas.scale(scale, scale)
         canvas.drawPicture(self._words)
         return read(surface, HALO_PX, HALO_PX)[:height, :width]
+
+    def _reached(self, top: float, bottom: float) -> bool:
+        """Whether a line or its glow reaches between these heights."""
+        return any(
+            line.box.y - _REACH * line.size < bottom and line.box.y + line.box.height + _REACH * line.size > top
+            for line in self._layout.lines
+        )
+
+
+def strips_of(size: tuple[int, int]) -> list[Tile]:
+    """The picture in strips of its whole width, four megapixels each, from top to bottom."""
+    rows = max(16, BAND_PIXELS // size[0] // 16 * 16)
+    return [Tile(0, top, size[0], min(rows, size[1] - top)) for top in range(0, size[1], rows)]
 
 
 def opened(data: bytes) -> Image.Image:
