@@ -24,7 +24,7 @@ LEARNT, FIRST_LEARNT = 0.35, 0.5
 """How much the newest picture weighs in what is learnt of all; the first of a kind in what is learnt of its kind."""
 START_S = 0.7
 """Until a helper that is started has read sprites and fonts."""
-AT_REST_BYTES = 190 << 20
+AT_REST_BYTES = 210 << 20
 """A helper that has read sprites and fonts and painted nothing."""
 PIECES_BYTES = 96 << 20
 """Rows on their way into a file, and the file on its way out."""

@@ -1,6 +1,6 @@
 """How a picture is cut for painting: rows of tiles, each small enough to hold, and put together to bands of rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -45,12 +45,16 @@ def grid(style: str, quality: str, size: tuple[int, int]) -> list[Row]:
     ]
 
 
-def put_together(rows: Iterable[Row], painted_tiles: Iterable[Pixels], told: Callable[[int], None]) -> Iterator[Pixels]:
-    """Bands of whole rows, PACKED_ROWS high at most, as the tiles come in their order; `told` hears how many came."""
+def put_together(rows: Sequence[Row], painted_tiles: Iterable[Pixels], told: Callable[[int], None]) -> Iterator[Pixels]:
+    """Bands of whole rows, PACKED_ROWS high at most, as the tiles come in their order; `told` hears how many came.
+
+    A band is valid until the next is asked for: they share their memory.
+    """
     tiles = iter(painted_tiles)
     count = 0
+    held = np.empty((max(row[0].height for row in rows), rows[0][-1].x + rows[0][-1].width, 4), np.uint8)
     for row in rows:
-        band = np.empty((row[0].height, row[-1].x + row[-1].width, 4), np.uint8)
+        band = held[: row[0].height]
         for tile in row:
             band[:, tile.x : tile.x + tile.width] = next(tiles)
             count += 1

@@ -21,7 +21,7 @@ LEVELS = {1: 0, 4: 1, 16: 2}
 """Level of detail -> its place in a Rate."""
 REFERENCE_GROUND: Backdrop = "lake"
 FILE = Path(__file__).with_name("rates.json")
-_RECORDED_BYTES, _BYTES_PER_PIXEL = 60 << 20, 34
+_RECORDED_BYTES, _BYTES_PER_PIXEL = 60 << 20, 38
 """Of a painting process beside what it holds at rest: recordings and soft copies; surfaces of a tile being painted."""
 
 
