@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from omniwatt.engines.draw.illustrator.understand.quotes import FIRST_MARK, LAST_MARK, take_texts
+from omniwatt.engines.draw.quotes import FIRST_MARK, LAST_MARK, take_texts
 
 AVOID = "text, letters, words, captions, signs with writing, watermark, signature"
 """What a painter is asked to leave out, where somebody else letters."""

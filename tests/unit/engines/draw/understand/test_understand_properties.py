@@ -10,8 +10,8 @@ from omniwatt.engines.draw.illustrator import scene as types
 from omniwatt.engines.draw.illustrator.understand import complete, describe, language_of, leftovers, understand
 from omniwatt.engines.draw.illustrator.understand.lexicon import LANGUAGES, Lexicon, own_words
 from omniwatt.engines.draw.illustrator.understand.parser import MAX_KINDS, MAX_OBJECTS
-from omniwatt.engines.draw.illustrator.understand.quotes import MAX_TEXTS
 from omniwatt.engines.draw.illustrator.understand.reading import MAX_COUNT
+from omniwatt.engines.draw.quotes import MAX_TEXTS
 from tests.unit.engines.draw.understand.facts import facts, small_lexicon
 
 _WORDS = sorted(word for language in ("en", "zh", "ja", "de") for word in own_words(language))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from omniwatt.engines.draw.illustrator.understand.quotes import FIRST_MARK, is_mark, take_texts
+from omniwatt.engines.draw.quotes import FIRST_MARK, is_mark, take_texts
 
 _WORDS = Path(__file__).parent / "words.toml"
 _CLAUSES = re.compile(

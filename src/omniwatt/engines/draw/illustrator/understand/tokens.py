@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from omniwatt.engines.draw.illustrator.understand import inflect
 from omniwatt.engines.draw.illustrator.understand.lexicon import OWN, TAG, Lexicon, Sense, Senses, Words
-from omniwatt.engines.draw.illustrator.understand.quotes import FIRST_MARK, is_mark
 from omniwatt.engines.draw.illustrator.understand.sprites import TONES, VARIATION, plain_emoji
+from omniwatt.engines.draw.quotes import FIRST_MARK, is_mark
 
 MAX_TOKENS = 6000
 _MAX_SLIPS = 64
