@@ -143,6 +143,27 @@ async def ps(exchange: Exchange) -> None:
     await exchange.reply_json({"object": "list", "data": parts.pool.status(), "queues": queues})
 
 
+class AskedBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A budget as an operator writes it: `180W`, `60%`, a number of watts, `none`, or `default`."""
+
+    budget: str | float
+
+
+async def power(exchange: Exchange) -> None:
+    """Watts, budget, what holds it, and the last minute."""
+    await exchange.reply_json({"object": "power"} | exchange.parts.power.status())
+
+
+async def set_power(exchange: Exchange) -> None:
+    """Change the budget; it holds within a second, and over restarts."""
+    try:
+        asked = msgspec.convert(await exchange.json(), AskedBudget)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"The budget cannot be set: {error}", param="budget") from error
+    exchange.parts.power.set_budget(asked.budget)
+    await power(exchange)
+
+
 async def unload(exchange: Exchange) -> None:
     """Let a model go from memory; the next request for it loads it again."""
     parts = exchange.parts
@@ -211,6 +232,8 @@ routes = [
     Route("/admin/keys/{key_id}", _admins_only(delete_key), methods=["DELETE"]),
     Route("/admin/usage", _admins_only(usage), methods=["GET"]),
     Route("/admin/ps", _admins_only(ps), methods=["GET"]),
+    Route("/admin/power", _admins_only(power), methods=["GET"]),
+    Route("/admin/power", _admins_only(set_power), methods=["PUT"]),
     Route("/admin/models/{name}/unload", _admins_only(unload), methods=["POST"]),
     Route("/admin/reload", _admins_only(reload), methods=["POST"]),
 ]

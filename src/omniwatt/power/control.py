@@ -21,6 +21,7 @@ from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules
 from omniwatt.contract.request import Value
 from omniwatt.power import amounts, calibrate, schedule
+from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.messages import (
     LOCK,
@@ -239,6 +240,10 @@ class Power:
             return
         asyncio.get_running_loop().remove_reader(stream.fileno())
         stream.close()
+        if self._power.quota:
+            with suppress(OSError):
+                own = Path("/proc/self/cgroup").read_text("ascii")
+                quota.lift(Path(self._start.cgroups), own, quota.quota_name(self._start.gate))
         for joined in list(self._joined.values()):
             joined.want = Want(joined.engine.pid)
             joined.freed()
@@ -348,6 +353,7 @@ def energy(joules: Joules) -> dict[str, Any]:
     total_j = joules.dynamic_j + joules.idle_j
     return {
         "energy_joules": total_j,
+        "idle_joules": joules.idle_j,
         "energy_kwh": total_j / amounts.J_PER_KWH,
         "avg_power_watts": total_j / joules.duration_s if joules.duration_s > 0.0 else 0.0,
         "duration_seconds": joules.duration_s,

@@ -1,0 +1,52 @@
+"""The operator's way to the budget: seen, changed, kept over restarts; and refused where it is none."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.way.test_admin import admin, ask, client
+from tests.way.test_power import metered
+
+
+async def test_the_budget_is_seen_and_changed_and_kept(tmp_path: Path) -> None:
+    async with metered(tmp_path) as parts, admin(parts) as root:
+        before = (await root.get("/admin/power")).json()
+        assert {"watts", "budget_w", "idle_w", "max_w", "method", "scope"} <= before.keys()
+        assert (before["object"], before["budget_w"], before["max_w"]) == ("power", None, 30.0)
+        assert before["amounts"]["kwh_per_day"] == pytest.approx(before["watts"] * 0.024)
+        for asked, expected_w in (("60%", 18.0), ("0.02kW", 20.0), (25, 25.0), ("none", None)):
+            changed = await root.put("/admin/power", json={"budget": asked})
+            assert (changed.status_code, changed.json()["budget_w"]) == (200, expected_w)
+        await root.put("/admin/power", json={"budget": "70%"})
+    async with metered(tmp_path) as parts, admin(parts) as root:
+        assert (await root.get("/admin/power")).json()["budget_w"] == pytest.approx(21.0)
+        assert (await root.put("/admin/power", json={"budget": "default"})).json()["budget_w"] is None
+
+
+@pytest.mark.parametrize("budget", ["", "a lot", "-5W", "1e99", -3, float("inf"), None, ["60%"]])
+async def test_what_is_no_budget_is_refused(tmp_path: Path, budget: object) -> None:
+    async with metered(tmp_path) as parts, admin(parts) as root:
+        raw = {"content-type": "application/json"}
+        text = f'{{"budget": {"1e999" if budget == float("inf") else json.dumps(budget)}}}'
+        answer = await root.put("/admin/power", content=text, headers=raw)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+        assert parts.power.status()["budget_w"] is None
+
+
+async def test_only_an_admin_sees_and_changes_it(tmp_path: Path) -> None:
+    async with metered(tmp_path) as parts:
+        key, _ = parts.keys.create("user")
+        async with client(parts, key) as user:
+            assert (await user.get("/admin/power")).status_code == 403
+            assert (await user.put("/admin/power", json={"budget": "60%"})).status_code == 403
+
+
+async def test_without_a_meter_there_are_no_watts_and_no_joules(tmp_path: Path) -> None:
+    async with metered(tmp_path, meter="none") as parts, admin(parts) as root:
+        status = (await root.get("/admin/power")).json()
+        key, _ = parts.keys.create("user")
+        answer = await ask(parts, key)
+    assert (status["watts"], status["method"]) == (None, "")
+    assert "energy" not in answer.json()["usage"]
