@@ -9,6 +9,14 @@ from bench.power_run import Case
 from omniwatt.power.meters.plant import Plant, Spread
 from omniwatt.power.meters.simulated import AVERAGE, BOARD, QUARTER, SMOOTHED, Ill, Trouble
 
+COARSE = "a slot is a tenth of full power and runs or does not: credit holds the mean, nothing holds a second"
+UNTIL = "until a reading shows it, nothing knows that a step draws more: a sensor's delay and one step pass"
+KEPT_BACK = "while the meter is not trusted 5 % more are kept back, by design; a frozen one is doubted after 2 s"
+UNSEEN = "what a meter does not show cannot be held: calibrate it against a better one"
+SLOW = "a reading is 3.5 s old at its best and the next one comes 5 s later: what changes meanwhile is not seen"
+QUICK = "the budget moves by up to 47 % a second; power follows 40 ms late, and by whole steps"
+NO_PAUSE = "the budget jumps every 2 s and no time is left out after a jump"
+
 FLUX = {"flux": 1.0}
 VIDEO = {"video": 1.0}
 STEPS_S = (0.0, 25.0, 45.0, 65.0)
@@ -17,6 +25,11 @@ STEPS_S = (0.0, 25.0, 45.0, 65.0)
 def stepped(now_s: float) -> float:
     """100 -> 60 -> 80 -> 100 %."""
     return 1.0 if now_s < 25 else 0.6 if now_s < 45 else 0.8 if now_s < 65 else 1.0
+
+
+def stepped_lower(now_s: float) -> float:
+    """90 -> 60 -> 80 -> 90 %: what mixed work could draw at most moves by itself."""
+    return min(0.9, stepped(now_s))
 
 
 def ramped(now_s: float) -> float:
@@ -75,7 +88,7 @@ def _lose(plant: Plant) -> None:
 def _ill(name: str, trouble: Trouble, by: float = 1.0, budget: Callable[[float], float] = dropping) -> Case:
     whole = trouble == "bias"
     bout = Ill(trouble, 0.0 if whole else 30.0, math.inf if whole else 40.0, by)
-    return Case(name, budget, seconds=60.0, steps_s=(0.0, 32.0), ill=(bout,))
+    return Case(name, budget, seconds=60.0, steps_s=(0.0, 32.0), ill=(bout,), why=UNSEEN if whole else KEPT_BACK)
 
 
 def _drifting(name: str, **more: object) -> Case:
@@ -87,13 +100,13 @@ ROWS: tuple[Case, ...] = (
     Case("32 slots, 40 ms steps", stepped, steps_s=STEPS_S, mix={"sana": 1.0}),
     Case(
         "32 slots, mixed work",
-        stepped,
+        stepped_lower,
         steps_s=STEPS_S,
         mix={"sd35m": 2, "flux": 1, "decode": 2, "prefill": 0.3},
         told=True,
     ),
-    Case("8 slots, 233 ms steps", stepped, steps_s=STEPS_S, gang=4, mix=FLUX),
-    Case("8 slots, 1 s steps", stepped, steps_s=STEPS_S, gang=4, mix=VIDEO),
+    Case("8 slots, 233 ms steps", stepped, steps_s=STEPS_S, gang=4, mix=FLUX, why=COARSE),
+    Case("8 slots, 1 s steps", stepped, steps_s=STEPS_S, gang=4, mix=VIDEO, why=COARSE),
     Case("8 slots, 233 ms steps, trim", stepped, steps_s=STEPS_S, gang=4, mix=FLUX, trim=True),
     Case("8 slots, 1 s steps, trim", stepped, steps_s=STEPS_S, gang=4, mix=VIDEO, trim=True),
 )
@@ -102,20 +115,22 @@ SIGNALS: tuple[Case, ...] = (
     Case("sine 0.01 Hz", partial(sine, 0.01), seconds=110.0, moving=True),
     Case("sine 0.05 Hz", partial(sine, 0.05), seconds=60.0, moving=True),
     Case("sine 0.2 Hz", partial(sine, 0.2), seconds=40.0, moving=True),
-    Case("sine 0.5 Hz", partial(sine, 0.5), seconds=40.0, moving=True),
-    Case("regulation", regulation, seconds=120.0, moving=True),
-    Case("regulation, 8 slots, trim", regulation, seconds=120.0, moving=True, gang=4, mix=FLUX, trim=True),
+    Case("sine 0.5 Hz", partial(sine, 0.5), seconds=40.0, moving=True, why=QUICK),
+    Case("regulation", regulation, seconds=120.0, moving=True, why=NO_PAUSE),
+    Case(
+        "regulation, 8 slots, trim", regulation, seconds=120.0, moving=True, gang=4, mix=FLUX, trim=True, why=NO_PAUSE
+    ),
 )
 DISTURBANCES: tuple[Case, ...] = (
     Case(
         "mode switch", steady, seconds=70.0, steps_s=(0.0, 25.0, 45.0), mix=FLUX,
         events=((25.0, partial(_switch, "decode")), (45.0, partial(_switch, "flux"))),
-        note="all work changes its kind at once, untold: 683 W to 486 W a GPU and back",
+        note="all work changes its kind at once, untold: 683 W to 486 W a GPU and back", why=UNTIL,
     ),
     Case(
         "mode switch, told", steady, seconds=70.0, steps_s=(0.0, 25.0, 45.0), mix=FLUX, told=True,
         events=((25.0, partial(_switch, "decode")), (45.0, partial(_switch, "flux"))),
-        note="the same, and calibration knows both kinds",
+        note="the same, and calibration knows both kinds", why=UNTIL,
     ),
     Case("lost GPUs", steady, seconds=50.0, steps_s=(0.0, 25.0), events=((25.0, _lose),), note="4 of 32 at once"),
     _ill("sensor dropout 10 s", "dropout"),
@@ -131,11 +146,11 @@ DISTURBANCES: tuple[Case, ...] = (
     _drifting("drift 4 %, 32 slots"),
     _drifting("drift 4 %, 8 slots, trim", gang=4, mix=FLUX, trim=True),
     _drifting("drift 4 %, 1 s mean", sensor=AVERAGE),
-    _drifting("drift 4 %, 5 s meter", sensor=BOARD),
+    _drifting("drift 4 %, 5 s meter", sensor=BOARD, why=SLOW),
     Case("1 s mean sensor", stepped, steps_s=STEPS_S, sensor=AVERAGE),
     Case("quarter-sampled sensor", stepped, steps_s=STEPS_S, sensor=QUARTER),
     Case("smoothed sensor", stepped, steps_s=STEPS_S, sensor=SMOOTHED),
-    Case("5 s meter", stepped, steps_s=STEPS_S, sensor=BOARD),
+    Case("5 s meter", stepped, steps_s=STEPS_S, sensor=BOARD, why=SLOW),
     Case("gain +20 %", stepped, steps_s=STEPS_S, spread=Spread(gain=0.2)),
     Case("gain +50 %", stepped, steps_s=STEPS_S, spread=Spread(gain=0.5)),
     Case("gain -50 %", stepped, steps_s=STEPS_S, spread=Spread(gain=-0.5)),

@@ -44,6 +44,8 @@ class Case(NamedTuple):
     moving: bool = False
     """The budget moves all the time: there is nothing to settle to."""
     note: str = ""
+    why: str = ""
+    """Where an aim is missed: the reason."""
 
 
 class Seen(NamedTuple):
