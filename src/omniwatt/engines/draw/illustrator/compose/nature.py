@@ -34,13 +34,13 @@ land 1.9: playground-slide oncoming-automobile oncoming-taxi oncoming-police-car
 land! 1.7: deer tiger lion leopard gorilla orangutan kangaroo ostrich llama motorcycle panda
 land! 1.3: bicycle motor-scooter boar wolf ram ewe goat pig crocodile leopard skier snowboarder kick-scooter
 land! 0.9: dog guide-dog service-dog fox poodle beaver badger raccoon otter koala monkey sloth peacock flamingo
-land! 0.6: cat black-cat rabbit goose turkey rooster penguin skunk turtle swan dodo
+land! 0.6: cat black-cat rabbit goose turkey rooster penguin skunk swan dodo
 land! 0.4: chicken hen chipmunk hedgehog duck lizard snake squirrel
 land! 0.28: hamster mouse rat frog baby-chick front-facing-baby-chick hatching-chick snail scorpion crab lobster
 land! 0.16: ant bug beetle cricket spider worm caterpillar lady-beetle cockroach mosquito fly
 land 1.7: refrigerator snowman snowman-without-snow robot ghost alien troll ogre goblin bathtub bed shower
 land 1.7: couch-and-lamp
-land 0.9: oven sink fire-hydrant
+land 0.9: oven sink fire-hydrant bench
 land 1.4: parking-meter
 land 1.1: chair seat toilet trash shopping-cart fuel-pump postbox wheelchair manual-wheelchair jack-o-lantern
 land 1.1: television desktop-computer guitar drum long-drum telescope sunflower umbrella-on-ground fire
@@ -52,6 +52,7 @@ water! 5: sailboat motor-boat speedboat
 water! 1.2: canoe person-rowing-boat person-surfing person-swimming
 deep! 12: whale spouting-whale
 deep! 2.6: shark dolphin seal
+deep! 0.6: turtle
 deep! 0.9: fish tropical-fish blowfish octopus squid jellyfish shrimp
 land 0.5: coral spiral-shell oyster
 sky! 9: airplane small-airplane helicopter rocket airplane-departure airplane-arrival
@@ -149,7 +150,7 @@ CONTAINERS = {
 OPENED = {"package": "open-box"}
 """How a vessel looks that holds something, where it is closed otherwise."""
 SEATS = {
-    "bed": 0.42, "couch-and-lamp": 0.42, "chair": 0.52, "seat": 0.45, "horse": 0.72, "camel": 0.75, "elephant": 0.95,
+    "bed": 0.42, "couch-and-lamp": 0.42, "chair": 0.52, "seat": 0.45, "bench": 0.3, "horse": 0.72, "camel": 0.75, "elephant": 0.95,
     "skateboard": 0.5, "sled": 0.6, "motorcycle": 0.6, "bicycle": 0.62, "motor-scooter": 0.55, "sailboat": 0.28,
     "canoe": 0.5, "surfboard": 0.8, "deciduous-tree": 0.9, "palm-tree": 0.9, "cow": 0.85, "turtle": 0.85,
     "locomotive": 0.8, "racing-car": 0.85, "rock": 0.9, "mountain": 0.95, "snow-capped-mountain": 0.95, "dog": 0.75,
@@ -159,7 +160,7 @@ SEATS = {
 ROOFS = {
     "deciduous-tree": 0.42, "palm-tree": 0.6, "evergreen-tree": 0.25, "umbrella-on-ground": 0.6, "tanabata-tree": 0.4,
     "beach-with-umbrella": 0.5, "umbrella": 0.5, "christmas-tree": 0.25, "cherry-tree": 0.4, "tent": 0.5,
-    "bridge-at-night": 0.5, "chair": 0.4, "seat": 0.4, "bed": 0.3,
+    "bridge-at-night": 0.5, "chair": 0.4, "seat": 0.4, "bench": 0.25, "bed": 0.3,
 }  # fmt: skip
 """Things one stands under, on the same ground: how tall that may be, as a share of their height."""
 WORN = {"scarf": 0.38, "necktie": 0.36, "prayer-beads": 0.4, "sports-medal": 0.36}

@@ -37,7 +37,8 @@ def join(blocks: list[Block], placings: tuple[Placing, ...], things: tuple[Thing
             other.items = _parted(other, block)
             blocks = _merged(blocks, block, other, _centred(block))
         elif block is not other:
-            blocks = _merged(blocks, block, other, _JOINED[placing.relation](block, other, placing, things, roll))
+            items = _JOINED[placing.relation](block, other, placing, things, roll)
+            blocks = _merged(blocks, block, other, items, carried=placing.relation in ("in", "on"))
     return blocks
 
 
@@ -45,12 +46,16 @@ def _holder(blocks: list[Block], thing: int) -> Block:
     return next(block for block in blocks if thing in block.things)
 
 
-def _merged(blocks: list[Block], a: Block, b: Block, items: list[Item]) -> list[Block]:
-    """`b` with the items that were `a`'s, in their new places; its foot line is 0 again."""
+def _merged(blocks: list[Block], a: Block, b: Block, items: list[Item], *, carried: bool = False) -> list[Block]:
+    """`b` with the items that were `a`'s, in their new places; its foot line is 0 again.
+
+    `carried`: b holds them, a cloud its castle, and stays where it belongs.
+    """
     whole = [*b.items, *items]
     left, _, right, _ = extent(whole)
     foot = max(item.foot for item in whole) if b.nature.home not in ("sky", "deep") else 0.0
-    nature = b.nature if a.nature.home in ("sky", "table", b.nature.home) or b.nature.home != "sky" else a.nature
+    stays = carried or b.nature.home != "sky" or a.nature.home in ("sky", "table")
+    nature = b.nature if stays else a.nature
     made = Block([item.moved(-(left + right) / 2, -foot) for item in whole], nature, [*b.things, *a.things])
     made.side = b.side or a.side
     return [made if block is b else block for block in blocks if block is not a]

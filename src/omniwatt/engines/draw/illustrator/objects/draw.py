@@ -17,6 +17,7 @@ _SHINING = {
     "jack-o-lantern", "flashlight", "high-voltage", "rainbow", "firecracker", "dizzy", "crystal-ball", "lava",
     "phoenix-bird", "heart-on-fire",
 }  # fmt: skip
+_MASSIFS = {"mountain", "snow-capped-mountain", "mount-fuji", "volcano"}
 _WAVES = 14
 
 
@@ -45,7 +46,7 @@ def draw(
     if light is not None:
         if shines(placed):
             _glow(canvas, placed, sprites, light)
-        elif placed.ground in ("ground", "surface") and light.shadow_alpha > 0:
+        elif placed.ground in ("ground", "surface") and light.shadow_alpha > 0 and placed.sprite not in _MASSIFS:
             _shadow(canvas, placed, sprites, light, cast=rich >= 2 and placed.ground == "ground")
         elif placed.ground == "water":
             mirror(canvas, placed, sprites, light)
@@ -80,10 +81,21 @@ def _sprite(canvas: Any, placed: Placed, sprites: Sprites, light: Light | None, 
     canvas.drawPicture(sprites.picture(placed.sprite, placed.colour))
     canvas.restore()
     if layered and light is not None:
+        if placed.sprite in _MASSIFS and placed.ground == "ground":
+            _faded(canvas, bounds)
         if rich >= 2 and not light.ink:
             _side(canvas, bounds, light, placed.turn_degrees)
         canvas.restore()
     canvas.restore()
+
+
+def _faded(canvas: Any, bounds: Any) -> None:
+    """What stands at the horizon has no foot to be seen: it goes over into the haze."""
+    shader = skia.GradientShader.MakeLinear(
+        [skia.Point(0, bounds.top() + 0.62 * bounds.height()), skia.Point(0, bounds.bottom() - 0.02 * bounds.height())],
+        [_argb((0, 0, 0), 1.0), _argb((0, 0, 0), 0.0)],
+    )
+    canvas.drawRect(bounds.makeOutset(2, 2), skia.Paint(Shader=shader, BlendMode=skia.BlendMode.kDstIn))
 
 
 def _above_water(bounds: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Things about the house and the street that the sprite set lacks, as SVG in its manner."""
+"""Things about the house and the street (and a cube) that the sprite set lacks, as SVG in its manner."""
 
 from omniwatt.engines.draw.illustrator.objects.drawing import Drawing
 
@@ -155,7 +155,40 @@ _REMOTE = (
     + "".join(_round(x, 49.4, 1.9, tint) for x, tint in ((6.6, "#ff5a5f"), (12, "#ffd15c"), (17.4, "#58b4ff")))
     + _rect(4, 3.6, 1.6, 50, 0.8, "#fff", ' fill-opacity=".2"')
 )
+_BENCH = (
+    _ramp("hb-wood", 2, 30, "#e0a263", "#b87a45", "#8f5a30")
+    + _rect(6, 8, 2.6, 30, 1, "#4a4f5c")
+    + _rect(55.4, 8, 2.6, 30, 1, "#4a4f5c")
+    + _rect(13, 27, 2.6, 12, 1, "#363b47")
+    + _rect(48.4, 27, 2.6, 12, 1, "#363b47")
+    + "".join(_rect(2, y, 60, 5, 1.6, "url(#hb-wood)") for y in (2, 8.6, 15.2))
+    + _path("M4 24L60 24L63.6 30L0.4 30Z", "url(#hb-wood)")
+    + _rect(0.4, 29.4, 63.2, 3, 1.2, "#8f5a30")
+    + _path("M2 27L62 27", "none", ' stroke="#8f5a30" stroke-width=".7"')
+)
+_CUBE = (
+    _ramp("hc-top", 0, 20, "#8ec2ff", "#64a6f7")
+    + _ramp("hc-left", 14, 52, "#3f86e8", "#2f6fd6")
+    + _ramp("hc-right", 14, 52, "#2a5fbd", "#1d4590")
+    + _path(
+        "M24 1.4L46 12.4L24 24.6L2 12.4Z",
+        "url(#hc-top)",
+        ' stroke="#8ec2ff" stroke-width="1.6" stroke-linejoin="round"',
+    )
+    + _path(
+        "M2 12.6L24 24.8L24 51.4L2 38.6Z",
+        "url(#hc-left)",
+        ' stroke="#3f86e8" stroke-width="1.6" stroke-linejoin="round"',
+    )
+    + _path(
+        "M46 12.6L24 24.8L24 51.4L46 38.6Z",
+        "url(#hc-right)",
+        ' stroke="#2a5fbd" stroke-width="1.6" stroke-linejoin="round"',
+    )
+)
 HOUSEHOLD = {
+    "bench": Drawing(_BENCH, 64, 40),
+    "cube": Drawing(_CUBE, 48, 53),
     "refrigerator": Drawing(_FRIDGE, 34, 62),
     "oven": Drawing(_OVEN, 44, 47),
     "microwave": Drawing(_MICROWAVE, 48, 30),

@@ -111,7 +111,8 @@ class Painter:
         flat = pixels(self._alone(), stage.box(), _SOFT_SCALE).toarray(colorType=skia.kRGBA_8888_ColorType)[..., 3]
         mask = Image.fromarray(np.ascontiguousarray(flat))
         layers = [np.asarray(mask.filter(ImageFilter.GaussianBlur(size)), np.float32) for size in (2.0, 5.0, 11.0)]
-        return self._small(np.repeat((sum(layers) / 3)[..., None], 4, axis=2).astype(np.uint8), opaque=True)
+        mean = np.mean(layers, axis=0)[..., None]
+        return self._small(np.repeat(mean, 4, axis=2).astype(np.uint8), opaque=True)
 
     def _small(self, seen: Any, *, opaque: bool = False) -> Any:
         """Pixels of the whole stage at the soft scale, as a shader in design units."""

@@ -137,6 +137,8 @@ def moon(stage: Stage, x: float, y: float, radius: float = 40.0) -> None:
 
 def cover(stage: Stage, foot: float) -> None:
     """Clouds as the weather has them: wisps on a clear day, a lid in rain."""
+    if "clouds" in stage.layout.scene.without:
+        return
     lid = stage.has("rain", "storm", "snow", "fog")
     some = stage.has("clouds", "wind", "rainbow")
     if stage.light.dark and not (lid or some):
@@ -169,6 +171,8 @@ def cover(stage: Stage, foot: float) -> None:
 
 def heaps(stage: Stage, foot: float, count: int = 4) -> None:
     """Heaped clouds with level bases, for drawn skies."""
+    if "clouds" in stage.layout.scene.without:
+        return
     roll = stage.roll("heaps")
     _, upper, _, rim = colours(stage)
     bright = mix((1, 1, 1), rgb(stage.light.colour), 0.3)

@@ -10,7 +10,7 @@ import skia
 from omniwatt.engines.draw.illustrator.paint.colours import RGB, mix, rgb
 from omniwatt.engines.draw.illustrator.paint.paper import rice_paper
 from omniwatt.engines.draw.illustrator.paint.shapes import Array, across, outline, polygon, waves
-from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, argb, noise, shader
+from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, along, argb, around, noise, shader
 
 INK = """
 uniform shader n, g; uniform float3 ink; uniform float top, foot, dark, dry;
@@ -43,6 +43,7 @@ def behind(stage: Stage) -> None:
     foot = max(stage.horizon, stage.height * 0.45)
     _sun(stage)
     _ranges(stage, ink, paper, foot)
+    _clearing(stage, paper)
     _lake(stage, ink, paper, foot)
     _pines(stage, ink, foot)
     _birds(stage, ink)
@@ -92,15 +93,38 @@ def _ranges(stage: Stage, ink: RGB, paper: RGB, foot: float) -> None:
                 "ink": tint,
                 "top": float(y.min()),
                 "foot": low + 10,
-                "dark": 0.26 + 0.56 * near**1.4,
+                "dark": 0.30 + 0.64 * near**1.2,
                 "dry": 0.25 + 0.35 * near,
             },
         )
         path = outline(x, y, low + 60)
+        crest = float(y.min())
+        stage.shaded(path, along(0, crest, 0, low, [(0, paper, 0.92), (0.6, paper, 0.75), (1, paper, 0.0)]))
         stage.shaded(path, paint)
-        edge = skia.Path.Polygon([skia.Point(float(a), float(b)) for a, b in zip(x, y, strict=True)], False)
-        stage.line(edge, tint, 1.0 + 1.6 * near, 0.18 + 0.4 * near)
+        _crest(stage, x, y, tint, (low, 1.0 + 1.6 * near, 0.18 + 0.4 * near))
         _mist(stage, paper, low - 8, 34 + 50 * near, 0.92, layer)
+
+
+def _crest(stage: Stage, x: Array, y: Array, tint: RGB, told: tuple[float, float, float]) -> None:
+    """The brush's line along a range, lost where the range sinks into the mist; `told`: foot, width, opacity."""
+    low, width, alpha = told
+    edge = skia.Path.Polygon([skia.Point(float(a), float(b)) for a, b in zip(x, y, strict=True)], False)
+    stops = [(0.0, tint, alpha), (0.5, tint, alpha), (0.82, tint, 0.0), (1.0, tint, 0.0)]
+    paint = skia.Paint(Shader=along(0, float(y.min()), 0, low, stops), AntiAlias=True, Style=skia.Paint.kStroke_Style)
+    paint.setStrokeWidth(width)
+    paint.setStrokeJoin(skia.Paint.kRound_Join)
+    stage.canvas.drawPath(edge, paint)
+
+
+def _clearing(stage: Stage, paper: RGB) -> None:
+    """Mist behind what is written with the brush, so that ink stands on paper."""
+    for line in stage.layout.lines:
+        if line.effect != "brush":
+            continue
+        x, y = line.box.x + line.box.width / 2, line.box.y + line.box.height / 2
+        radius = 0.62 * max(line.box.width, line.box.height)
+        stops = [(0.0, paper, 0.62), (0.5, paper, 0.5), (1.0, paper, 0.0)]
+        stage.canvas.drawCircle(x, y, radius, skia.Paint(Shader=around(x, y, radius, stops), Dither=True))
 
 
 def _mist(stage: Stage, paper: RGB, middle: float, spread: float, amount: float, name: object) -> None:

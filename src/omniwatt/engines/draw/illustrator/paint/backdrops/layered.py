@@ -132,6 +132,8 @@ def _sky(stage: Stage, deep: bool) -> None:
 
 
 def _clouds(stage: Stage, deep: bool, colour: RGB) -> None:
+    if "clouds" in stage.layout.scene.without:
+        return
     roll = stage.roll("paper clouds")
     lid = stage.has("rain", "storm", "snow", "fog", "clouds")
     for index in range(7 if lid else 3):

@@ -2,6 +2,7 @@
 
 import skia
 
+from omniwatt.engines.draw.illustrator.compose.nature import nature
 from omniwatt.engines.draw.illustrator.paint.colours import mix, rgb, shade
 from omniwatt.engines.draw.illustrator.paint.shapes import polygon
 from omniwatt.engines.draw.illustrator.paint.skies import colours, moon, stars
@@ -37,7 +38,7 @@ def behind(stage: Stage) -> None:
     x = stage.width * (0.5 + 0.24 * side)
     _window(stage, x, foot, wall)
     _picture(stage, stage.width * (0.5 - 0.24 * side), foot * 0.42, wall)
-    if stage.has("table"):
+    if _laid(stage):
         _table(stage, foot)
     else:
         _patch(stage, x, foot, side)
@@ -45,6 +46,12 @@ def behind(stage: Stage) -> None:
     if stage.light.dark or stage.has("candle", "glow"):
         stage.glow(stage.width * (0.5 - 0.3 * side), foot * 0.7, 520, rgb("#ffb861"), 0.75)
     vignette(stage, 0.3, (0.1, 0.05, 0.02))
+
+
+def _laid(stage: Stage) -> bool:
+    """Whether there is a table: it was asked for, or what stands here belongs on one."""
+    homes = {nature(placed.sprite, placed.traits).home for placed in stage.layout.placed} - {"sky"}
+    return stage.has("table") or homes == {"table"}
 
 
 def _stripes(stage: Stage, wall: tuple[float, float, float], foot: float) -> None:

@@ -2,7 +2,7 @@
 
 import skia
 
-from omniwatt.engines.draw.illustrator.paint.colours import mix, rgb, shade
+from omniwatt.engines.draw.illustrator.paint.colours import RGB, mix, rgb, shade
 from omniwatt.engines.draw.illustrator.paint.skies import stars
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise, shader
 
@@ -86,8 +86,8 @@ def _planet(
     y: float,
     radius: float,
     light: tuple[float, float],
-    one: tuple[float, float, float],
-    two: tuple[float, float, float],
+    one: RGB,
+    two: RGB,
 ) -> None:
     base = shade(mix(one, rgb("#e8c9a0"), 0.65), 0.05)
     stage.glow(x, y, radius * 2.2, mix(one, (0.6, 0.8, 1), 0.5), 0.35)
@@ -102,8 +102,8 @@ def _ball(
     y: float,
     radius: float,
     light: tuple[float, float],
-    one: tuple[float, float, float],
-    two: tuple[float, float, float],
+    one: RGB,
+    two: RGB,
     name: int,
 ) -> None:
     paint = shader(
@@ -121,7 +121,7 @@ def _ball(
     stage.canvas.drawCircle(x, y, radius + 1, skia.Paint(Shader=paint))
 
 
-def _ring(stage: Stage, x: float, y: float, radius: float, colour: tuple[float, float, float], before: bool) -> None:
+def _ring(stage: Stage, x: float, y: float, radius: float, colour: RGB, before: bool) -> None:
     """Its rings: the far half behind the planet, the near half before it."""
     stage.canvas.save()
     stage.canvas.translate(x, y)

@@ -139,6 +139,8 @@ def _road(stage: Stage, foot: float) -> None:
 def _furniture(stage: Stage, foot: float) -> None:
     """Lamps and trees along both kerbs, far to near."""
     roll = stage.roll("kerb")
+    counted = any(placed.sprite.endswith("-tree") for placed in stage.layout.placed)
+    bare = counted or "trees" in stage.layout.scene.without
     iron = stage.lit(rgb("#2f3a40"))
     for near in (0.09, 0.16, 0.27, 0.44):
         for side in (-1, 1):
@@ -146,7 +148,8 @@ def _furniture(stage: Stage, foot: float) -> None:
             y = foot + (stage.height - foot) * near * 0.86
             size = stage.height * 0.62 * near
             if (near in (0.16, 0.44)) != (side > 0):
-                leafy(stage, x, y, size * 1.05, min(0.4 + near, 1.0), roll)
+                if not bare:
+                    leafy(stage, x, y, size * 1.05, min(0.4 + near, 1.0), roll)
                 continue
             post = polygon(
                 [

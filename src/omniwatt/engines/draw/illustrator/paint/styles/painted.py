@@ -7,7 +7,7 @@ import numpy as np
 import skia
 from PIL import Image, ImageFilter
 
-from omniwatt.engines.draw.illustrator.paint.colours import rgb
+from omniwatt.engines.draw.illustrator.paint.colours import RGB, rgb
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, noise
 from omniwatt.engines.draw.illustrator.paint.styles.look import EDGE, Look
 
@@ -177,6 +177,25 @@ def _lift(stage: Stage, night: float, day: float) -> float:
     return night if stage.light.dark else day
 
 
+def _inked(ink: RGB, *, keep: float, dry: float, lift: tuple[float, float]) -> Look:
+    """Ink of this colour: how much of the scene's colours it keeps, how dry the brush is, how a night and a day are
+    lifted."""
+    return Look(
+        INK,
+        4.0,
+        6.0,
+        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {
+            "sheet": _sheet(stage),
+            "ink": ink,
+            "keep": keep,
+            "dry": dry,
+            "lift": _lift(stage, *lift),
+            "white": _white(stage),
+        },
+    )
+
+
 LOOKS = {
     "watercolour": Look(
         WATERCOLOUR,
@@ -192,32 +211,6 @@ LOOKS = {
         lambda stage: {"n": noise(2.4, 1, stage.number("weave")), "g": noise(9, 3, stage.number("bristle"), 3.0)},
         over=_strokes,
     ),
-    "ink": Look(
-        INK,
-        4.0,
-        6.0,
-        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {
-            "sheet": _sheet(stage),
-            "ink": (0.09, 0.10, 0.12),
-            "keep": 0.28,
-            "dry": 0.8,
-            "lift": _lift(stage, 0.5, 1.0),
-            "white": _white(stage),
-        },
-    ),
-    "calligraphy": Look(
-        INK,
-        4.0,
-        6.0,
-        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
-        lambda stage: {
-            "sheet": _sheet(stage),
-            "ink": (0.28, 0.27, 0.26),
-            "keep": 0.12,
-            "dry": 0.9,
-            "lift": _lift(stage, 0.4, 0.75),
-            "white": _white(stage),
-        },
-    ),
+    "ink": _inked((0.09, 0.10, 0.12), keep=0.28, dry=0.8, lift=(0.5, 1.0)),
+    "calligraphy": _inked((0.28, 0.27, 0.26), keep=0.12, dry=0.9, lift=(0.4, 0.75)),
 }
