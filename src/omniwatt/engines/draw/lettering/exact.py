@@ -36,19 +36,22 @@ def wrong(shaped: Shaped, faces: Faces, emoji: Collection[str] | None = None) ->
         for index, character in enumerate(shaped.text)
         if unicodedata.category(character)[0] not in "ZC"
         and character not in _PRESENTATION
-        and not _shown(character, drawn.get(index, []), faces, emoji)
+        and not _shown(character, drawn.get(index, []), shaped.text, faces, emoji)
     ]
 
 
-def _shown(character: str, glyphs: list[Glyph], faces: Faces, emoji: Collection[str] | None) -> bool:
+def _shown(character: str, glyphs: list[Glyph], text: str, faces: Faces, emoji: Collection[str] | None) -> bool:
     if not glyphs:
         return False
     if any(glyph.emoji for glyph in glyphs):
         return emoji is None or all(parts(glyph.emoji, emoji) for glyph in glyphs)
     if any(glyph.glyph == 0 for glyph in glyphs):
         return False
-    if len(glyphs) == 1 and glyphs[0].end - glyphs[0].start == 1 and _script(character) not in _OWN_SHAPE:
-        return _own(character, glyphs[0], faces)
+    if _script(character) not in _OWN_SHAPE:
+        if len(glyphs) == 1 and glyphs[0].end - glyphs[0].start == 1:
+            return _own(character, glyphs[0], faces)
+        if not all(one.glyph in faces.face(one.face).forms(text[one.start : one.end]) for one in glyphs):
+            return False
     return any(not faces.face(glyph.face).path(glyph.glyph).isEmpty() for glyph in glyphs)
 
 
@@ -71,4 +74,8 @@ def _own(character: str, glyph: Glyph, faces: Faces) -> bool:
     plain = face.glyph(character)
     if glyph.glyph == plain or (plain and _variant(face, glyph.glyph, plain)):
         return True
-    return plain != 0 and wide(character) and not unicodedata.name(character, "").startswith(("CJK UNIFIED", "HANGUL"))
+    return (
+        wide(character)
+        and not _script(character).startswith(("CJK", "HANGUL"))
+        and glyph.glyph in face.forms(character)
+    )

@@ -1,5 +1,6 @@
 """The fonts of a card, opened when needed, and which of them a text is set in."""
 
+import itertools
 import struct
 import threading
 import unicodedata
@@ -16,6 +17,7 @@ from omniwatt.contract.request import Value
 from omniwatt.engines.draw.lettering.language import EMOJI, Language
 
 _FONTS = (".ttf", ".otf", ".woff")
+_LANGUAGES = ("zh-Hans", "zh-Hant", "ja", "ko", "en")
 _BLANK = {"Zs", "Zl", "Zp", "Cc", "Cf"}
 _REST = (
     "noto-sans", "noto-sans-sc", "noto-sans-tc", "noto-sans-jp", "noto-sans-kr", "noto-naskh-arabic",
@@ -90,6 +92,7 @@ class Face:
     """Below the baseline, in ems; positive."""
     known: dict[str, int] = field(default_factory=dict)
     paths: dict[int, Any] = field(default_factory=dict)
+    shapes: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def glyph(self, character: str) -> int:
         """The character's own glyph; 0 where there is none, or none with any ink though it should have some."""
@@ -100,6 +103,21 @@ class Face:
                 found = found if extents is not None and extents.width else 0
             self.known[character] = found
         return self.known[character]
+
+    def forms(self, cluster: str) -> frozenset[int]:
+        """All glyphs the font itself makes of this character, ligature or letter with its marks, when it stands alone:
+        for lines and columns, in each language."""
+        if cluster not in self.shapes:
+            found = set(map(self.glyph, cluster)) if len(cluster) == 1 else set()
+            for language, upright in itertools.product(_LANGUAGES, (False, True)):
+                buffer = hb.Buffer()
+                buffer.add_str(cluster)
+                buffer.guess_segment_properties()
+                buffer.language = language
+                hb.shape(self.font, buffer, {"vert": upright})
+                found |= {info.codepoint for info in buffer.glyph_infos}
+            self.shapes[cluster] = frozenset(found - {0})
+        return self.shapes[cluster]
 
     def path(self, glyph: int) -> Any:
         """The glyph's outline in font units, y down."""
