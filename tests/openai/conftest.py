@@ -51,6 +51,15 @@ def talking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
         yield server
 
 
+@pytest.fixture(scope="module")
+def drawing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The illustrator and the reader; URLs of pictures live for one second."""
+    home = share_models(tmp_path_factory.mktemp("drawing"))
+    (home / "omniwatt.toml").write_text("[draw]\nurl_s = 1\n")
+    with served(home, "--models", "draw,see", "--log-level", "warning", ready="/readyz") as server:
+        yield server
+
+
 def client_of(server: Served) -> OpenAI:
     """The official client, without its retries: a test wants to see the first answer."""
     return OpenAI(base_url=server.url + "/v1", api_key=server.key, max_retries=0, timeout=100.0)
@@ -71,4 +80,10 @@ def default_client(default_server: Served) -> Iterator[OpenAI]:
 @pytest.fixture
 def echo_client(echo_server: Served) -> Iterator[OpenAI]:
     with client_of(echo_server) as client:
+        yield client
+
+
+@pytest.fixture
+def drawing_client(drawing_server: Served) -> Iterator[OpenAI]:
+    with client_of(drawing_server) as client:
         yield client

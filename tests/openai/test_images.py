@@ -1,8 +1,10 @@
-"""Pictures through the official client: echo draws, so what is seen here is shape, not beauty."""
+"""Pictures through the official client: of echo, where shape is seen, and at the end of the illustrator."""
 
 import base64
 import io
 import json
+import re
+import time
 from typing import Any
 
 import httpx2
@@ -120,3 +122,74 @@ def test_an_estimate_and_bytes(echo_client: OpenAI) -> None:
     raw = echo_client.images.with_raw_response.generate(prompt="a cat", extra_body={"response_format": "bytes"})
     assert Image.open(io.BytesIO(raw.http_response.content)).size == (64, 64)
     assert json.loads(raw.headers["x-omniwatt-picture"])["size"] == "64x64"
+
+
+def landscape() -> bytes:
+    out = io.BytesIO()
+    image = Image.new("RGB", (384, 256), "#79b8e8")
+    image.paste("#4f9a45", (0, 128, 384, 256))
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.model
+def test_the_illustrator_edits_what_it_is_given(drawing_client: OpenAI) -> None:
+    prompt = "make it watercolour and add the title “夏日”"
+    found: Any = drawing_client.images.edit(image=("a.png", landscape()), prompt=prompt, size="768x512")
+    (one,) = found.data
+    assert opened(one.b64_json).size == (768, 512)
+    assert one.changes == ["text:title", "style:watercolour"]
+    assert one.text_verification[0]["recognised"] == "夏日"
+    with drawing_client.images.edit(
+        image=("a.png", landscape()), prompt="add a red balloon", stream=True, partial_images=2
+    ) as events:
+        kinds = [(event.type, opened(event.b64_json).size) for event in events]
+    sketch, done = ("image_edit.partial_image", (512, 341)), ("image_edit.completed", (384, 256))
+    assert kinds == [sketch, sketch, done]
+
+
+@pytest.mark.model
+def test_the_illustrator_says_what_it_cannot_do(drawing_client: OpenAI) -> None:
+    with pytest.raises(BadRequestError, match="mask") as caught:
+        drawing_client.images.edit(image=("a.png", landscape()), prompt="remove the tree")
+    assert caught.value.param == "mask"
+
+
+@pytest.mark.model
+def test_an_edit_of_its_own_picture_keeps_the_scene(drawing_client: OpenAI) -> None:
+    made = drawing_client.images.generate(prompt="a cat on a meadow", size="384x256", quality="low")
+    assert made.data is not None
+    own = base64.b64decode(str(made.data[0].b64_json))
+    found = drawing_client.images.edit(image=("o.png", own), prompt="make it night and add two red balloons")
+    assert found.data is not None
+    said = str(found.data[0].revised_prompt)
+    assert all(word in said for word in ("cat", "2 red balloons", "night"))
+
+
+@pytest.mark.model
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+def test_variations_of_a_picture_that_says_nothing(drawing_client: OpenAI) -> None:
+    found = drawing_client.images.create_variation(image=("a.png", landscape()), n=3, response_format="b64_json")
+    assert found.data is not None
+    assert len({one.b64_json for one in found.data}) == 3
+
+
+@pytest.mark.model
+def test_every_file_says_who_made_it(drawing_client: OpenAI) -> None:
+    for form in ("png", "jpeg", "webp", "tiff", "svg", "pdf"):
+        fields: Any = {"output_format": form, "response_format": "bytes"}
+        raw = drawing_client.images.with_raw_response.generate(prompt="a cat", size="64x64", extra_body=fields)
+        data = raw.http_response.content
+        assert re.search(rb'ow:prompt_sha256="[0-9a-f]{64}"', data), form
+        assert b"omniwatt" in data, form
+
+
+@pytest.mark.model
+def test_a_url_goes_with_its_time(drawing_client: OpenAI) -> None:
+    made = drawing_client.images.generate(prompt="a cat", size="64x64", response_format="url")
+    assert made.data is not None
+    url = str(made.data[0].url)
+    assert httpx2.get(url).status_code == 200
+    time.sleep(2.1)
+    gone = httpx2.get(url)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (410, "url_expired")
