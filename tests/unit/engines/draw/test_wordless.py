@@ -1,5 +1,7 @@
 """What is left of a prompt for a painter that cannot spell."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -59,3 +61,9 @@ def test_the_longest_prompt_takes_no_time(piece: str) -> None:
 def test_what_was_painted_and_lettered_is_told() -> None:
     assert lettered("背景是水墨山水", ("禅",)) == "背景是水墨山水；其上题字：“禅”"
     assert lettered("a beach", ("one", "two")) == "a beach; lettered upon it: “one” “two”"
+
+
+def test_the_gateway_asks_and_loads_no_drawing() -> None:
+    code = "import sys, omniwatt.plan, omniwatt.flows.draw; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not [name for name in loaded if name in ("numpy", "skia", "PIL") or ".illustrator" in name]
