@@ -42,6 +42,7 @@ class WorkerLike(Protocol):
 
 
 SessionCounts = Callable[[], Mapping[str, int]]
+PowerStatus = Callable[[], Mapping[str, Any]]
 GUESSES = ("right", "wrong", "missed")
 PoolStatus = Callable[[], Sequence[WorkerLike]]
 AdmissionStatus = Callable[[], Mapping[str, Mapping[str, float]]]
@@ -53,6 +54,7 @@ class Metrics:
     def __init__(self, pool_status: PoolStatus = tuple, admission_status: AdmissionStatus = dict) -> None:
         self.watch(pool_status, admission_status)
         self._session_counts: SessionCounts = dict
+        self._power_status: PowerStatus = dict
         self._gaps: dict[str, list[int]] = {}
         self._gaps_s: dict[str, float] = {}
         self._series: dict[tuple[str, str, str], _Series] = {}
@@ -100,6 +102,10 @@ class Metrics:
         """Whom to ask, at each scrape, about realtime sessions: `open`, `turns`, `responses`, and GUESSES."""
         self._session_counts = counts
 
+    def watch_power(self, status: PowerStatus) -> None:
+        """Whom to ask, at each scrape, about watts: the keys of `power.control.Power.status`."""
+        self._power_status = status
+
     def opened(self) -> None:
         """Count one in."""
         self._in_flight.inc()
@@ -129,6 +135,7 @@ class Metrics:
         yield from _queues(self._admission_status())
         yield from _engines(self._pool_status())
         yield from _sessions(self._session_counts())
+        yield from _power(self._power_status())
 
     def _inter_token(self) -> Metric:
         family = HistogramMetricFamily(
@@ -225,6 +232,31 @@ def _sessions(counts: Mapping[str, int]) -> Iterable[Metric]:
         "Tokens read and written ahead for nothing.",
         value=counts.get("discarded_tokens", 0),
     )
+
+
+def _power(status: Mapping[str, Any]) -> Iterable[Metric]:
+    """The node's watts and joules; nothing of what no meter tells."""
+    if not status.get("method"):
+        return
+    how = [status["method"], status["source"], status["scope"]]
+    labels = ["method", "source", "scope"]
+    watts = GaugeMetricFamily("omniwatt_power_watts", "What the node takes now.", labels=labels)
+    watts.add_metric(how, status["watts"])
+    yield watts
+    joules = CounterMetricFamily("omniwatt_node_energy_joules", "What the meter counted.", labels=labels)
+    joules.add_metric(how, status["metered_j"])
+    yield joules
+    yield CounterMetricFamily(
+        "omniwatt_unattributed_energy_joules", "Of that, what no request was charged.", value=status["unattributed_j"]
+    )
+    if status["budget_w"] is not None:
+        yield GaugeMetricFamily("omniwatt_power_budget_watts", "What it may take.", value=status["budget_w"])
+    state = GaugeMetricFamily("omniwatt_power_state", "1 for the governor's state.", labels=["state"])
+    state.add_metric([status["state"]], 1)
+    yield state
+    if status["slots"] is not None:
+        yield GaugeMetricFamily("omniwatt_power_step_slots", "Steps that may run at once.", value=status["slots"])
+    yield GaugeMetricFamily("omniwatt_power_steps_running", "Steps that run.", value=status["running"])
 
 
 def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:

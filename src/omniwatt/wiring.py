@@ -69,6 +69,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         calls = Calls()
         stack.push_async_callback(calls.close)
         metrics.watch_sessions(sessions.counts)
+        metrics.watch_power(power.status)
         await _keep(stack, _sweep(blobs, stored))
         if settings.models.preload:
             await _keep(stack, _preload(catalog, pool))

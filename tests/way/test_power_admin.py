@@ -50,3 +50,21 @@ async def test_without_a_meter_there_are_no_watts_and_no_joules(tmp_path: Path) 
         answer = await ask(parts, key)
     assert (status["watts"], status["method"]) == (None, "")
     assert "energy" not in answer.json()["usage"]
+
+
+async def test_joules_are_kwh_money_and_co2_by_key_and_model_and_metrics(tmp_path: Path) -> None:
+    async with metered(tmp_path, price_per_kwh=0.3, g_co2_per_kwh=400.0) as parts, admin(parts) as root:
+        key, _ = parts.keys.create("user")
+        energy = (await ask(parts, key, tokens=20, token_s=0.01)).json()["usage"]["energy"]
+        (row,) = (await root.get("/admin/usage?by=key_id,model")).json()["data"]
+        await root.put("/admin/power", json={"budget": "20W"})
+        text = (await root.get("/metrics")).text
+    joules = energy["energy_joules"]
+    assert row["energy_j"] == pytest.approx(joules)
+    assert row["kwh"] == pytest.approx(joules / 3.6e6)
+    assert (row["cost"], row["currency"]) == (pytest.approx(0.3 * joules / 3.6e6), "EUR")
+    assert row["g_co2"] == pytest.approx(400 * joules / 3.6e6)
+    assert 'omniwatt_power_watts{method="estimated",scope="node",source="cpu-time"}' in text
+    assert "omniwatt_power_budget_watts 20.0" in text
+    assert 'omniwatt_energy_joules_total{method="estimated",model="echo"}' in text
+    assert "omniwatt_node_energy_joules_total{" in text

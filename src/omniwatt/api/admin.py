@@ -122,7 +122,7 @@ async def delete_key(exchange: Exchange) -> None:
 
 
 async def usage(exchange: Exchange) -> None:
-    """Requests, tokens, seconds and joules from `since` to `until`, summed `by` up to six columns."""
+    """Requests, tokens, seconds, joules and what they cost from `since` to `until`, summed `by` up to six columns."""
     asked = _query(exchange, {"since", "until", "by"})
     now = time.time()
     since = _moment(asked, "since", now - USAGE_DAYS * DAY_S)
@@ -133,7 +133,8 @@ async def usage(exchange: Exchange) -> None:
     parts = exchange.parts
     await asyncio.to_thread(parts.database.flush)
     rows = await asyncio.to_thread(parts.ledger.usage, since, until, by)
-    await exchange.reply_json({"object": "list", "since": since, "until": until, "data": rows})
+    data = [row | parts.power.cost(row["energy_j"]) for row in rows]
+    await exchange.reply_json({"object": "list", "since": since, "until": until, "data": data})
 
 
 async def ps(exchange: Exchange) -> None:

@@ -74,6 +74,9 @@ class Power:
             power, gate, cores or len(os.sched_getaffinity(0)), self._calibration, str(home / "power_state"), lock
         )
         self._override = _kept(self._kept)
+        self._tariff = amounts.Tariff(
+            price_per_kwh=power.price_per_kwh, currency=power.currency, g_co2_per_kwh=power.g_co2_per_kwh
+        )
         self._joined: dict[int, _Joined] = {}
         self._jobs: dict[str, tuple[str, int]] = {}
         """Job -> its tier, and in which life of the governor it began."""
@@ -173,13 +176,12 @@ class Power:
             full["state"] = "ungoverned"
         full["history"] = list(self._history)
         if self._telemetry.watts is not None:
-            tariff = amounts.Tariff(
-                price_per_kwh=self._power.price_per_kwh,
-                currency=self._power.currency,
-                g_co2_per_kwh=self._power.g_co2_per_kwh,
-            )
-            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, tariff))
+            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._tariff))
         return full
+
+    def cost(self, energy_j: float | None) -> dict[str, float | str]:
+        """kWh, money and grams of CO2 of what requests were charged; nothing of what was not metered."""
+        return {} if energy_j is None else amounts.cost_of(energy_j, self._tariff)
 
     def set_budget(self, budget: str | float) -> None:
         """`180W`, `60%`, watts, `none`, or `default` for what the settings say. It stays over restarts.
