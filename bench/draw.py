@@ -6,7 +6,7 @@ Through the HTTP server, one picture at a time, its bytes streamed to the client
 resident sizes of all engine processes (painter, its helpers, the reader) seen while the picture is drawn, looked at
 every 20 ms, and the gateway's growth beside it. Seconds are from the request to the last byte, encoding included.
 Before each picture its estimate is asked for. What matters most comes first, and it stops when the minutes are over;
-`--resume` goes on where a run of the same day and commit stopped.
+`--resume` goes on where a run of the same day stopped; each figure says which commit it is of.
 """
 
 import argparse
@@ -133,10 +133,10 @@ def main() -> None:
     given = _arguments()
     figures = _kept() if given.resume else []
     known = {(one["style"], one["side_px"], one["quality"]) for one in figures}
-    until = time.monotonic() + 60 * given.minutes
     missing = 0
     with service("--models", "illustrator,pp-ocr", store=model_store()) as server:
         drawn(server, SCENE, 1024, style=DEFAULT, quality="high")
+        until = time.monotonic() + 60 * given.minutes
         for style, side, quality, times in cases(given.quick):
             if (style, side, quality) in known:
                 continue
@@ -154,23 +154,24 @@ def main() -> None:
             keep("draw", figures, given.quick, NOTES)
     if missing:
         say(f"{missing} cases were not reached in {given.minutes:g} minutes: go on with --resume")
-    report("draw", [*figures, _estimates(figures), *_money(figures)], given.quick, NOTES)
+    if figures:
+        report("draw", [*figures, _estimates(figures), *_money(figures)], given.quick, NOTES)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two styles to 2048; the result is not kept")
-    parser.add_argument("--resume", action="store_true", help="go on where today's run of this commit stopped")
+    parser.add_argument("--resume", action="store_true", help="go on where today's run stopped")
     parser.add_argument("--minutes", type=float, default=24.0, help="begin no picture after so many (default 24)")
     return parser.parse_args()
 
 
 def _kept() -> list[dict[str, Any]]:
-    """What a run of this day and commit has measured already."""
-    commit, today = machine()["commit"], time.strftime("%Y-%m-%d", time.gmtime())
+    """What a run of this day has measured already on this machine."""
+    cpu, today = machine()["cpu"], time.strftime("%Y-%m-%d", time.gmtime())
     for path in RESULTS.glob(f"draw_*_{today}.json"):
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found["machine"]["commit"] == commit:
+        if found["bench"] == "draw" and found["machine"]["cpu"] == cpu:
             return [one for one in found["figures"] if one["figure"] == "seconds"]
     return []
 
@@ -188,7 +189,7 @@ def _figure(style: str, side: int, quality: str, runs: list[Drawn]) -> dict[str,
         "unit": "s", "runs": len(runs), "estimated_s": runs[-1].estimated_s,
         "estimate_errors": [round(abs(run.estimated_s / run.seconds - 1), 3) for run in runs],
         "file_bytes": runs[0].size_bytes, "peak_bytes": max(run.engines_bytes for run in runs),
-        "gateway_bytes": max(run.gateway_bytes for run in runs),
+        "gateway_bytes": max(run.gateway_bytes for run in runs), "commit": machine()["commit"],
     }  # fmt: skip
     aim_s = AIMS_S.get((side, quality))
     if aim_s is not None and style == DEFAULT:

@@ -79,6 +79,12 @@ def rate(ground: str, style: str, quality: str) -> cost.Rate:
     return cost.Rate(tuple(first), tuple(each))  # type: ignore[arg-type]
 
 
+def by_quality(ground: str, style: str) -> dict[str, cost.Rate]:
+    """Medium is reckoned as high, from which it was seen to differ little (paint of it twice as large apart)."""
+    low, high = rate(ground, style, "low"), rate(ground, style, "high")
+    return {"low": low, "medium": high, "high": high}
+
+
 def less(one: cost.Rate, other: cost.Rate) -> cost.Rate:
     """What one takes more than the other."""
     pairs = [
@@ -94,12 +100,12 @@ def measured(quick: bool) -> cost.Rates:
     nothing = cost.Rate((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     grounds: dict[str, dict[str, cost.Rate]] = {}
     for ground in get_args(Backdrop)[: 3 if quick else None]:
-        grounds[ground] = {quality: less(rate(ground, PLAIN, quality), nothing) for quality in cost.QUALITIES}
+        grounds[ground] = {quality: less(one, nothing) for quality, one in by_quality(ground, PLAIN).items()}
         say(f"{ground:14} {_told(grounds[ground])}")
-    bare = {quality: rate(cost.REFERENCE_GROUND, PLAIN, quality) for quality in cost.QUALITIES}
+    bare = by_quality(cost.REFERENCE_GROUND, PLAIN)
     looks: dict[str, dict[str, cost.Rate]] = {}
     for style in get_args(Style)[: 3 if quick else None]:
-        found = {quality: rate(cost.REFERENCE_GROUND, style, quality) for quality in cost.QUALITIES}
+        found = by_quality(cost.REFERENCE_GROUND, style)
         cells = style == "pixel"
         looks[style] = {
             quality: cost.Rate(

@@ -164,7 +164,10 @@ def check(one: Asked, limit_bytes: int) -> int:
         return need
     largest = largest_size(one, limit_bytes)
     fits = f"the largest of this shape that fits is {largest[0]}x{largest[1]}" if largest else "none of this shape fits"
-    whole = " A WebP is held whole; png, tiff and jpeg are not." if one.media_type == "image/webp" else ""
+    whole = ""
+    if one.media_type == "image/webp":
+        less = ", and 'output_compression' below 100 needs less" if one.lossless else ""
+        whole = f" A WebP is held whole; png, tiff and jpeg are not{less}."
     raise BadInput(
         f"A picture of {one.size[0]}x{one.size[1]} needs {said(need)} of memory, and pictures may take "
         f"{said(limit_bytes)} here: {fits}.{whole}",
