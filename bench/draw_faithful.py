@@ -1,7 +1,7 @@
 """Is what a prompt asked for really in the picture? Objects, counts, colours, relations, setting and texts.
 
     python -m bench.draw_faithful [--quick] [--missed]
-    python -m bench.draw_faithful --sheets FOLDER      contact sheets to look at, numbered, with their questions
+    python -m bench.draw_faithful --sheets FOLDER      contact sheets of what has no label that holds, with questions
     python -m bench.draw_faithful --accept             after looking: these are the pictures that were labelled
 
 A hundred prompts (draw_faithful.toml) with what each asks for, in parts. Each part is judged twice: from the scene
@@ -33,9 +33,9 @@ SIDE_PX = 384
 ACROSS, DOWN = 4, 3
 CAPTION_PX = 26
 SORTS = ("object", "count", "colour", "relation", "setting", "text")
-MOVED, GROWN, LOOKS = 8.0, 1.35, 1.5
+MOVED, GROWN, LOOKS, FIELD = 8.0, 1.35, 0.6, 3
 """A label is stale when a thing has moved by more than so many hundredths of the side, is so many times larger or
-smaller, or the fields' lightness differs by more than this of 15 steps in the mean."""
+smaller, or the fields' lightness differs by more than this of 15 steps in the mean, or by so much in one."""
 _HEAD = """\
 # Prompts, what each asks for, and what a person saw in the picture, for bench/draw_faithful.py.
 #
@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="every tenth prompt; the result says so and is not kept")
     parser.add_argument("--missed", action="store_true", help="list what was missed")
-    parser.add_argument("--sheets", type=Path, help="write contact sheets into this folder, judge nothing")
+    parser.add_argument("--sheets", type=Path, help="write contact sheets of stale labels there, judge nothing")
     parser.add_argument("--accept", action="store_true", help="keep the layout and look of each picture as labelled")
     asked = parser.parse_args()
     data = tomllib.loads(LABELS.read_text("utf-8"))
@@ -67,7 +67,10 @@ def main() -> None:
     studio = loaded()
     drawn = [draw(studio, row, objects) for row in rows]
     if asked.sheets:
-        sheets(rows, drawn, asked.sheets)
+        sheets(
+            [(at, row, now) for at, (row, now) in enumerate(zip(rows, drawn, strict=True)) if stale(row, now)],
+            asked.sheets,
+        )
     elif asked.accept:
         LABELS.write_text(labels(data["objects"], rows, drawn), "utf-8")
     else:
@@ -85,14 +88,16 @@ def draw(studio: Studio, row: Mapping[str, Any], objects: Mapping[str, str]) -> 
 
 
 def placed(layout: Layout) -> str:
-    """What stands where, in hundredths of the picture: `backdrop style; sprite#colour x y width height; ...`."""
+    """What stands where, in hundredths of the picture: `backdrop style time ...; sprite#colour x y width height; ...`."""
     side = layout.width / 100
     things = sorted(
         f"{one.sprite}{one.colour} "
         + " ".join(str(round(part / side)) for part in (one.box.x, one.box.y, one.box.width, one.box.height))
         for one in layout.placed
     )
-    return "; ".join([f"{layout.scene.backdrop} {layout.scene.style}", *things])
+    scene = layout.scene
+    set_ = [scene.backdrop, scene.style, scene.time, *scene.weather, *scene.light, *scene.features]
+    return "; ".join([" ".join([*set_, *(f"no-{name}" for name in scene.without)]), *things])
 
 
 def look(picture: Any) -> str:
@@ -110,8 +115,8 @@ def stale(row: Mapping[str, Any], now: Drawn) -> bool:
         return True
     if any(_differs(one[1], other[1]) for one, other in zip(before, after, strict=True)):
         return True
-    apart = sum(abs(int(a, 16) - int(b, 16)) for a, b in zip(row["look"], now.look, strict=True))
-    return apart / len(now.look) > LOOKS
+    apart = [abs(int(a, 16) - int(b, 16)) for a, b in zip(row["look"], now.look, strict=True)]
+    return sum(apart) / len(apart) > LOOKS or max(apart) >= FIELD
 
 
 def _fields(layout: str) -> list[tuple[str, tuple[float, ...]]]:
@@ -182,22 +187,22 @@ def _share(answers: Iterator[bool]) -> float:
     return round(sum(every) / max(1, len(every)), 3)
 
 
-def sheets(rows: Sequence[Mapping[str, Any]], drawn: Sequence[Drawn], folder: Path) -> None:
-    """Numbered pictures, twelve to a sheet, and `questions.txt`: what is asked of each."""
+def sheets(numbered: Sequence[tuple[int, Mapping[str, Any], Drawn]], folder: Path) -> None:
+    """Pictures with their numbers, twelve to a sheet, and `questions.txt`: what is asked of each."""
     folder.mkdir(parents=True, exist_ok=True)
     each = ACROSS * DOWN
-    for first in range(0, len(drawn), each):
+    for first in range(0, len(numbered), each):
         sheet = Image.new("RGB", (ACROSS * SIDE_PX, DOWN * (SIDE_PX + CAPTION_PX)), "white")
         pen = ImageDraw.Draw(sheet)
-        for place, one in enumerate(drawn[first : first + each]):
+        for place, (number, _, one) in enumerate(numbered[first : first + each]):
             x, y = place % ACROSS * SIDE_PX, place // ACROSS * (SIDE_PX + CAPTION_PX)
             sheet.paste(one.picture, (x, y + CAPTION_PX))
-            pen.text((x + 6, y + 4), str(first + place), fill="black", font_size=20)
+            pen.text((x + 6, y + 4), str(number), fill="black", font_size=20)
         sheet.save(folder / f"sheet-{first // each:02}.png")
     lines = []
-    for number, (row, one) in enumerate(zip(rows, drawn, strict=True)):
+    for number, row, one in numbered:
         parts = "; ".join(f"{part.kind} {part.asked}{'' if part.found else ' (!)'}" for part in one.parts)
-        lines.append(f"{number} [{'stale' if stale(row, one) else row['seen']}] {row['prompt']}\n    {parts}")
+        lines.append(f"{number} {row['prompt']}\n    {parts}")
     (folder / "questions.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 

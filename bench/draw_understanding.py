@@ -114,9 +114,10 @@ def compare(scene: Scene, truth: str, objects: Mapping[str, str]) -> Iterator[Pa
 
 def _set(scene: Scene, field: str, values: set[str]) -> bool:
     if field in LISTS:
-        shown = {
-            name for name, (sprite, *_) in SCENERY.items() if any(thing.sprite == sprite for thing in scene.things)
-        }
+        sprites = {thing.sprite for thing in scene.things}
+        shown = {name for name, (sprite, *_) in SCENERY.items() if sprite in sprites} | (
+            {"moon"} if "full-moon" in sprites else set()
+        )
         return bool(values & {*getattr(scene, LISTS[field]), *(shown if field == "feature" else ())})
     return getattr(scene, field) in values
 

@@ -11,11 +11,11 @@ from omniwatt.engines.draw.illustrator.understand import setting
 from omniwatt.engines.draw.illustrator.understand.items import Noun, Said
 from omniwatt.engines.draw.illustrator.understand.language import languages_of
 from omniwatt.engines.draw.illustrator.understand.lexicon import Lexicon, Sense
-from omniwatt.engines.draw.illustrator.understand.quotes import Marked, take_texts
 from omniwatt.engines.draw.illustrator.understand.reading import MAX_COUNT, PLURAL_COUNT, Reading, read
 from omniwatt.engines.draw.illustrator.understand.relations import related
 from omniwatt.engines.draw.illustrator.understand.texts import texts_of
 from omniwatt.engines.draw.illustrator.understand.tokens import known_words, tokens
+from omniwatt.engines.draw.quotes import Marked, take_texts
 
 _TELLING_WORDS = 40
 MAX_KINDS = 40
@@ -47,7 +47,7 @@ _VEHICLES = frozenset(
 )
 _PAIR = ("pair", "双", "雙", "副", "对", "對", "膳", "足")
 _ON_TABLE_M = 1.15
-_BESIDE_TABLE = {"chair", "seat", "toilet", "oven", "sink", "fire-hydrant", "bathtub"}
+_BESIDE_TABLE = {"chair", "seat", "bench", "toilet", "oven", "sink", "fire-hydrant", "bathtub"}
 _WITHOUT_ARTICLES = ("zh", "ja", "ko", "ru", "pl", "vi", "id", "hi", "tr")
 _THRONG = 9
 _SCATTERED = 7
@@ -152,6 +152,8 @@ class _Builder:
         """Scenery that the named backdrops do not have is shown by sprites."""
         features = [sense.value for sense in noun.effects if sense.kind == "feature"]
         named = set(self._values("backdrop"))
+        if features and set(setting.HIDDEN.get(features[0], "").split()) & named and not self._values("backdrop")[1:]:
+            noun.sprites, noun.said.count, noun.kind = noun.sprites or ("full-moon",), noun.said.count or 1, "thing"
         if noun.kind == "setting" and len(noun.effects) == 1 and features and features[0] in setting.SCENERY:
             sprite, count, has_own = setting.SCENERY[features[0]]
             if not named & set(has_own.split()):
@@ -281,7 +283,7 @@ class _Builder:
             return "night" if "night" in times and backdrop in ("night_city", "starry_sky") else times[0]
         if backdrop in ("night_city", "starry_sky", "space") or _NIGHT_FEATURES & set(features):
             return "night"
-        return "night" if "moon" in self._values("light") else "day"
+        return "night" if {"moon", "candle"} & set(self._values("light")) else "day"
 
     def _palette(self) -> tuple[str, ...]:
         named = [colour for name in self._values("palette") for colour in _PALETTES[name]]

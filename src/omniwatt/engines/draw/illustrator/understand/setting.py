@@ -17,6 +17,8 @@ _BY_FEATURE: dict[str, str] = _PLACES["feature"]
 _AT_NIGHT = {"city": "night_city", "street": "night_city"}
 SCENERY: dict[str, tuple[str, int, str]] = {name: tuple(row) for name, row in _PLACES["scenery"].items()}
 """Features that no backdrop paints -> the sprite that shows them, how many, and the backdrops that do paint them."""
+HIDDEN: dict[str, str] = _PLACES["hidden"]
+"""Features of the sky -> the backdrops in which no sky is seen."""
 AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
 """Sprites that float on water, not in the air."""
 DRAWN_TRAITS = frozenset(_PLACES["traits"]["drawn"].split())
@@ -47,7 +49,11 @@ def choose(
     values = {sense.value for sense in effects}
     night = "night" in values or "neon" in values
     if not named:
-        guess = "room" if "table" in features else _guess(things, features, values, style, texts=texts)
+        guess = (
+            "room"
+            if "table" in features or "candle" in values
+            else _guess(things, features, values, style, texts=texts)
+        )
         return Setting(_AT_NIGHT.get(guess, guess) if night else guess, tuple(features), guessed=True)
     main = _main(named, nouns)
     if night and (main == "city" or (main == "street" and ("neon" in values or "traffic" in features))):

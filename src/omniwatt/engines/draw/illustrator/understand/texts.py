@@ -6,9 +6,9 @@ import msgspec
 
 from omniwatt.engines.draw.illustrator.scene import Text
 from omniwatt.engines.draw.illustrator.understand.items import Item, Mark, Noun, Said
-from omniwatt.engines.draw.illustrator.understand.quotes import Quoted
 from omniwatt.engines.draw.illustrator.understand.relations import Related
 from omniwatt.engines.draw.illustrator.understand.setting import CARRIERS
+from omniwatt.engines.draw.quotes import Quoted
 
 _ROLES = ("calligraphy", "title", "subtitle", "body", "sign", "neon", "stamp", "caption")
 _PLACES = {
@@ -158,6 +158,7 @@ def _carrier(
             one.b is not None
             and one.relation in ("on", "in", "above", "in_front_of", "beside")
             and _is_of(one.a, item, about)
+            and not _is_of(one.b, item, about)
         ):
             return one.b if one.b.things and role != "title" else None
     return next((noun for noun in near if noun.is_thing and CARRIERS & set(noun.sprites) and noun.things), None)
