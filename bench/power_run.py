@@ -43,6 +43,8 @@ class Case(NamedTuple):
     """The controller knows which sorts of work run, and what calibration says of each."""
     moving: bool = False
     """The budget moves all the time: there is nothing to settle to."""
+    after_s: float = 2.0
+    """Steady figures begin so long after each step."""
     note: str = ""
     why: str = ""
     """Where an aim is missed: the reason."""

@@ -193,7 +193,7 @@ def one(cell: Cell) -> Outcome:
     scale_w = min(float(free_w[500:1500].mean()), 1.02 * profile.full_w(profile.server(SERVER), case.mix))
     trace = run(case, cell.seed, make, scale_w)
     aim_w = aim(case, trace, free_w)
-    figures = measured(trace.watts, trace.budget_w, aim_w, TICK_S, case.steps_s)
+    figures = measured(trace.watts, trace.budget_w, aim_w, TICK_S, case.steps_s, case.after_s)
     rose = rises(trace.watts, aim_w, TICK_S, case.steps_s)
     figures["rise_s"] = max(rose) if rose else 0.0
     if case.moving:

@@ -61,9 +61,9 @@ def judge(
 ) -> tuple[Memory, bool]:
     """The memory after this look, and whether the reading is new and good.
 
-    A bad reading is not used; the meter is at fault once nothing good came for `stale_s`. `expected_w` is what the
-    model says this sensor should show. An idle meter may repeat itself; sameness counts
-    against one that measures work, or while the model expects movement.
+    A bad reading is not used, nor a third in a row that is the same to the watt: it may be frozen. The meter is at
+    fault once nothing good came for `stale_s`. `expected_w` is what the model says this sensor should show. An idle
+    meter may repeat itself; sameness counts against one that measures work, or while the model expects movement.
     """
     if reading is None or reading.at_s == memory.at_s:
         return _aged(memory, bounds, now_s, memory.suspicion or "gone"), False
@@ -75,7 +75,8 @@ def judge(
         return _aged(memory, bounds, now_s, "frozen"), False
     if 0 < memory.odd < SURPRISES:
         return _aged(memory, bounds, now_s, "jump"), False
-    return replace(memory, good_s=now_s, suspicion="", fault=""), True
+    repeats = memory.same_since_s < reading.at_s and _works(bounds, reading, expected_w)
+    return replace(memory, good_s=now_s, suspicion="", fault=""), not repeats
 
 
 def _aged(memory: Memory, bounds: Bounds, now_s: float, suspicion: Fault) -> Memory:
@@ -115,5 +116,9 @@ def _noted(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float) 
 def _frozen(memory: Memory, bounds: Bounds, reading: Reading, expected_w: float) -> bool:
     if reading.at_s - memory.same_since_s < bounds.frozen_s:
         return False
-    working = reading.method == "measured" and expected_w > 1.1 * bounds.idle_w
-    return working or abs(expected_w - memory.same_expected_w) > 0.05 * bounds.full_w
+    return _works(bounds, reading, expected_w) or abs(expected_w - memory.same_expected_w) > 0.05 * bounds.full_w
+
+
+def _works(bounds: Bounds, reading: Reading, expected_w: float) -> bool:
+    """Power that is measured while work runs is never the same twice."""
+    return reading.method == "measured" and expected_w > 1.1 * bounds.idle_w
