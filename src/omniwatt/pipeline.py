@@ -22,7 +22,7 @@ from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import recipes
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
-from omniwatt.plan import ROLES, make_plan, modalities
+from omniwatt.plan import ROLES, frugal, make_plan, modalities
 from omniwatt.power.metering import Metering, Unmetered
 
 
@@ -66,6 +66,7 @@ class Pipeline:
         """
         with self._ledger.open(request, caller, guess) as entry:
             found = self._resolve(request.model)
+            request, degraded = frugal(request, self._power.tight)
             roles = self._roles()
             facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
             plan = entry.plan = make_plan(
@@ -83,6 +84,7 @@ class Pipeline:
                             tier=plan.tier,
                             rate_limits=hold.rate_limits,
                             queue_s=time.monotonic() - arrived_s,
+                            degraded=degraded,
                         )
                         steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
                         async with aclosing(ending_once(steps)) as events:

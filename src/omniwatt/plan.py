@@ -275,6 +275,18 @@ def _speaker(roles: Mapping[str, str]) -> str:
     return roles["speak"]
 
 
+def frugal(request: Request, tight: bool) -> tuple[Request, dict[str, str]]:
+    """The request as it is done while watts are short: where the caller left the quality to us, the fast mode.
+
+    With what became of it, for the answer's headers. Pure.
+    """
+    body = request.body
+    if not tight or not isinstance(body, DrawBody) or body.quality != "auto" or body.explain:
+        return request, {}
+    less = msgspec.structs.replace(request, body=msgspec.structs.replace(body, quality="low"))
+    return less, {"quality": "low"}
+
+
 def _check_capability(request: Request, card: Card) -> None:
     needed = request.capability
     if needed in card.capabilities or (needed == "count" and "chat" in card.capabilities):

@@ -15,6 +15,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound here
 EXPOSED = (
     b"location, x-request-id, openai-processing-ms, x-omniwatt-ignored-fields, retry-after, retry-after-ms, "
+    b"x-omniwatt-queue-ms, x-omniwatt-degraded, x-energy-joules, x-energy-method, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
@@ -98,7 +99,7 @@ class Guards:
 
 async def _preflight(exchange: Exchange) -> None:
     exchange.extra_headers += [
-        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
         (b"access-control-allow-headers", exchange.headers.get(b"access-control-request-headers", b"authorization")),
         (b"access-control-max-age", str(PREFLIGHT_S).encode()),
     ]

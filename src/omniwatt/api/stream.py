@@ -35,6 +35,9 @@ LIMIT_HEADERS = tuple(
     for what, key in (("limit", "limit_{}"), ("remaining", "remaining_{}"), ("reset", "reset_{}_s"))
 )
 
+WAITED_S = 0.05
+"""A wait in the queue that is worth a header."""
+
 encode_json = msgspec.json.Encoder().encode
 
 
@@ -105,7 +108,7 @@ async def whole(
                 events.append(event)
     if started is None or finished is None:
         raise EngineFailed("The engine stopped without an end.")
-    exchange.extra_headers += rate_limit_headers(started.rate_limits)
+    exchange.extra_headers += started_headers(started)
     return make(started, events, finished)
 
 
@@ -120,7 +123,7 @@ async def streamed(
     async with exchange.client_watch() as watch:
         async with aclosing(_through(_serve(exchange, request, inputs), through)) as stream:
             started, first = await _first(stream)
-            exchange.extra_headers += rate_limit_headers(started.rate_limits)
+            exchange.extra_headers += started_headers(started)
             await exchange.begin(SSE, SSE_HEADERS)
             watch.start()
             with Pinger(exchange.send, watch.give_up) as pinger:
@@ -136,7 +139,7 @@ async def raw(exchange: Exchange, request: Request, media_type: bytes, inputs: A
     async with exchange.client_watch() as watch:
         async with aclosing(_serve(exchange, request, inputs)) as stream:
             started, event = await _first(stream)
-            exchange.extra_headers += rate_limit_headers(started.rate_limits)
+            exchange.extra_headers += started_headers(started)
             await exchange.begin(media_type, ((b"x-accel-buffering", b"no"),))
             watch.start()
             finished = await _send_data(exchange, event)
@@ -165,7 +168,7 @@ async def buffered(
             finished: Finished | None = None
             async for event in stream:
                 if isinstance(event, Started):
-                    exchange.extra_headers += rate_limit_headers(event.rate_limits)
+                    exchange.extra_headers += started_headers(event)
                     held += encoder.start(event)
                 elif isinstance(event, Finished):
                     finished = event
@@ -293,6 +296,17 @@ class Pinger:
 
     async def _ping(self) -> None:
         await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+
+
+def started_headers(started: Started) -> list[Header]:
+    """What is known before the first byte: limits, how long it waited, and what became less because watts are short."""
+    found = rate_limit_headers(started.rate_limits)
+    if started.queue_s >= WAITED_S:
+        found.append((b"x-omniwatt-queue-ms", b"%d" % round(started.queue_s * 1000)))
+    if started.degraded:
+        said = ", ".join(f"{name}={value}" for name, value in started.degraded.items())
+        found.append((b"x-omniwatt-degraded", f"{said}; reason=power-budget".encode()))
+    return found
 
 
 def rate_limit_headers(limits: dict[str, Any]) -> list[Header]:

@@ -48,6 +48,8 @@ class Started(Value, frozen=True, tag="started"):
     tier: str = "default"
     rate_limits: dict[str, Any] = {}
     queue_s: float = 0.0
+    degraded: dict[str, str] = {}
+    """What was left to us and became less than usual, because watts are short: `quality` -> `low`."""
 
 
 class TextDelta(Value, frozen=True, tag="text"):

@@ -46,6 +46,9 @@ STOP_S = 2.0
 SETTLE_S = 0.25
 """So long an answer waits for what it has cost; then it goes without."""
 HISTORY = 300
+TELEMETRY_HZ, TIGHT_S = 5.0, 3.0
+SHORT = 1.1
+"""Watts are short when this many times the steps that may run are wanted."""
 NONE, DEFAULT = "none", "default"
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,7 @@ class Power:
         self._retry_s = RETRY_S
         self._budget_w: float | None = None
         self._telemetry = Telemetry()
+        self._short: deque[bool] = deque(maxlen=round(TIGHT_S * TELEMETRY_HZ))
         self._history: deque[dict[str, float | None]] = deque(maxlen=HISTORY)
         self._watcher: asyncio.Task[None] | None = None
         self._closing = False
@@ -165,6 +169,11 @@ class Power:
             self._asked.pop(job, None)
         return None if joules is None else energy(joules)
 
+    @property
+    def tight(self) -> bool:
+        """More steps than the budget lets run have been wanted in most of the last TIGHT_S."""
+        return self._stream is not None and sum(self._short) > 0.8 * TIGHT_S * TELEMETRY_HZ
+
     # --- for the faces
 
     def status(self) -> dict[str, Any]:
@@ -174,6 +183,7 @@ class Power:
         full["budget"] = self._override or self._power.budget
         if self.enabled and self._stream is None:
             full["state"] = "ungoverned"
+        full["tight"] = self.tight
         full["history"] = list(self._history)
         if self._telemetry.watts is not None:
             full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._tariff))
@@ -324,6 +334,7 @@ class Power:
                     log.warning("power: %s", told.why)
                 self._telemetry = told
                 self._max_w = told.max_w or self._max_w
+                self._short.append(told.slots is not None and sum(told.wanted.values()) > SHORT * told.slots)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
 
     def _post(self, message: Value) -> bool:

@@ -6,6 +6,11 @@ from typing import Any, Protocol
 class Metering(Protocol):
     """See power/control.py."""
 
+    @property
+    def tight(self) -> bool:
+        """Work has been waiting for watts for a while."""
+        ...
+
     def begin(self, job: str, tier: str) -> None:
         """A request whose cost will be asked for; said again when its tier is known."""
         ...
@@ -17,6 +22,8 @@ class Metering(Protocol):
 
 class Unmetered:
     """No meter: nothing is known of joules."""
+
+    tight = False
 
     def begin(self, job: str, tier: str) -> None: ...
     async def settle(self, job: str) -> dict[str, Any] | None:
