@@ -1,4 +1,4 @@
-"""While watts are short, what was left to us becomes the fast mode, and the answer says so; what was asked for stays."""
+"""While watts are short, what was left to us becomes the fast mode, and the answer says so; the rest stays as asked."""
 
 import pytest
 
