@@ -42,6 +42,11 @@ class _Edit:
         own_style = body.style not in MOODS and bool(body.style)
         of_text = bool(scene.texts) and scene.style in _OF_TEXT
         self._styled = own_style or ("style" in asked and not of_text)
+        if any(taken == "light neon" for _, taken in scene.understood) and not scene.texts and not self._styled:
+            scene, self._styled = msgspec.structs.replace(scene, style="neon"), True
+        if self._styled and scene.style in pixels.SOLID:
+            self._styled = False
+            self._done.left.append(scene.style)
         self._asked = asked
         self._scene: Scene = scene
         self._others = found.others
@@ -57,6 +62,8 @@ class _Edit:
         self._find_background()
         self._take_out()
         self._tone()
+        if self._styled and self._mask is None:
+            self._image = pixels.shaped_for(self._image, self._scene.style)
         front = self._replace_background()
         scene = self._scene if front is not None else self._added()
         draws = bool(scene.things or scene.texts or scene.weather) or self._styled or front is not None

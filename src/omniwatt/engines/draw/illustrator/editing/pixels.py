@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 Tone = Callable[[Image.Image], Image.Image]
 _CUT_PX = 640
+_SHAPES_PX = 1024
 _PLAIN, _NEAR = 14.0, 30.0
 """OKLab-like distances in 8-bit RGB: how even a border must be, and how far the background's colour may stray."""
 _PLAIN_SHARE = 0.86
@@ -96,6 +97,51 @@ TURNS = {
     "right": Image.Transpose.ROTATE_270,
     "half": Image.Transpose.ROTATE_180,
 }
+
+
+def _smooth(image: Image.Image) -> NDArray[Any]:
+    """Even areas with their edges kept, RGB: found at a size where a brush's width is a few pixels."""
+    small = image.convert("RGB")
+    small.thumbnail((_SHAPES_PX, _SHAPES_PX), Image.Resampling.BOX)
+    even: NDArray[Any] = cv2.pyrMeanShiftFiltering(np.ascontiguousarray(np.asarray(small)), 9, 24)
+    return even
+
+
+def _cut_paper(image: Image.Image) -> Image.Image:
+    """Sheets of even colour, each with a shadow on the one below: the lighter lies above."""
+    even = cv2.medianBlur(_smooth(image), 7)
+    level = np.asarray(cv2.cvtColor(even, cv2.COLOR_RGB2GRAY), np.float32) // 30
+    shade = np.zeros_like(level)
+    for away, dark in ((3, 0.20), (6, 0.12), (10, 0.07)):
+        over = np.roll(level, (away, away), (0, 1)) > level
+        shade = np.maximum(shade, dark * cv2.GaussianBlur(over.astype(np.float32), (0, 0), away / 2))
+    lit = np.clip(even * (1 - shade[..., None]), 0, 255).astype(np.uint8)
+    return Image.fromarray(lit, "RGB").resize(image.size, Image.Resampling.BICUBIC)
+
+
+def _inked(image: Image.Image) -> Image.Image:
+    """Even areas within dark lines."""
+    even = _smooth(image)
+    grey = cv2.medianBlur(cv2.cvtColor(even, cv2.COLOR_RGB2GRAY), 5)
+    lines = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 11, 7)
+    soft = cv2.GaussianBlur(lines, (0, 0), 0.8).astype(np.float32)[..., None] / 255
+    drawn = np.clip(even * (0.25 + 0.75 * soft), 0, 255).astype(np.uint8)
+    return Image.fromarray(drawn, "RGB").resize(image.size, Image.Resampling.BICUBIC)
+
+
+SHAPED: dict[str, Tone] = {"papercut": _cut_paper, "cartoon": _inked}
+"""Styles whose looks want shapes to work on: these are found in the pixels first."""
+SOLID = frozenset({"3d"})
+"""Styles that want solids, which pixels do not tell of."""
+
+
+def shaped_for(image: Image.Image, style: str) -> Image.Image:
+    """The picture (RGBA) as this style's look wants it."""
+    if style not in SHAPED:
+        return image
+    made = SHAPED[style](image.convert("RGB"))
+    made.putalpha(image.getchannel("A"))
+    return made
 
 
 def background(image: Image.Image) -> Image.Image | None:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from omniwatt.contract.error import UnsupportedField
 from omniwatt.contract.request import DrawBody
 from omniwatt.engines.draw.enlarge import shaped
 from omniwatt.engines.draw.illustrator.editing import pixels, say
@@ -40,6 +41,9 @@ def varied(studio: Studio, body: DrawBody, found: Given, seed: int) -> Work:
         tone = TONES[seed // 2 % len(TONES)]
         image = pixels.toned(image, (tone,))
         changes.append(tone)
+    if manner in pixels.SOLID:
+        raise UnsupportedField(f"Pixels tell of no solids: a given picture cannot be made {manner}.", param="style")
+    image = pixels.shaped_for(image, manner)
     done.varied, done.style = tuple(changes), manner
     scene = Scene(style=manner, transparent=True) if manner else None
     work = Work(studio, size, image, seed, scene, styled=bool(manner))
