@@ -13,6 +13,7 @@ import msgspec
 from omniwatt.contract.request import Value
 from omniwatt.engines.draw.illustrator.layout import SHORT_SIDE, Layout
 from omniwatt.engines.draw.illustrator.paint import styles
+from omniwatt.engines.draw.illustrator.paint.backdrops import layered
 from omniwatt.engines.draw.illustrator.paint.region import TWICE_BELOW, Painter, fine
 from omniwatt.engines.draw.illustrator.scene import Backdrop, Scene
 
@@ -60,10 +61,15 @@ def rates() -> Rates:
 
 
 def cost(style: str, ground: str, quality: str, size: tuple[int, int]) -> Cost | None:
-    """On the machine that was measured; None for a style or a ground that was not."""
+    """On the machine that was measured; None for a style or a ground that was not.
+
+    Grounds in sheets of one colour are reckoned alike, as the one over which the looks were measured.
+    """
     look, bare = rates().looks.get(style), rates().grounds.get(ground)
     if look is None or bare is None:
         return None
+    if styles.named(style).sheets and layered.covers(ground):
+        bare = rates().grounds[REFERENCE_GROUND]
     _, scene_megapixels = painted(style, quality, size)
     level = LEVELS[fine(min(size) / SHORT_SIDE)]
     first_s = look[quality].first_s[level] + bare[quality].first_s[level]
