@@ -80,3 +80,46 @@ def test_a_line_set_anew_keeps_its_place_and_gets_a_calm_ground(faces, sprites, 
     assert after.lines[1].panel
     assert (after.lines[1].effect == "plain") == (attempt == 3 or before.lines[1].effect == "shadow")
     assert inside(after)
+
+
+def test_each_attempt_is_set_another_way(faces, sprites):
+    scene = Scene(backdrop="forest", texts=POSTER)
+    first, second, third = (
+        compose(scene, 1024, 1024, 3, sprites.sizes, faces, dict.fromkeys(range(9), attempt)) for attempt in (0, 2, 3)
+    )
+    for one, two, three in zip(first.lines, second.lines, third.lines, strict=True):
+        assert one.text == two.text == three.text
+        assert two.panel
+        assert two.spacing > 0 or two.size > one.size
+        assert min(two.size, three.size) >= 0.88 * one.size
+        assert three.face != one.face
+        assert exact(three, faces)
+    assert inside(second)
+    assert inside(third)
+    for layout in (second, third):
+        for place, one in enumerate(layout.lines):
+            assert all(overlap(one.box, other.box) == 0 for other in layout.lines[:place])
+
+
+@pytest.mark.parametrize("backdrop", ["gradient", "paper"])
+@pytest.mark.parametrize("role", ["title", "body"])
+def test_what_is_alone_stands_in_the_middle(faces, sprites, backdrop, role):
+    layout = compose(
+        Scene(backdrop=backdrop, texts=(Text("一期一会", role=role),)), 1024, 1024, 3, sprites.sizes, faces
+    )
+    (line,) = layout.lines
+    assert 350 < line.box.y + line.box.height / 2 < 550
+    assert not line.panel
+
+
+def test_two_signs_of_a_street_hang_side_by_side(faces, sprites):
+    texts = (Text("ラーメン", role="neon"), Text("居酒屋", role="neon"))
+    one, two = compose(Scene(backdrop="night_city", texts=texts), 1024, 1024, 1, sprites.sizes, faces).lines
+    assert overlap(one.box, two.box) == 0
+    assert abs(one.box.y - two.box.y) < 40
+
+
+def test_a_seal_that_was_asked_for_is_the_only_one(faces, sprites):
+    texts = (Text("厚德载物", role="calligraphy"), Text("清华学堂", role="stamp"))
+    layout = compose(Scene(backdrop="ink_mountains", texts=texts), 1024, 1024, 3, sprites.sizes, faces)
+    assert [line.text for line in layout.lines if line.effect == "stamp"] == ["清华学堂"]

@@ -7,7 +7,6 @@ import msgspec
 from omniwatt.engines.draw.illustrator.layout import Box, Line
 from omniwatt.engines.draw.illustrator.paint.colours import lightness, rgb
 from omniwatt.engines.draw.lettering.faces import Faces
-from omniwatt.engines.draw.lettering.fit import Setting, fit
 from omniwatt.engines.draw.lettering.language import language_of
 from omniwatt.engines.draw.lettering.plain import other_face
 from omniwatt.engines.draw.lettering.shape import shaper_of
@@ -15,7 +14,8 @@ from omniwatt.engines.draw.lettering.shape import shaper_of
 _LIGHT, _DARK = "#fffdf5", "#12151c"
 _GROWTH = 1.25
 """How much larger a line may become."""
-_SPACING = 0.14
+_SPACING, _SHRINK = 0.14, 0.88
+"""Ground between characters, in ems, and how much smaller a line without any room becomes for half of it."""
 _JOINED = frozenset({"ar", "hi", "th"})
 """Languages whose letters join, or stack: they are not set apart."""
 _EDGE = 0.02
@@ -39,7 +39,7 @@ def _again(line: Line, attempt: int, faces: Faces, free: Box) -> Line:
         return line
     dark = lightness(rgb(line.colour)) < 0.55 and line.effect != "neon"
     if attempt == 2:
-        panel = line.panel or ("#fffdf6e6" if dark else "#0d111ce6")
+        panel = f"{line.panel[:7]}ff" if line.panel else "#fffdf6e6" if dark else "#0d111ce6"
         effect = "plain" if line.effect == "shadow" else line.effect
         return _refitted(msgspec.structs.replace(line, panel=panel, effect=effect), free, faces, line.size)
     face = other_face(line, faces)
@@ -52,19 +52,22 @@ def _again(line: Line, attempt: int, faces: Faces, free: Box) -> Line:
 
 
 def _refitted(line: Line, free: Box, faces: Faces, size: float) -> Line:
-    """As large as the free room lets it be, its characters apart; not smaller than it was where it cannot be both."""
-    spacing = 0.0 if language_of(line.text) in _JOINED else _SPACING
-    for apart in dict.fromkeys((spacing, spacing / 2, 0.0)):
-        template = msgspec.structs.replace(line, spacing=apart)
-        made = fit(template, free, shaper_of(faces), Setting(size_max=size * _GROWTH))
-        if len(made) == 1 and made[0].size >= 0.98 * size:
-            return _near(made[0], line.box, free)
+    """As large as the free room lets it be, its characters apart; hardly smaller where it cannot be both."""
+    joined = language_of(line.text) in _JOINED
+    made = line
+    for apart, least in ((_SPACING, 1.0), (_SPACING / 2, _SHRINK), (0.0, 0.0)):
+        made = _one_line(msgspec.structs.replace(line, spacing=0.0 if joined else apart), free, faces, size * _GROWTH)
+        if made.size >= least * size:
+            break
+    return _near(made, line.box, free)
+
+
+def _one_line(line: Line, free: Box, faces: Faces, size_max: float) -> Line:
+    """The line as large as it can be in the free room."""
     shaped = shaper_of(faces).line(line)
-    length, thick = (shaped.right - shaped.left) * size, (shaped.bottom - shaped.top) * size
-    width, height = (thick, length) if line.vertical else (length, thick)
-    shrink = min(1.0, free.width / max(width, 1.0), free.height / max(height, 1.0))
-    box = Box(line.box.x, line.box.y, width * shrink, height * shrink)
-    return _near(msgspec.structs.replace(line, box=box, size=size * shrink), line.box, free)
+    width, height = max(shaped.right - shaped.left, 0.01), max(shaped.bottom - shaped.top, 0.01)
+    size = min(size_max, free.width / width, free.height / height)
+    return msgspec.structs.replace(line, size=size, box=Box(free.x, free.y, width * size, height * size))
 
 
 def _near(line: Line, before: Box, free: Box) -> Line:
