@@ -172,6 +172,12 @@ async def test_every_file_says_what_made_it(engine: Diffusers) -> None:
     assert image.info["omniwatt:seed"] == "7"
 
 
+async def test_a_prompt_too_long_for_the_form_is_told_by_its_hash(engine: Diffusers) -> None:
+    body = DrawBody("字" * 20_000, width_px=64, height_px=64, media_type="image/jpeg", seed=7)
+    ((_, image),) = pictures(await events_of(engine, body))
+    assert image.size == (64, 64)
+
+
 async def test_bare_pixels_are_those_that_were_painted(engine: Diffusers) -> None:
     body = DrawBody("a cat", width_px=256, height_px=128, media_type="image/jpeg", bare=True, seed=1)
     ((picture, image),) = pictures(await events_of(engine, body))

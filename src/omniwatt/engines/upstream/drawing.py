@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 from PIL import Image
 
-from omniwatt import __version__
 from omniwatt.contract.error import UnsupportedField, UpstreamFailed
 from omniwatt.contract.event import ChoiceEnd, Picture, Usage
 from omniwatt.contract.request import DrawBody, MediaPart
@@ -90,11 +89,11 @@ def finish(body: DrawBody, made: Made, model: str, sizes: Sequence[str]) -> tupl
     if made.picture.partial is not None or (size == made.size and body.media_type in _FORMATS):
         return None
     # Only what is written anew needs them.
-    from omniwatt.engines.draw.rewrite import rewritten
+    from omniwatt.engines.draw.rewrite import provenance, rewritten
 
     details = made.picture.details | {"enlarged": size[0] * size[1] > made.size[0] * made.size[1]}
     details |= {"painted_size": f"{made.size[0]}x{made.size[1]}"} if size != made.size else {}
-    said = {"generator": f"omniwatt {__version__}", "model": model, "prompt": body.prompt}
+    said = provenance(model, body.prompt, body.media_type)
     picture = msgspec.structs.replace(
         made.picture, width_px=size[0], height_px=size[1], media_type=body.media_type, details=details
     )

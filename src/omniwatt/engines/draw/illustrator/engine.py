@@ -66,7 +66,7 @@ class Illustrator:
         if job.capability == "letter":
             given = await desk.given()
             over = await loop.run_in_executor(self._threads, Overlay.of, self._studio, body, self._blobs_dir, given)
-            sitting: Sitting = Lettering(over, self._hands, job, over.body, self._blobs_dir, ctx, desk)
+            sitting: Sitting = Lettering(over, self._hands, job, over.body, self._blobs_dir, ctx, desk, self._means)
         else:
             sitting = Sitting(self._studio, self._hands, job, body, self._blobs_dir, ctx, desk, self._means)
         if body.explain:

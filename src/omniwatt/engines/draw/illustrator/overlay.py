@@ -31,8 +31,6 @@ MAX_PIXELS = 64 * 1024 * 1024
 SEEN_PX = 512
 """The longer side of the picture as it is looked at to choose places and inks."""
 LEAST_PX = 32
-BAND_BYTES = 256 * 1024 * 1024
-WHOLE_FORM = "image/webp"
 HALO_PX = 64
 BAND_PIXELS = 4 * 1024 * 1024
 _REACH = 2.2
@@ -131,12 +129,6 @@ class Overlay(Studio):
 class Lettering(Sitting):
     """Pictures that another painter made, with the prompt's words upon them."""
 
-    def _needed_bytes(self) -> int:
-        """Memory for what is given, small and large, and for a band; WebP wants the whole of what comes out."""
-        size = (self._body.width_px, self._body.height_px)
-        whole = 4 * size[0] * size[1] if self._body.media_type == WHOLE_FORM else 0
-        return BAND_BYTES + whole
-
     def _one(self, index: int, seed: int) -> None:
         scene = self._studio.scene(self._body)
         size = (self._body.width_px, self._body.height_px)
@@ -147,7 +139,9 @@ class Lettering(Sitting):
         layout = self._proved(scene, size, seed, index)
         picture = msgspec.structs.replace(picture, details=details | lettered(layout, scale_of(size)))
         self._tell(picture)
-        sheet = output.sheet(self._body, picture, self._provenance(picture), layout, self._studio.faces)
+        sheet = output.sheet(
+            self._body, picture, self._provenance(picture), layout, self._studio.faces, inks=self._means.inks
+        )
         painter, strips = self._studio.painter(layout, quality), strips_of(size)
         for number, tile in enumerate(strips):
             self._before(tile)

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import functools
-import hashlib
 import io
 import secrets
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageFilter
 
-from omniwatt import __version__
 from omniwatt.contract.error import Cancelled
 from omniwatt.contract.event import ChoiceEnd, Data, Event, Picture, Progress
 from omniwatt.contract.job import Job
@@ -26,6 +24,7 @@ from omniwatt.engines.draw.encode.separate import SWOP
 from omniwatt.engines.draw.enlarge import BAND_PIXELS, part, shaped
 from omniwatt.engines.draw.neural.given import Given, given
 from omniwatt.engines.draw.neural.pipelines import Options, Pipelines, Preview, Wish
+from omniwatt.engines.draw.rewrite import provenance
 
 PIECE_BYTES = 192 * 1024
 SEEDS = 2**31
@@ -95,14 +94,9 @@ class Sitting:
         """What writes the file. Raises UnsupportedField before anything is painted."""
         preset = "" if self._body.bare else self._body.preset
         inks = self._body.color_space == "cmyk" and not self._body.bare
-        said = {
-            "generator": f"omniwatt {__version__}",
-            "model": self._job.model,
-            "prompt": wish.prompt,
-            "prompt_sha256": hashlib.sha256(wish.prompt.encode("utf-8", "replace")).hexdigest(),
-            "seed": str(wish.seed),
-            "quality": quality_of(self._body),
-        }
+        said = provenance(
+            self._job.model, wish.prompt, form_of(self._body), seed=str(wish.seed), quality=quality_of(self._body)
+        )
         form = Form(
             *size,
             quality=self._body.compression,
