@@ -88,7 +88,7 @@ def draw(studio: Studio, row: Mapping[str, Any], objects: Mapping[str, str]) -> 
 
 
 def placed(layout: Layout) -> str:
-    """What stands where, in hundredths of the picture: `backdrop style time ...; sprite#colour x y width height; ...`."""
+    """What stands where, in hundredths of the picture: `backdrop style time ...; sprite#colour x y width height`."""
     side = layout.width / 100
     things = sorted(
         f"{one.sprite}{one.colour} "
