@@ -180,7 +180,7 @@ def _patch(stage: Stage, x: float, foot: float, side: int) -> None:
 def _table(stage: Stage, foot: float) -> None:
     """A table that the viewer sits at: its top reaches from side to side, and all things stand on it."""
     deep = stage.height - foot
-    far, near = foot + deep * 0.05, stage.height - deep * 0.1
+    far, near = foot - 2.0, stage.height - deep * 0.1
     wood = stage.lit(stage.tone("#a8683c", 0.4), 0.8)
     middle, half = stage.width / 2, stage.width / 2
     top = polygon([(middle - half * 0.94, far), (middle + half * 0.94, far), (stage.width, near), (0.0, near)])
