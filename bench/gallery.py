@@ -36,7 +36,7 @@ PIECES = (
     Piece("mid-autumn", "中秋节海报，标题“花好月圆”，满月、灯笼和两只兔子", 2, (640, 896)),
     Piece("sunset-sea", "an oil painting of a sailboat on the sea at sunset", 4, (896, 672)),
     Piece("fox", "a watercolour of a fox in an autumn forest", 1),
-    Piece("penguins", "five penguins in the snow under a rainbow", 6, (896, 672)),
+    Piece("lighthouse", "a paper-cut of a lighthouse by the sea at dusk", 3, (896, 672)),
     Piece("coffee", 'a rainy street at night with a neon sign "OPEN 24h"', 2),
     Piece("sakura", "縦書きで「春はあけぼの」、桜の花びらが舞う庭", 1, (640, 896)),
     Piece("greeting", 'three lanterns and a crescent moon over the desert at night, with the title "عيد مبارك"', 3),

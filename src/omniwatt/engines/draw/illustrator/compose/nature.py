@@ -42,11 +42,12 @@ land 1.7: refrigerator snowman snowman-without-snow robot ghost alien troll ogre
 land 1.7: couch-and-lamp
 land 0.9: oven sink fire-hydrant bench
 land 1.4: parking-meter
+land 1.4: red-paper-lantern
 land 1.1: chair seat toilet trash shopping-cart fuel-pump postbox wheelchair manual-wheelchair jack-o-lantern
 land 1.1: television desktop-computer guitar drum long-drum telescope sunflower umbrella-on-ground fire
 land 1.1: beach-with-umbrella potted-plant tulip rose hibiscus hyacinth lotus cherry-blossom white-flower blossom
 land 0.8: seedling herb shamrock four-leaf-clover mushroom brown-mushroom sheaf-of-rice bouquet rosette rock wood
-land 0.8: basket bucket luggage bell teddy-bear red-paper-lantern pine-decoration japanese-dolls campfire
+land 0.8: basket bucket luggage bell teddy-bear pine-decoration japanese-dolls campfire
 water! 9: ship passenger-ship ferry
 water! 5: sailboat motor-boat speedboat
 water! 1.2: canoe person-rowing-boat person-surfing person-swimming
@@ -150,8 +151,9 @@ CONTAINERS = {
 OPENED = {"package": "open-box"}
 """How a vessel looks that holds something, where it is closed otherwise."""
 SEATS = {
-    "bed": 0.42, "couch-and-lamp": 0.42, "chair": 0.52, "seat": 0.45, "bench": 0.3, "horse": 0.72, "camel": 0.75, "elephant": 0.95,
-    "skateboard": 0.5, "sled": 0.6, "motorcycle": 0.6, "bicycle": 0.62, "motor-scooter": 0.55, "sailboat": 0.28,
+    "bed": 0.42, "couch-and-lamp": 0.42, "chair": 0.52, "seat": 0.45, "bench": 0.3, "horse": 0.72, "camel": 0.75,
+    "elephant": 0.95, "skateboard": 0.5, "sled": 0.6, "motorcycle": 0.6, "bicycle": 0.62, "motor-scooter": 0.55,
+    "sailboat": 0.28,
     "canoe": 0.5, "surfboard": 0.8, "deciduous-tree": 0.9, "palm-tree": 0.9, "cow": 0.85, "turtle": 0.85,
     "locomotive": 0.8, "racing-car": 0.85, "rock": 0.9, "mountain": 0.95, "snow-capped-mountain": 0.95, "dog": 0.75,
     "pig": 0.85, "desert-island": 0.45, "kick-scooter": 0.15, "bathtub": 0.55,

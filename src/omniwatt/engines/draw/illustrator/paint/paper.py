@@ -23,7 +23,7 @@ def rice_paper(stage: Stage, tone: RGB, *, fibres: bool = True, stain: float = 0
     stage.over(
         PAPER,
         stage.box(),
-        {"n": noise(420, 4, stage.number("paper")), "g": noise(3.2, 2, stage.number("grain"))},
+        {"n": noise(420, 3, stage.number("paper")), "g": noise(3.2, 2, stage.number("grain"))},
         tone=tone,
         stain=brown,
         grain=0.055,

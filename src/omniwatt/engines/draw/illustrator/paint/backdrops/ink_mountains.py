@@ -13,11 +13,11 @@ from omniwatt.engines.draw.illustrator.paint.shapes import Array, across, outlin
 from omniwatt.engines.draw.illustrator.paint.stage import MARGIN, Stage, along, argb, around, noise, shader
 
 INK = """
-uniform shader n, g; uniform float3 ink; uniform float top, foot, dark, dry;
+uniform shader n, s, g; uniform float3 ink; uniform float top, foot, dark, dry;
 half4 main(float2 p) {
   float t = clamp((p.y - top) / (foot - top), 0.0, 1.0);
   float a = n.eval(p).a, b = g.eval(float2(p.x * 1.5 + p.y * 0.8, p.y * 0.45 - p.x * 0.25)).a;
-  float strokes = n.eval(float2(p.x * 2.2 + p.y * 0.9, p.y * 0.35 - p.x * 0.2) + 77.0).a;
+  float strokes = s.eval(float2(p.x * 2.2 + p.y * 0.9, p.y * 0.35 - p.x * 0.2) + 77.0).a;
   float body = dark * (1.0 - smoothstep(0.05, 0.98, t + (a - 0.5) * 0.45));
   body *= 0.72 + 0.75 * smoothstep(0.42, 0.62, strokes) * (1.0 - 0.5 * t);
   body *= 1.0 - dry * smoothstep(0.47, 0.68, b) * smoothstep(0.05, 0.5, t);
@@ -88,7 +88,11 @@ def _ranges(stage: Stage, ink: RGB, paper: RGB, foot: float) -> None:
         tint = mix(mix(ink, rgb("#5d7f92"), 0.55 * (1 - near)), paper, 0.25 * (1 - near))
         paint = shader(
             INK,
-            {"n": noise(130, 5, stage.number("wash", layer), 0.8), "g": noise(5, 4, stage.number("dry", layer))},
+            {
+                "n": noise(130, 4, stage.number("wash", layer), 0.8),
+                "s": noise(130, 3, stage.number("strokes", layer), 0.8),
+                "g": noise(5, 3, stage.number("dry", layer)),
+            },
             {
                 "ink": tint,
                 "top": float(y.min()),
@@ -180,7 +184,7 @@ def _pines(stage: Stage, ink: RGB, foot: float) -> None:
     y = stage.height - 105 * np.exp(-((far / 300) ** 2)) + 20 * waves(x, 60, stage.number("bank"), fine=stage.fine) + 22
     bank = shader(
         INK,
-        {"n": noise(60, 5, 5, 0.8), "g": noise(5, 3, 9)},
+        {"n": noise(60, 5, 5, 0.8), "s": noise(60, 3, 7, 0.8), "g": noise(5, 3, 9)},
         {"ink": ink, "top": stage.height - 130.0, "foot": stage.height + 140.0, "dark": 0.95, "dry": 0.5},
     )
     stage.shaded(outline(x, y, stage.height + MARGIN), bank)

@@ -17,19 +17,19 @@ _GUIDE_SCALE = 0.5
 WATERCOLOUR = (
     EDGE
     + """
-uniform shader n, g; uniform float3 sheet;
+uniform shader n, b, g; uniform float3 sheet;
 float3 wet(float2 p) {
   return (mid.eval(p + float2(2.6, 0.9)).rgb + mid.eval(p + float2(-0.9, 2.6)).rgb + mid.eval(p - float2(2.6, 0.9)).rgb
     + mid.eval(p - float2(-0.9, 2.6)).rgb) * 0.25;
 }
 float3 look(float2 p) {
-  float4 w = n.eval(p), v = n.eval(p * 5.0 + 40.0);
+  float4 w = n.eval(p), v = b.eval(p * 5.0 + 40.0);
   float2 q = p + (float2(w.a, v.a) - 0.5) * float2(15.0, 11.0) + (float2(v.a, w.a) - 0.5) * 4.0;
   float3 c = mix(wet(q), pic.eval(q).rgb, 0.42);
   float3 out_ = (mid.eval(q + float2(8.0, 3.4)).rgb + mid.eval(q - float2(8.0, 3.4)).rgb
     + mid.eval(q + float2(-3.4, 8.0)).rgb + mid.eval(q - float2(-3.4, 8.0)).rgb) * 0.25;
   float pool = clamp((luma(out_) - luma(c)) * 2.6, 0.0, 0.5);
-  float bloom = smoothstep(0.52, 0.72, n.eval(p * 0.42 + 300.0).a);
+  float bloom = smoothstep(0.52, 0.72, b.eval(p * 0.42 + 300.0).a);
   float grain = g.eval(p).a - 0.5;
   float wash = 0.80 + (w.a - 0.5) * 0.85 - bloom * 0.20;
   float3 pigment = vivid(mix(sheet, c, clamp(wash, 0.35, 1.0)), 1.14);
@@ -37,8 +37,8 @@ float3 look(float2 p) {
   pigment = mix(pigment, pow(max(pigment, 0.001), float3(1.5)), clamp(0.25 + grain * 1.3, 0.0, 0.7));
   float gap = smoothstep(0.25, 0.9, edge(q, 2.2)) * smoothstep(0.42, 0.6, v.a) * 0.55;
   pigment = mix(pigment, sheet, gap);
-  float2 b = min(p, size - p);
-  float margin = min(b.x, b.y) + (w.a - 0.5) * 74.0 + (v.a - 0.5) * 26.0;
+  float2 side = min(p, size - p);
+  float margin = min(side.x, side.y) + (w.a - 0.5) * 74.0 + (v.a - 0.5) * 26.0;
   float paint = smoothstep(15.0, 23.0, margin);
   float line = paint * (1.0 - smoothstep(23.0, 40.0, margin));
   float3 paper = sheet * (1.0 + grain * 0.07);
@@ -76,7 +76,7 @@ float3 look(float2 p) {
   float3 own = vivid(c, 0.75);
   k = mix(k, clamp(0.10 + (1.0 - luma(c)) * 0.42, 0.0, 0.9), m);
   k += smoothstep(0.09, 0.34, rim(p, 1.4)) * mix(0.42, 0.30, m);
-  float brush = 1.0 + 1.8 * smoothstep(0.3, 0.7, n.eval(p * 1.7 + 90.0).a);
+  float brush = 1.0 + 1.8 * smoothstep(0.3, 0.7, v);
   k = max(k, smoothstep(0.25, 0.75, edge(q, brush)) * (0.62 + 0.3 * v));
   float grain = g.eval(p).a;
   k *= 1.0 - dry * smoothstep(0.47, 0.66, grain) * (1.0 - k) * 0.8;
@@ -184,7 +184,7 @@ def _inked(ink: RGB, *, keep: float, dry: float, lift: tuple[float, float]) -> L
         INK,
         4.0,
         6.0,
-        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 3, stage.number("dry"), 2.0)},
+        lambda stage: {"n": noise(150, 3, stage.number("bleed")), "g": noise(4, 2, stage.number("dry"), 2.0)},
         lambda stage: {
             "sheet": _sheet(stage),
             "ink": ink,
@@ -201,7 +201,11 @@ LOOKS = {
         WATERCOLOUR,
         11.0,
         22.0,
-        lambda stage: {"n": noise(210, 4, stage.number("wash")), "g": noise(3.4, 3, stage.number("tooth"))},
+        lambda stage: {
+            "n": noise(210, 4, stage.number("wash")),
+            "b": noise(210, 2, stage.number("bloom")),
+            "g": noise(3.4, 2, stage.number("tooth")),
+        },
         lambda _: {"sheet": (0.985, 0.975, 0.95)},
     ),
     "oil": Look(
