@@ -27,6 +27,7 @@ from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
 from omniwatt.power.actuators.duty import TICK_S, Duty
 from omniwatt.power.actuators.gate import Event, Gate
 from omniwatt.power.actuators.node import Node, slots_of
+from omniwatt.power.actuators.quota import Quota, open_quota, quota_name
 from omniwatt.power.choice import chosen, cpu_model
 from omniwatt.power.loop import Loop
 from omniwatt.power.machine import TURN_S, node, nvml, tuning
@@ -77,7 +78,7 @@ class Governor:
         self._lock_at_s = float("-inf")
         self._budget_w: float | None = None
         self._why = ""
-        self._duty = Duty(start.cores)
+        self._duty = Duty(start.cores, quota=_quota(start) if start.power.quota else None)
         self._duty.count(_Process(os.getpid()))
         self._duty.count(_Process(os.getppid()))
         self._meter = self._opened()
@@ -88,7 +89,8 @@ class Governor:
         self._caps = self._capped(library)
         actuators = Node(self._gate, self._duty, found.machine.capacity, by_core=found.by_core, trim=self._caps)
         manner = tuning(start.power, self._first(), found.by_core, found.machine.capacity)
-        self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity)
+        counted = manner.window_s == TURN_S
+        self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity, counted=counted)
         self._door = _door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
         self._poll.register(self._door.fileno(), select.EPOLLIN)
@@ -134,8 +136,8 @@ class Governor:
         for pid in self._engines:
             self._duty.works_for(pid, self._gate.tiers(pid))
         self._loop.limit(self._budget_w if self._governs(now_s) else None)
-        if not self._holding():
-            self._duty.tick(now_s)
+        # What ran and what was drawn are looked at in the same moment: they are compared.
+        self._duty.tick(now_s)
         self._loop.turn(now_s)
         self._say(now_s)
 
@@ -345,6 +347,12 @@ class Governor:
             return None
 
 
+def _quota(start: Start) -> Quota | None:
+    with suppress(OSError):
+        return open_quota(Path(start.cgroups), Path("/proc/self/cgroup").read_text("ascii"), quota_name(start.gate))
+    return None
+
+
 class _Process:
     """CPU time of one process, without those it started."""
 
@@ -356,6 +364,10 @@ class _Process:
         with suppress(OSError):
             return time.clock_gettime(self._clock)
         return 0.0
+
+    def pids(self) -> tuple[int, ...]:
+        """None: it is never held."""
+        return ()
 
 
 def _door(path: str) -> socket.socket:

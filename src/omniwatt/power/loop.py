@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules, Meter, MeterLost, Reading
@@ -61,7 +62,10 @@ class Loop:
         meter: Meter | None,
         actuators: Actuators,
         activity: Callable[[], Mapping[str, float]] = dict,
+        *,
+        counted: bool = False,
     ) -> None:
+        """`counted`: the meter counts joules exactly, and what it says means what lies between two looks at it."""
         self.machine = machine
         self.tuning = tuning
         self.account = Account()
@@ -71,6 +75,9 @@ class Loop:
         self.load = Load({}, 0.0, 0.0)
         self.fault = ""
         """Why the meter tells nothing; empty while it does."""
+        self._counted = counted
+        self._turn_end: tuple[float, float] | None = None
+        """When the last turn read the counter, and what it said."""
         self._meter = meter
         self._actuators = actuators
         self._activity = activity
@@ -124,7 +131,7 @@ class Loop:
         machine = self.machine
         sight = Sight(
             now_s=now_s,
-            reading=self.reading,
+            reading=self._since_turn(now_s) if self._counted else self.reading,
             budget_w=budget_w,
             demand=self.load.wanted,
             running=ran,
@@ -137,6 +144,17 @@ class Loop:
             self._state, self.decision = decide(self.tuning, self._state, sight)
         except BadInput as error:
             self.fault, self.budget_w, self.decision = error.message, None, None
+
+    def _since_turn(self, now_s: float) -> Reading | None:
+        """The mean since the last turn, however often the books were closed between: it is compared with what ran."""
+        before, reading = self._turn_end, self.reading
+        if reading is None or self.fault:
+            return None
+        self._turn_end = (now_s, reading.energy_j)
+        if before is None or now_s <= before[0]:
+            return None
+        length_s = now_s - before[0]
+        return replace(reading, at_s=now_s - length_s / 2, watts=(reading.energy_j - before[1]) / length_s)
 
     def _since_last(self) -> dict[str, float]:
         """How active each engine was since the last reading."""

@@ -61,6 +61,9 @@ class Clock:
     def clock_s(self) -> float:
         return self._computer.used_s[self._pid]
 
+    def pids(self) -> tuple[int, ...]:
+        return (self._pid, self._pid + 1000)
+
 
 @pytest.mark.parametrize("slots", [0.3, 0.8, 1.2, 1.6, 1.9])
 @pytest.mark.parametrize("threads", [{1: 2}, {1: 2, 2: 2}, {1: 1, 2: 2, 3: 4}])

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from omniwatt.contract.governor import TIERS
+from omniwatt.power.actuators.quota import Quota
 from omniwatt.tree import Tree
 
 TICK_S = 0.01
@@ -27,6 +28,10 @@ SAVED_S = 0.03
 """Unused credit is kept for so long: what a late tick or a moment without work left over."""
 DEBT_S = 0.3
 """And no more than this is owed: what could not be stopped (a load, a cancel) is not paid back for ever."""
+QUOTA_S = 0.2
+"""Over so long is smoothed what is not held, where a quota is kept."""
+QUOTA_WRITE_S, QUOTA_STEP = 0.3, 0.02
+"""A quota is written no oftener, and for no smaller change: each write begins the kernel's accounts anew."""
 WORKING = 0.1
 """Cores; below this a process waits for something else than the CPU."""
 _LOWEST = len(TIERS) - 1
@@ -37,6 +42,10 @@ class Usage(Protocol):
 
     def clock_s(self) -> float:
         """So far; 0.0 once it is gone."""
+        ...
+
+    def pids(self) -> Iterable[int]:
+        """The processes themselves."""
         ...
 
 
@@ -67,11 +76,20 @@ class Duty:
     """All groups. `send` delivers a signal to a group; `cores` is what the machine has."""
 
     def __init__(
-        self, cores: int, send: Callable[[int, int], None] | None = None, usage_of: Callable[[int], Usage] = Tree
+        self,
+        cores: int,
+        send: Callable[[int, int], None] | None = None,
+        usage_of: Callable[[int], Usage] = Tree,
+        quota: Quota | None = None,
     ) -> None:
         self._cores = cores
         self._send = send or signal_group
         self._usage_of = usage_of
+        self._quota = quota
+        self._unheld = 0.0
+        """Cores used by what is counted and not held, smoothed."""
+        self._quota_cores: float | None = None
+        self._quota_at_s = float("-inf")
         self._groups: dict[int, Group] = {}
         self._others: list[Usage] = []
         self._others_s = 0.0
@@ -127,6 +145,9 @@ class Duty:
     def free_all(self) -> None:
         """Continue everybody."""
         self.slots = None
+        if self._quota is not None:
+            self._quota.close()
+            self._quota = None
         for group in self._groups.values():
             group.held_for_cores = False
             if group.stopped:
@@ -142,11 +163,17 @@ class Duty:
         self._look(length_s)
         if self.slots is not None:
             self._account(self.slots, length_s)
+        self._hold_quota(now_s, length_s)
         for group in self._groups.values():
             self._carry_out(group, now_s)
         return now_s + self._next_s()
 
     # --- how it stands
+
+    @property
+    def manner(self) -> str:
+        """How CPU time is held: `quota` or `stops`."""
+        return "quota" if self._quota is not None else "stops"
 
     @property
     def holds(self) -> bool:
@@ -215,7 +242,33 @@ class Duty:
             self._credit[rank] = min(max(credit, -DEBT_S * max(slots, 0.2)), SAVED_S * slots)
 
     def _empty(self, rank: int) -> bool:
-        return self.slots is not None and (self._credit[rank] <= 0.0 or rank in self.paused)
+        if self.slots is None or rank in self.paused:
+            return self.slots is not None
+        best = min((group.rank for group in self._groups.values() if group.at_work and not group.exempt), default=0)
+        # The kernel holds the sum to the quota; stops only make those below give way.
+        return self._credit[rank] <= 0.0 and (self._quota is None or rank > best)
+
+    def _hold_quota(self, now_s: float, length_s: float) -> None:
+        """What those that are never held leave of the slots is the quota of the others."""
+        if self._quota is None:
+            return
+        held = [group for group in self._groups.values() if not group.exempt and not group.urgent]
+        if length_s > 0.0:
+            unheld_s = self._others_used + sum(group.used for group in self._groups.values() if group not in held)
+            share = min(1.0, length_s / QUOTA_S)
+            self._unheld += share * (unheld_s / length_s - self._unheld)
+        try:
+            self._quota.members(pid for group in held for pid in group.usage.pids())
+            cores = None if self.slots is None else max(0.0, self.slots - self._unheld)
+            before = self._quota_cores
+            moved = cores is None or before is None or abs(cores - before) > QUOTA_STEP * max(before, 0.1)
+            if cores != before and moved and (now_s - self._quota_at_s >= QUOTA_WRITE_S or cores is None):
+                self._quota.hold(cores)
+                self._quota_cores, self._quota_at_s = cores, now_s
+        except OSError:
+            # No longer ours to write: from here on by stops.
+            self._quota.close()
+            self._quota = None
 
     def _carry_out(self, group: Group, now_s: float) -> None:
         stop = not group.urgent and (group.held_for_cores or self._too_much(group, now_s))
