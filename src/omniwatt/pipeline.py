@@ -24,6 +24,7 @@ from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
 from omniwatt.plan import ROLES, frugal, make_plan, modalities
 from omniwatt.power.metering import Metering, Unmetered
+from omniwatt.power.typical import Typical
 
 
 class Pipeline:
@@ -53,6 +54,7 @@ class Pipeline:
         self._audio = audio
         self._draw = draw
         self._power = power or Unmetered()
+        self._typical = Typical()
         self._recipes = recipes()
 
     async def serve(
@@ -85,6 +87,7 @@ class Pipeline:
                             rate_limits=hold.rate_limits,
                             queue_s=time.monotonic() - arrived_s,
                             degraded=degraded,
+                            expected_j=self._typical.expect(plan.model, request),
                         )
                         steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
                         async with aclosing(ending_once(steps)) as events:
@@ -104,6 +107,7 @@ class Pipeline:
     async def _costed(self, end: Finished, request: Request, found: Resolution) -> Finished:
         """The end, with the joules it took and the arithmetic; neither where nobody can say."""
         used = await self._power.settle(request.id)
+        self._typical.learn(found.card.name, request, used)
         end = end if used is None else replace(end, usage=replace(end.usage, energy=used))
         return _with_compute(end, found)
 

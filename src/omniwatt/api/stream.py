@@ -139,7 +139,7 @@ async def raw(exchange: Exchange, request: Request, media_type: bytes, inputs: A
     async with exchange.client_watch() as watch:
         async with aclosing(_serve(exchange, request, inputs)) as stream:
             started, event = await _first(stream)
-            exchange.extra_headers += started_headers(started)
+            exchange.extra_headers += started_headers(started) + energy_headers(started.expected_j, "estimated")
             await exchange.begin(media_type, ((b"x-accel-buffering", b"no"),))
             watch.start()
             finished = await _send_data(exchange, event)
@@ -166,9 +166,11 @@ async def buffered(
     async with exchange.client_watch() as watch:
         async with aclosing(_through(_serve(exchange, request, EMPTY), through)) as stream:
             finished: Finished | None = None
+            expected_j: float | None = None
             async for event in stream:
                 if isinstance(event, Started):
                     exchange.extra_headers += started_headers(event)
+                    expected_j = event.expected_j
                     held += encoder.start(event)
                 elif isinstance(event, Finished):
                     finished = event
@@ -176,6 +178,7 @@ async def buffered(
                     held += encoder.event(event)
                 if len(held) > held_bytes:
                     if not exchange.answering:
+                        exchange.extra_headers += energy_headers(expected_j, "estimated")
                         await exchange.begin(media_type, ((b"x-accel-buffering", b"no"),))
                         watch.start()
                     await _send_piece(exchange, bytes(held))
@@ -186,6 +189,8 @@ async def buffered(
         if exchange.answering:
             await exchange.send({"type": "http.response.body", "body": bytes(held)})
     if not exchange.answering:
+        taken = finished.usage.energy or {}
+        exchange.extra_headers += energy_headers(taken.get("energy_joules"), taken.get("method", ""))
         await exchange.reply(bytes(held), media_type=media_type)
 
 
@@ -307,6 +312,13 @@ def started_headers(started: Started) -> list[Header]:
         said = ", ".join(f"{name}={value}" for name, value in started.degraded.items())
         found.append((b"x-omniwatt-degraded", f"{said}; reason=power-budget".encode()))
     return found
+
+
+def energy_headers(joules: float | None, method: str) -> list[Header]:
+    """What an answer takes, for those whose body has no place for it: known at its end, before that expected."""
+    if joules is None:
+        return []
+    return [(b"x-energy-joules", f"{joules:.4g}".encode()), (b"x-energy-method", method.encode())]
 
 
 def rate_limit_headers(limits: dict[str, Any]) -> list[Header]:

@@ -50,6 +50,8 @@ class Started(Value, frozen=True, tag="started"):
     queue_s: float = 0.0
     degraded: dict[str, str] = {}
     """What was left to us and became less than usual, because watts are short: `quality` -> `low`."""
+    expected_j: float | None = None
+    """Joules it will take if it is like those before it; None where nothing is known of such."""
 
 
 class TextDelta(Value, frozen=True, tag="text"):
