@@ -101,3 +101,17 @@ def test_references_within_a_sprite_are_drawn(sprites):
     seen = pixels(sprites.image("cl-button"))
     white = (seen[..., :3] > 235).all(axis=-1) & (seen[..., 3] > 200)
     assert white.mean() > 0.05
+
+
+@pytest.mark.parametrize("name", ["fox", "girl", "man", "astronaut", "princess", "unicorn", "robot", "panda"])
+def test_who_has_a_head_has_a_body(name: str, sprites: Sprites) -> None:
+    """The set's drawing ends at 32 units; what hangs below it is ours, and a colour asked for reaches it."""
+    assert sprites.ink(name)[3] > 45
+    assert sprites.svg(name, "#2060d0") != sprites.svg(name)
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_our_own_things_can_be_drawn(name: str, sprites: Sprites) -> None:
+    left, top, right, bottom = sprites.ink(name)
+    assert right - left > 0.6 * OWN[name].width
+    assert bottom - top > 0.6 * OWN[name].height
