@@ -145,7 +145,7 @@ class Reader:
             return
         proofs, self._round = self._round, []
         read = await self._read(proofs) if self.group else None
-        texts: Sequence[tuple[str, str] | None] = read or [None] * len(proofs)
+        texts: Sequence[tuple[str, str | None] | None] = read or [None] * len(proofs)
         verdict = Verdict()
         for one, text in zip(proofs, texts, strict=True):
             verdict = joined(verdict, one, self._note(one, text))
@@ -168,7 +168,7 @@ class Reader:
         lines = self._lines.get(index)
         return {"text_verification": [lines[line] for line in sorted(lines)]} if lines else {}
 
-    def _note(self, proof: Proof, texts: tuple[str, str] | None) -> int:
+    def _note(self, proof: Proof, texts: tuple[str, str | None] | None) -> int:
         """Enter one line; the attempt it is to be set for next: its own where it stays as it is."""
         made = self._attempts.setdefault((proof.index, proof.line), [])
         entry: dict[str, Any] = {"requested": proof.text, "recognised": None, "cer": None}
@@ -185,15 +185,15 @@ class Reader:
             return proof.attempt + 1
         return kept.number
 
-    async def _read(self, proofs: Sequence[Proof]) -> list[tuple[str, str]] | None:
+    async def _read(self, proofs: Sequence[Proof]) -> list[tuple[str, str | None]] | None:
         """The text of each proof, and of its plain lettering; None where the reader failed: the picture is still worth
         having."""
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, str | None]] = []
         try:
             for batch in batches(proofs, SEEN_BYTES):
                 texts = await self._see([one.data for one in batch] + [one.plain for one in batch if one.plain])
                 plain = iter(texts[len(batch) :])
-                found += [(text, next(plain) if one.plain else "") for one, text in zip(batch, texts, strict=False)]
+                found += [(text, next(plain) if one.plain else None) for one, text in zip(batch, texts, strict=False)]
         except EngineFailed:
             return None
         return found

@@ -58,24 +58,24 @@ def misread(requested: str, recognised: str) -> Counter[str]:
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """What was read of a line as it was lettered one time; `plain` is what was read of it in plain black on white, ""
+    """What was read of a line as it was lettered one time; `plain` is what was read of it in plain black on white, None
     where that was not shown."""
 
     number: int
     text: str
     rate: float
-    plain: str = ""
+    plain: str | None = None
 
 
 def unreadable(requested: str, attempts: Sequence[Attempt]) -> tuple[str, ...]:
     """The characters that were never read, not even in plain black on white: what limits is the reader."""
-    plain = [attempt.plain for attempt in attempts if attempt.plain]
+    plain = [attempt.plain for attempt in attempts if attempt.plain is not None]
     if not plain:
         return ()
     never = misread(requested, plain[0])
     for attempt in attempts:
         never &= misread(requested, attempt.text)
-    return tuple(one for one in never if one)
+    return tuple(one for one in dict.fromkeys(normalised(requested)) if one in never)
 
 
 def best(attempts: Sequence[Attempt]) -> Attempt:
@@ -86,7 +86,7 @@ def best(attempts: Sequence[Attempt]) -> Attempt:
 def hopeless(requested: str, attempts: Sequence[Attempt]) -> bool:
     """Whether no lettering could help: the last reading fails in nothing but what plain black on white fails in."""
     last = attempts[-1]
-    return bool(last.plain) and not misread(requested, last.text) - misread(requested, last.plain)
+    return last.plain is not None and not misread(requested, last.text) - misread(requested, last.plain)
 
 
 def distance(one: str, other: str) -> int:

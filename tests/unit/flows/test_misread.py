@@ -32,9 +32,9 @@ def test_as_much_is_misread_as_the_distance_says(one: str, other: str) -> None:
     assert bool(misread(one, other)) == (error_rate(one, other) > 0)
 
 
-def attempts(requested: str, *texts: str, plain: str = "") -> list[Attempt]:
+def attempts(requested: str, *texts: str, plain: str | None = None) -> list[Attempt]:
     return [
-        Attempt(number, text, error_rate(requested, text), plain if number == 2 else "")
+        Attempt(number, text, error_rate(requested, text), plain if number == 2 else None)
         for number, text in enumerate(texts, 1)
     ]
 
@@ -43,6 +43,7 @@ def attempts(requested: str, *texts: str, plain: str = "") -> list[Attempt]:
     ("made", "lost", "never"),
     [
         (attempts("畫琍", "畫利"), False, ()),
+        (attempts("畫琍", "", "", plain=""), True, ("畫", "琍")),
         (attempts("畫琍", "畫利", "畫利", plain="畫利"), True, ("琍",)),
         (attempts("畫琍", "畫利", "書利", plain="畫利"), False, ("琍",)),
         (attempts("畫琍", "畫利", "畫利", plain="畫琍"), False, ()),

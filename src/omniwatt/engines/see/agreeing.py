@@ -46,7 +46,7 @@ def _merged(sums: Sequence[Mark], reading: Sequence[Mark], count: int) -> list[M
         ):
             row, column = row - 1, column - 1
             made.append(_sum(sums[row], reading[column]))
-        elif row and here == costs[row - 1][column] + GAP:
+        elif not column or (row and here == costs[row - 1][column] + GAP):
             row -= 1
             made.append(sums[row])
         else:

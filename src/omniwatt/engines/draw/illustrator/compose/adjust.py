@@ -39,6 +39,9 @@ def _again(line: Line, attempt: int, faces: Faces, free: Box) -> Line:
         return line
     dark = lightness(rgb(line.colour)) < 0.55 and line.effect != "neon"
     if attempt == 2:
+        if line.effect == "brush":
+            halo = "#fdf6e3" if dark else "#0d111c"
+            return _refitted(msgspec.structs.replace(line, outline=line.outline or halo), free, faces, line.size)
         panel = f"{line.panel[:7]}ff" if line.panel else "#fffdf6e6" if dark else "#0d111ce6"
         effect = "plain" if line.effect == "shadow" else line.effect
         return _refitted(msgspec.structs.replace(line, panel=panel, effect=effect), free, faces, line.size)
