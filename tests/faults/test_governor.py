@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from omniwatt import settings
@@ -28,15 +29,17 @@ BUSY = card("echo", threads=1, options={"burn": 1, "token_s": 0.02}, slots=4)
 
 def metered(budget: str = "", **changes: Any) -> settings.Power:
     """A machine of 10 W idle and 10 W a core, by CPU time."""
-    return settings.Power(meter="estimate", idle_w=10.0, max_w=30.0, budget=budget, **changes)
+    return settings.Power(**{"meter": "estimate", "idle_w": 10.0, "max_w": 30.0, "budget": budget} | changes)
 
 
 @asynccontextmanager
-async def node(folder: Path, budget: str = "", lock: str = "", **more: Any) -> AsyncIterator[tuple[Power, Pool]]:
+async def node(
+    folder: Path, budget: str = "", lock: str = "", *, quota: bool = False, **more: Any
+) -> AsyncIterator[tuple[Power, Pool]]:
     """A pool of echo engines that burn, and a governor."""
     lock = lock or f"omniwatt-test-{uuid.uuid4()}"
     async with (
-        Power(metered(budget), folder, cores=2, lock=lock) as power,
+        Power(metered(budget, quota=quota), folder, cores=2, lock=lock) as power,
         pool(folder, [BUSY], hand=power, **more) as one,
     ):
         await one.ensure("echo")
@@ -219,3 +222,56 @@ def test_nothing_is_left_when_the_gateway_is_killed(tmp_path: Path) -> None:
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert not list((tmp_path / "run").glob("gate-*"))
+
+
+async def test_priority_goes_on_and_flex_waits_at_a_step(tmp_path: Path) -> None:
+    async with node(tmp_path, "18W") as (power, one):
+        counts = {"priority": 0, "flex": 0}
+
+        async def answer(tier: str) -> None:
+            power.begin(tier, tier)
+            asked = msgspec.structs.replace(job('echo: {"tokens": 100000}'), id=tier)
+            async with aclosing(one.call("echo", asked)) as events:
+                async for _ in events:
+                    counts[tier] += 1
+
+        tasks = [asyncio.create_task(answer(tier)) for tier in counts]
+        await until(lambda: counts["priority"] > 3)
+        await asyncio.sleep(0.5)
+        before = dict(counts)
+        await until(lambda: counts["priority"] > before["priority"] + 15)
+        assert counts["flex"] <= before["flex"] + 1
+        tasks[0].cancel()
+        await until(lambda: counts["flex"] > before["flex"] + 5)
+        tasks[1].cancel()
+        await asyncio.wait(tasks)
+
+
+async def test_costs_of_jobs_and_what_a_lost_governor_leaves_of_them(tmp_path: Path) -> None:
+    async with node(tmp_path) as (power, one):
+        power.begin("job", "default")
+        await ask(one, 'echo: {"tokens": 10}')
+        cost = await power.settle("job")
+        assert cost is not None
+        assert cost["energy_joules"] > 0
+        assert await power.settle("job") is None, "nobody is charged twice"
+        assert await power.settle("never begun") is None
+        power.begin("job", "default")
+        os.kill(power.pid, signal.SIGKILL)
+        begun_s = time.monotonic()
+        assert await power.settle("job") is None
+        assert time.monotonic() - begun_s < 1.0
+
+
+async def test_a_quota_is_taken_away_with_the_governor_or_stops_take_its_place(tmp_path: Path) -> None:
+    """Where no control group can be made, the same budget is held by stops."""
+    async with node(tmp_path, "11W", quota=True) as (power, one), at_work(one):
+        pid, governor = only(one).pid, power.pid
+        await until(lambda: governs(power))
+        await asyncio.sleep(0.5)
+        assert await cores_used(pid, 2.0) < 0.5
+        os.kill(governor, signal.SIGKILL)
+        await until(lambda: power.pid not in (0, governor))
+        power.set_budget("none")
+        await until(lambda: power.status()["state"] == "unlimited")
+        assert await held_share(pid, 0.3) == 0.0

@@ -45,7 +45,8 @@ from omniwatt.power.messages import (
     decode_from_gateway,
     encode,
 )
-from omniwatt.tree import Tree
+from omniwatt.power.meters.estimate import Estimate
+from omniwatt.tree import Everyone, Tree
 
 REST_S = 0.5
 """Between two turns while nothing is limited and nothing runs."""
@@ -341,7 +342,10 @@ class Governor:
     def _opened(self) -> Meter | None:
         model = cpu_model(self._start.power, self._start.calibration)
         try:
-            return chosen(self._start.power, self._start.calibration, model, self._duty.sample_s)
+            meter = chosen(self._start.power, self._start.calibration, model, self._duty.sample_s)
+            if isinstance(meter, Estimate):
+                return Estimate(model, self._duty.sample_s, everyone_s=Everyone().clock_s)
+            return meter
         except MeterLost as error:
             self._why = str(error)
             return None

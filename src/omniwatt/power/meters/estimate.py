@@ -18,6 +18,8 @@ CORE_IDLE_W, CORE_BUSY_W, MEMORY_W_PER_GB = 0.74, 3.85, 0.392
 UNCALIBRATED_PCT = 50.0
 OTHERS_S = 1.0
 """What others on the machine use is known by ticks of 10 ms: it is looked at over this long."""
+UNSEEN = 0.3
+"""Cores: the kernel's sum of samples is not as wrong as that."""
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 STAT = Path("/proc/stat")
 
@@ -57,11 +59,17 @@ class Estimate:
         *,
         stat: Path = STAT,
         clock: Callable[[], float] = time.monotonic,
+        everyone_s: Callable[[], float] | None = None,
     ) -> None:
+        """`everyone_s`: CPU seconds of all processes by their own clocks, where they can be seen.
+
+        The kernel's own sum is counted in samples: processes that are stopped and continued in step with them are
+        counted wrong by several per cent.
+        """
         self._model = model
         self._used_s = used_s
         self._clock = clock
-        self._others = _Others(stat)
+        self._others = _Others(stat, everyone_s)
         self._at_s = self._begun_s = clock()
         self._own_s = self._first_s = used_s()
         self._others.look(self._at_s, self._own_s)
@@ -88,18 +96,24 @@ class Estimate:
 class _Others:
     """Cores that processes other than ours use, as a mean over OTHERS_S."""
 
-    def __init__(self, stat: Path) -> None:
+    def __init__(self, stat: Path, everyone_s: Callable[[], float] | None) -> None:
         self._stat = stat
+        self._everyone_s = everyone_s
         self._cores = 0.0
-        self._before: tuple[float, float] | None = None
+        self._before: tuple[float, float, float] | None = None
 
     def look(self, now_s: float, own_s: float) -> float:
-        if self._before is None:
-            self._before = (now_s, busy_s(self._stat) - own_s)
-        elif now_s - self._before[0] >= OTHERS_S:
-            others_s = busy_s(self._stat) - own_s
-            self._cores = max(0.0, (others_s - self._before[1]) / (now_s - self._before[0]))
-            self._before = (now_s, others_s)
+        if self._before is not None and now_s - self._before[0] < OTHERS_S:
+            return self._cores
+        sampled_s = busy_s(self._stat) - own_s
+        clocked_s = self._everyone_s() - own_s if self._everyone_s else sampled_s
+        if self._before is not None:
+            length_s = now_s - self._before[0]
+            sampled = (sampled_s - self._before[1]) / length_s
+            clocked = (clocked_s - self._before[2]) / length_s
+            # Far more than the clocks show: there are processes that we cannot see.
+            self._cores = max(0.0, sampled if sampled > clocked + UNSEEN else clocked)
+        self._before = (now_s, sampled_s, clocked_s)
         return self._cores
 
 

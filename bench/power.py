@@ -1,0 +1,288 @@
+"""Real engines under a watt budget, watched by a process that is no part of the service.
+
+    python -m bench.power [--quick] [--only mix|draw|alone] [--seconds 12]
+
+The meter is the estimate from CPU time (idle 10 W, 10 W a busy core, so that the shares of budget and load are easy to
+read); the judge reads the CPU time of every process by its own clock and gives the same model's watts. What is judged
+is how well the budget is held, not the watts of a core. Gateway and governor are counted with everything else.
+"""
+
+import argparse
+import asyncio
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.common import model_store, report, say
+from bench.power_metrics import Floats, measured
+from omniwatt import settings, wiring
+from omniwatt.api.parts import Parts
+from omniwatt.contract.event import Data, Progress, TextDelta
+from omniwatt.contract.job import Caller
+from omniwatt.contract.request import (
+    ChatBody,
+    DrawBody,
+    HearBody,
+    MediaPart,
+    Message,
+    Request,
+    Sampling,
+    SpeakBody,
+    TextPart,
+    Voice,
+)
+
+IDLE_W, CORE_W = 10.0, 10.0
+TICK_S = 0.02
+SETTLE_S = 2.0
+CALLER = Caller("bench", "bench", "bench")
+STORY = "Tell me a very long story about a lighthouse keeper, the sea and a ship that never came back."
+SPOKEN = (
+    "The quick brown fox jumps over the lazy dog, then rests in the shade of an old oak tree until the evening. "
+    "Nobody in the village had seen the lighthouse dark before, and so they all came down to the shore to look. "
+) * 4
+PICTURE = "A harbour town at dusk with many boats, houses on a hill, seagulls and a full moon"
+
+
+class Phase(NamedTuple):
+    """A stretch of a run: the budget as a share of what the load draws without one, by seconds into it."""
+
+    name: str
+    seconds: float
+    share: Callable[[float], float | None]
+    steady: bool = True
+
+
+class Done(NamedTuple):
+    """Units of work at a time."""
+
+    at_s: float
+    kind: str
+    units: float
+
+
+class Load:
+    """Clients that ask again as soon as they are answered."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._number = 0
+        self.done: list[Done] = []
+        self.joules = 0.0
+
+    def request(self, capability: Any, model: str, body: Any) -> Request:
+        """One more."""
+        self._number += 1
+        return Request(f"bench-{self._number}", capability, model, body)
+
+    async def chat(self) -> None:
+        """Tokens."""
+        body = ChatBody((Message("user", (TextPart(STORY),)),), sampling=Sampling(max_tokens=256, seed=1))
+        while True:
+            async with aclosing(self._parts.pipeline.serve(self.request("chat", "fast", body), CALLER)) as events:
+                async for event in events:
+                    if isinstance(event, TextDelta):
+                        self._note("tokens", event.tokens)
+
+    async def draw(self, side_px: int) -> None:
+        """Megapixels, as tiles are finished."""
+        body = DrawBody(PICTURE, width_px=side_px, height_px=side_px, quality="high", seed=7)
+        while True:
+            told = 0.0
+            request = self.request("draw", "gpt-image-1", body)
+            async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
+                async for event in events:
+                    if isinstance(event, Progress) and event.unit == "tiles":
+                        done = event.done / event.total * side_px**2 / 1e6
+                        self._note("megapixels", max(0.0, done - told))
+                        told = max(told, done)
+
+    async def hear(self, sound: bytes) -> None:
+        """Seconds of sound written down."""
+        body = HearBody(MediaPart("audio", data=sound, name="a.wav"), language="en")
+        while True:
+            told = 0.0
+            request = self.request("hear", "whisper-1", body)
+            async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
+                async for event in events:
+                    if isinstance(event, Progress) and event.unit == "s":
+                        self._note("sound_s", max(0.0, event.done - told))
+                        told = max(told, event.done)
+
+    async def spoken(self) -> bytes:
+        """Something to hear, spoken by the service itself."""
+        request = self.request("speak", "tts-1", SpeakBody(Voice("alloy"), SPOKEN))
+        async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
+            return b"".join([event.data async for event in events if isinstance(event, Data)])
+
+    def _note(self, kind: str, units: float) -> None:
+        if units:
+            self.done.append(Done(time.monotonic(), kind, float(units)))
+
+
+def steps(seconds: float) -> list[Phase]:
+    """No limit first, to see what the load draws; then 100, 60, 80, 100 %, a ramp, a slow sine."""
+    return [
+        Phase("free", seconds, lambda _: None),
+        Phase("100 %", seconds, lambda _: 1.0),
+        Phase("60 %", seconds, lambda _: 0.6),
+        Phase("80 %", seconds, lambda _: 0.8),
+        Phase("100 % again", seconds, lambda _: 1.0),
+        Phase("ramp 90 to 55 %", seconds, lambda t: 0.9 - 0.35 * min(1.0, t / seconds), steady=False),
+        Phase("sine 0.05 Hz", 20.0, lambda t: 0.7 + 0.12 * math.sin(2 * math.pi * 0.05 * t), steady=False),
+    ]
+
+
+async def run(clients: Sequence[str], phases: Sequence[Phase]) -> tuple[Floats, list[Done], list[tuple[float, float]]]:
+    """The judge's lines, the work done, and the budgets set, all by time.monotonic."""
+    with tempfile.TemporaryDirectory(prefix="ow-") as folder:
+        home = Path(folder)
+        (home / "models").symlink_to(model_store())
+        cores = len(os.sched_getaffinity(0))
+        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W}
+        flags: dict[str, dict[str, Any]] = {"storage": {"home": folder}, "models": {"preload": False}, "power": power}
+        async with wiring.build(settings.load(None, flags, {})) as parts:
+            load = Load(parts)
+            sound = await load.spoken() if "hear" in clients else b""
+            cards = {parts.catalog.resolve(name).card.name for name in _models(clients)}
+            await asyncio.gather(*map(parts.pool.ensure, cards))
+            work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+                "chat": load.chat,
+                "draw": lambda: load.draw(1536),
+                "large": lambda: load.draw(4096),
+                "hear": lambda: load.hear(sound),
+            }
+            tasks = [asyncio.create_task(work[name]()) for name in clients]
+            judge = _onlooker(home / "judge")
+            try:
+                await asyncio.sleep(3.0)
+                budgets = await _phases(parts, phases)
+            finally:
+                judge.terminate()
+                judge.wait()
+                for task in tasks:
+                    task.cancel()
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for error in ended:
+                if isinstance(error, Exception):
+                    raise error
+            lines = np.loadtxt(home / "judge")
+    return lines, load.done, budgets
+
+
+async def _phases(parts: Parts, phases: Sequence[Phase]) -> list[tuple[float, float]]:
+    """Drive the budget. What 100 % is, the first phase, which has none, tells."""
+    budgets: list[tuple[float, float]] = []
+    full_w = 0.0
+    for phase in phases:
+        begun_s = time.monotonic()
+        say(f"  {phase.name}")
+        while (passed_s := time.monotonic() - begun_s) < phase.seconds:
+            share = phase.share(passed_s)
+            watts = full_w * share if share is not None else math.inf
+            if not budgets or budgets[-1][1] != watts:
+                parts.power.set_budget("none" if share is None else watts)
+                budgets.append((time.monotonic(), watts))
+            await asyncio.sleep(0.05)
+        budgets.append((time.monotonic(), budgets[-1][1]))
+        if not full_w:
+            seen = parts.power.status()["history"][-round((phase.seconds - SETTLE_S) * 5) :]
+            full_w = float(np.mean([point["watts"] for point in seen]))
+    return budgets
+
+
+def judged(
+    clients: Sequence[str],
+    phases: Sequence[Phase],
+    lines: Floats,
+    done: Sequence[Done],
+    budgets: Sequence[tuple[float, float]],
+) -> list[dict[str, Any]]:
+    """One figure a phase, and one for all that is steady."""
+    start_s = budgets[0][0]
+    ticks = np.arange(start_s, budgets[-1][0], TICK_S)
+    cpu_s = np.interp(ticks, lines[:, 0], lines[:, 1])
+    ours_s = np.interp(ticks, lines[:, 0], lines[:, 2])
+    watts = IDLE_W + CORE_W * np.diff(cpu_s) / TICK_S
+    ours = np.diff(ours_s) / TICK_S
+    at = np.searchsorted([when for when, _ in budgets], ticks[:-1] + 1e-9, side="right") - 1
+    budget_w = np.array([budgets[place][1] for place in at])
+    free = round(phases[0].seconds / TICK_S)
+    demand_w = float(watts[:free].mean())
+    aim_w = np.minimum(np.where(np.isinf(budget_w), demand_w, 0.99 * budget_w), demand_w)
+    figures, begun = [], 0
+    rates: dict[str, float] = {}
+    for phase in phases:
+        end = begun + round(phase.seconds / TICK_S)
+        span = slice(begun, min(end, len(watts)))
+        found = _work(done, start_s + begun * TICK_S + SETTLE_S, start_s + end * TICK_S)
+        rates = rates or found
+        figure: dict[str, Any] = {
+            "figure": "phase", "of": f"{'+'.join(clients)}: {phase.name}", "unit": "W",
+            "value": float(watts[span].mean()), "cores_ours": float(ours[span].mean()),
+            "cores_others": float((watts[span].mean() - IDLE_W) / CORE_W - ours[span].mean()),
+            "budget_w": None if np.isinf(budget_w[span]).any() else float(budget_w[span].mean()),
+            "work_a_second": found,
+            "work_share": {kind: found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate},
+            "dynamic_share": float((watts[span].mean() - IDLE_W) / (demand_w - IDLE_W)),
+        }  # fmt: skip
+        if figure["budget_w"] is not None:
+            figure |= measured(watts[span], budget_w[span], aim_w[span], TICK_S, [0.0], SETTLE_S)
+            late = slice(span.start + round(SETTLE_S / TICK_S), span.stop)
+            dynamic = (watts[late].mean() - IDLE_W) / (aim_w[late].mean() - IDLE_W)
+            figure["dynamic_error_pct"] = float(dynamic - 1) * 100
+        figures.append(figure)
+        begun = end
+    return figures
+
+
+def _work(done: Sequence[Done], from_s: float, to_s: float) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one in done:
+        if from_s <= one.at_s < to_s:
+            found[one.kind] = found.get(one.kind, 0.0) + one.units / (to_s - from_s)
+    return found
+
+
+def _models(clients: Sequence[str]) -> set[str]:
+    names = {"chat": "fast", "draw": "gpt-image-1", "large": "gpt-image-1", "hear": "whisper-1"}
+    return {names[name] for name in clients}
+
+
+def _onlooker(file: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "bench.power_judge", str(os.getpid()), str(file)])
+
+
+MIXES = {"mix": ("chat", "chat", "draw", "hear"), "large": ("large",), "chat": ("chat", "chat")}
+
+
+def main() -> None:
+    """Run and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short phases; the result says so and is not kept")
+    parser.add_argument("--only", choices=tuple(MIXES), help="one of the mixes")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each phase")
+    given = parser.parse_args()
+    seconds = 6.0 if given.quick else given.seconds
+    figures: list[dict[str, Any]] = []
+    for name, clients in MIXES.items():
+        if given.only in (None, name):
+            say(name)
+            phases = steps(seconds)
+            figures += judged(clients, phases, *asyncio.run(run(clients, phases)))
+    notes = {"meter": "estimate", "idle_w": IDLE_W, "core_w": CORE_W, "judge": "bench.power_judge, all processes"}
+    report(f"power_{given.only}" if given.only else "power", figures, given.quick, notes)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()

@@ -1,0 +1,54 @@
+"""CPU clocks of processes: as the kernel's own accounts have them, and never falling."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+
+from omniwatt.tree import Everyone, Tree
+
+WORK = """
+import subprocess, sys, time
+until = time.process_time() + 0.15
+while time.process_time() < until: pass
+subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"])
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_quick_clock_agrees_with_the_thorough_one_and_knows_helpers_that_ended() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        tree, everyone = Tree(child.pid), Everyone()
+        everyone.clock_s()
+        seen = []
+        while not seen or seen[-1] < 0.15:
+            seen.append(tree.clock_s())
+            time.sleep(0.01)
+        child.stdout.readline()
+        time.sleep(0.3)  # the helpers that ended are looked for four times a second
+        times = psutil.Process(child.pid).cpu_times()
+        whole_s = times.user + times.system + times.children_user + times.children_system
+        assert abs(tree.clock_s() - whole_s) < 0.05
+        assert abs(tree.clock_s() - Tree(child.pid).cpu_s()) < 0.03
+        assert everyone.clock_s() > 0.1
+        assert seen == sorted(seen)
+        child.stdin.close()
+    assert tree.clock_s() == 0.0
+
+
+def test_everyone_counts_those_that_come_later_and_never_falls() -> None:
+    everyone = Everyone()
+    first_s = everyone.clock_s()
+    assert first_s == 0.0
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        time.sleep(0.3)
+        second_s = everyone.clock_s()
+        child.kill()
+    assert second_s > 0.01
+    assert everyone.clock_s() >= second_s
