@@ -30,6 +30,7 @@ class State:
     running: int = 0
     spent: int = 0
     held: int = 0
+    spent_j: float = 0.0
     requests_free_s: float = 0.0
     tokens_free_s: float = 0.0
 
@@ -38,6 +39,8 @@ def refusal(limits: Limits, state: State, tokens: int) -> OmniwattError | None:
     """Why a request that may use `tokens` cannot start now, or None. Pure."""
     if limits.token_budget is not None and state.spent + state.held + tokens > limits.token_budget:
         return _quota(limits.token_budget, state, tokens)
+    if limits.energy_budget_j is not None and state.spent_j >= limits.energy_budget_j:
+        return _energy_quota(limits.energy_budget_j, state.spent_j)
     if limits.concurrent is not None and state.running >= limits.concurrent:
         return RateLimited(
             f"Rate limit reached: this key may run {limits.concurrent} requests at once, and {state.running} are "
@@ -111,23 +114,26 @@ class _Account:
     running: int = 0
     held: int = 0
     spent: int | None = None
+    spent_j: float = 0.0
 
 
 class Hold:
     """A request's reservation, until its `with` ends."""
 
-    __slots__ = ("_settled", "counts", "rate_limits")
+    __slots__ = ("_settled", "counts", "energy_j", "rate_limits")
 
     def __init__(self, rate_limits: dict[str, Any]) -> None:
         self.rate_limits = rate_limits
         """For the response's headers: limit_, remaining_ and reset_(requests|tokens)(_s), where there is a limit."""
         self._settled = 0
+        self.energy_j = 0.0
         self.counts = True
         """False: it was not asked for, and is no request against the key's limit."""
 
     def settle(self, usage: Usage) -> None:
         """Say what was really used; the last word counts, and nothing said means nothing used."""
         self._settled = usage.total_tokens
+        self.energy_j = float((usage.energy or {}).get("energy_joules", 0.0))
 
     @property
     def tokens(self) -> int:
@@ -184,11 +190,13 @@ class Limiter:
                 account.tokens.add(now, hold.tokens)
             if account.spent is not None:
                 account.spent += hold.tokens
+                account.spent_j += hold.energy_j
 
     def _state(self, caller: Caller, account: _Account, now: float, tokens: int) -> State:
         limits = caller.limits
-        if limits.token_budget is not None and account.spent is None:
-            account.spent = self._spent(caller.key_id)
+        budgeted = limits.token_budget is not None or limits.energy_budget_j is not None
+        if budgeted and account.spent is None:
+            account.spent, account.spent_j = self._spent(caller.key_id)
         requests = account.requests.used(now)
         used = account.tokens.used(now) + account.held
         return State(
@@ -197,15 +205,18 @@ class Limiter:
             running=account.running,
             spent=account.spent or 0,
             held=account.held,
+            spent_j=account.spent_j,
             requests_free_s=account.requests.free_s(now, requests + 1 - (limits.requests_per_min or 0)),
             tokens_free_s=account.tokens.free_s(now, used + tokens - (limits.tokens_per_min or 0)),
         )
 
-    def _spent(self, key_id: str) -> int:
-        """All that a key's ended requests used, those of earlier processes too; asked once a key."""
+    def _spent(self, key_id: str) -> tuple[int, float]:
+        """Tokens and joules of a key's ended requests, those of earlier processes too; asked once a key."""
         self._database.flush()
-        sql = "SELECT total(prompt_tokens + completion_tokens) FROM ledger WHERE key_id = ? AND state != 'open'"
-        return int(self._database.read(sql, (key_id,))[0][0])
+        sums = "total(prompt_tokens + completion_tokens), total(energy_j)"
+        sql = f"SELECT {sums} FROM ledger WHERE key_id = ? AND state != 'open'"  # noqa: S608 - constants
+        tokens, joules = self._database.read(sql, (key_id,))[0]
+        return int(tokens), float(joules)
 
 
 def _rate(kind: str, limit: int, used: int, asked: int, free_s: float) -> RateLimited:
@@ -231,6 +242,14 @@ def _quota(budget: int, state: State, asked: int) -> QuotaExceeded:
         f"You exceeded your current quota: this key's budget is {budget} tokens, {left} of them are left, and this "
         f"request may use {asked}. " + ("Set a lower max_tokens, or raise the budget." if left else "Raise it."),
         details={"budget": budget, "left": left, "requested": asked},
+    )
+
+
+def _energy_quota(budget_j: float, spent_j: float) -> QuotaExceeded:
+    return QuotaExceeded(
+        f"You exceeded your current quota: this key's energy budget is {budget_j:.0f} J ({budget_j / 3.6e6:.3g} kWh), "
+        f"and {spent_j:.0f} J were used. Raise it.",
+        details={"budget_joules": budget_j, "used_joules": spent_j},
     )
 
 

@@ -71,6 +71,8 @@ def spend(database: Database, key_id: str, tokens: int, state: str = "done") -> 
         (Limits(token_budget=100), State(spent=50, held=25), 25, None),
         (Limits(token_budget=100), State(spent=50, held=25), 26, QuotaExceeded),
         (Limits(token_budget=0), State(), 1, QuotaExceeded),
+        (Limits(energy_budget_j=100.0), State(spent_j=99.9), 1, None),
+        (Limits(energy_budget_j=100.0), State(spent_j=100.0), 0, QuotaExceeded),
         (Limits(token_budget=100, concurrent=0), State(spent=100), 1, QuotaExceeded),
     ],
 )

@@ -68,3 +68,15 @@ async def test_joules_are_kwh_money_and_co2_by_key_and_model_and_metrics(tmp_pat
     assert "omniwatt_power_budget_watts 20.0" in text
     assert 'omniwatt_energy_joules_total{method="estimated",model="echo"}' in text
     assert "omniwatt_node_energy_joules_total{" in text
+
+
+async def test_a_key_with_an_energy_budget_is_refused_once_it_is_used_up(tmp_path: Path) -> None:
+    async with metered(tmp_path) as parts, admin(parts) as root:
+        limits = {"energy_budget_j": 0.5}
+        key = (await root.post("/admin/keys", json={"name": "frugal", "limits": limits})).json()["key"]
+        first = await ask(parts, key, tokens=20, token_s=0.01)
+        again = await ask(parts, key, tokens=1)
+    assert first.json()["usage"]["energy"]["energy_joules"] > 0.5
+    assert (first.status_code, again.status_code) == (200, 429)
+    assert again.json()["error"]["code"] == "insufficient_quota"
+    assert "energy budget" in again.json()["error"]["message"]

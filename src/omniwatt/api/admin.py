@@ -28,6 +28,7 @@ USAGE_DAYS = 30
 Handler = Callable[[Exchange], Awaitable[None]]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Joules = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 
 class AskedLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +38,7 @@ class AskedLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens_per_min: Count | None = None
     concurrent: Count | None = None
     token_budget: Count | None = None
+    energy_budget_j: Joules | None = None
     models: tuple[Name, ...] | None = None
 
 

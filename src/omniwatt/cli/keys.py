@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omniwatt.auth import KeyInfo, Keys
     from omniwatt.contract.job import Limits
 
+ENERGY_J = {"kwh": 3.6e6, "wh": 3.6e3, "mj": 1e6, "kj": 1e3, "j": 1.0}
 UNITS_S = {"h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 
 
@@ -52,6 +53,7 @@ def keys() -> None:
 @click.option("--tokens-per-min", type=click.IntRange(min=1), help="Limit of tokens a minute.")
 @click.option("--concurrent", type=click.IntRange(min=1), help="Limit of requests at once.")
 @click.option("--budget", type=click.IntRange(min=1), help="Tokens it may use in all.")
+@click.option("--energy-budget", help="Energy it may use in all: 500J, 20kJ or 0.5kWh.")
 @click.option("--expires", help="When it stops to work: 12h, 30d, 4w, 1y, or a date such as 2030-01-31.")
 @config_option
 def create(
@@ -65,6 +67,7 @@ def create(
     tokens_per_min: int | None,
     concurrent: int | None,
     budget: int | None,
+    energy_budget: str | None,
     expires: str | None,
     config: Path | None,
 ) -> None:
@@ -76,6 +79,7 @@ def create(
         tokens_per_min=tokens_per_min,
         concurrent=concurrent,
         token_budget=budget,
+        energy_budget_j=joules(energy_budget) if energy_budget else None,
         models=tuple(part.strip() for part in models.split(",") if part.strip()) if models else None,
     )
     until = expiry(expires, time.time()) if expires else None
@@ -213,6 +217,16 @@ def state(info: "KeyInfo", now: float) -> str:
     return ", ".join(words) or "active"
 
 
+def joules(text: str) -> float:
+    """Energy as people write it, in joules. Raises click.BadParameter."""
+    found = re.fullmatch(r"([0-9.]+) ?(kWh|Wh|MJ|kJ|J)", text.strip(), re.IGNORECASE)
+    with contextlib.suppress(ValueError):
+        value = float(found[1]) * ENERGY_J[found[2].lower()] if found else 0.0
+        if 0.0 < value < 1e15:
+            return value
+    raise click.BadParameter(f"{text!r} is no energy: write 500J, 20kJ or 0.5kWh")
+
+
 def _limits(info: "KeyInfo") -> str:
     limits = info.limits
     named = {
@@ -220,6 +234,7 @@ def _limits(info: "KeyInfo") -> str:
         "tok/min": limits.tokens_per_min,
         "at once": limits.concurrent,
         "tokens in all": limits.token_budget,
+        "J in all": None if limits.energy_budget_j is None else f"{limits.energy_budget_j:g}",
     }
     parts = [f"{value} {unit}" for unit, value in named.items() if value is not None]
     parts += [f"only {' '.join(limits.models)}"] if limits.models is not None else []

@@ -12,6 +12,8 @@ class Limits(Value, frozen=True):
     tokens_per_min: int | None = None
     concurrent: int | None = None
     token_budget: int | None = None
+    energy_budget_j: float | None = None
+    """Joules its requests may take in all, where they are metered; the one that crosses it is still answered."""
     models: tuple[str, ...] | None = None
 
 

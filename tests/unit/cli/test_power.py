@@ -7,9 +7,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from omniwatt.cli.keys import joules
 from omniwatt.cli.menu import omniwatt
 from omniwatt.contract.power import MeterLost
 from omniwatt.power import calibrate, choice
@@ -121,3 +123,22 @@ def test_without_a_server_it_says_so(home, arguments) -> None:
     done = CliRunner().invoke(omniwatt, ["power", *arguments])
     assert done.exit_code == 1
     assert "no server runs" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("500J", 500.0), ("20 kJ", 2e4), ("0.5kWh", 1.8e6), ("2Wh", 7200.0), ("1MJ", 1e6)]
+)
+def test_energy_is_read_as_people_write_it(text, expected) -> None:
+    assert joules(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "5", "-5J", "0J", "1e9kWh", "..J", "5 W", "infJ"])
+def test_what_is_no_energy_is_refused(text) -> None:
+    with pytest.raises(click.BadParameter, match="no energy"):
+        joules(text)
+
+
+def test_a_key_with_an_energy_budget_is_listed_with_it(home) -> None:
+    made = CliRunner().invoke(omniwatt, ["keys", "create", "--name", "n", "--energy-budget", "0.5kWh"])
+    assert made.exit_code == 0, made.output
+    assert "1.8e+06 J in all" in CliRunner().invoke(omniwatt, ["keys", "list"]).output
