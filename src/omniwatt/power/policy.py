@@ -53,9 +53,7 @@ def lapsed(tuning: Tuning, decision: Decision, age_s: float) -> Decision:
     if age_s <= tuning.watchdog_s:
         return decision
     slots = min(tuning.floor_slots, decision.slots)
-    return Decision(
-        slots, math.ceil(slots), decision.trim, guarding.ORDER, "floor", decision.target_w, decision.predicted_w
-    )
+    return replace(decision, slots=slots, count=math.ceil(slots), state="floor")
 
 
 def _restarted(state: State) -> State:
@@ -94,12 +92,16 @@ def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
 
 
 def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float, float], since_s: float) -> State:
-    """What a reading teaches: at `seen` modelled dynamic watts, moving by so much, it lies so far above the model."""
+    """What a reading teaches: at `seen` modelled dynamic watts, moving by so much, it lies so far above the model.
+
+    While all that is wanted runs, much less than expected is work that waits for something else: it teaches nothing.
+    """
     x_w, moving_w, error_w = seen
     new_s = max(1e-3, min(since_s, tuning.window_s))
     still_w = max(NOISE_LEAST, tuning.noise * math.sqrt(0.1 / new_s)) * _full_w(sight)
     noise_w = math.hypot(still_w, moving_w * math.sqrt(tuning.window_s / new_s))
-    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, (state.saturated, False))
+    waits = state.saturated and error_w < -2 * noise_w
+    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, (waits, False))
     left_w = error_w - (learnt.offset_w - before.offset_w) - (learnt.gain - before.gain) * x_w
     weight = (still_w / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
@@ -126,22 +128,34 @@ def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budge
 def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_tick: bool) -> tuple[State, Decision]:
     """The new number of slots, and what to call the situation."""
     learnt, fault = state.learnt, state.meter.fault
-    pause = guarding.ORDER[: state.guard.stage]
-    demand = sum(wanted for tier, wanted in sight.demand.items() if tier not in pause)
-    floor = min(tuning.floor_slots, demand)
     open_loop = fault != ""
     goal_w = budget_w * (1 - tuning.margin - (tuning.stale_margin if open_loop else 0.0))
-    allowed = _allowed(tuning, state, sight, goal_w, budget_w, open_loop)
+    pause, shed = _paused(tuning, sight, state.guard.stage)
+    demand = _wanted(sight, pause)
+    floor = min(tuning.floor_slots, demand)
+    allowed = floor if lapsed_tick or shed else _allowed(tuning, state, sight, goal_w, budget_w, open_loop)
     slots = max(floor, min(allowed, demand))
-    if lapsed_tick:
-        allowed = slots = floor
-    saturated = allowed >= demand
-    credit, count, trim = _whole(tuning, state, sight, max(slots, allowed) if saturated else slots)
-    predicted_w = sight.idle_w + learnt.offset_w + learnt.gain * sight.slot_w * slots
-    full_demand_w = sight.idle_w + learnt.offset_w + learnt.gain * sight.slot_w * demand
-    mode = _mode(lapsed_tick, goal_w <= sight.idle_w + learnt.offset_w, bool(pause), open_loop, saturated)
-    decision = Decision(slots, count, trim, pause, mode, min(goal_w, full_demand_w), predicted_w, fault, learnt.gain)
+    saturated = allowed >= demand and not lapsed_tick
+    credit, count, trim = _whole(tuning, state, sight, slots, allowed if saturated else None)
+    rest_w, each_w = sight.idle_w + learnt.offset_w, learnt.gain * sight.slot_w
+    mode = _mode(lapsed_tick, goal_w <= rest_w, state.guard.stage > 0, open_loop, saturated)
+    target_w, predicted_w = min(goal_w, rest_w + each_w * demand), rest_w + each_w * slots
+    decision = Decision(slots, count, trim, pause, mode, target_w, predicted_w, fault, learnt.gain)
     return _but(state, trim=trim, credit=credit, saturated=saturated, slots=slots), decision
+
+
+def _paused(tuning: Tuning, sight: Sight, stage: int) -> tuple[tuple[str, ...], bool]:
+    """The tiers the guard pauses, and whether it would pause one more but for the floor: then the floor alone runs."""
+    floor = min(tuning.floor_slots, _wanted(sight, ()))
+    for tiers in range(stage, 0, -1):
+        pause = guarding.ORDER[:tiers]
+        if _wanted(sight, pause) >= floor:
+            return pause, tiers < stage
+    return (), stage > 0
+
+
+def _wanted(sight: Sight, pause: tuple[str, ...]) -> float:
+    return sum(wanted for tier, wanted in sight.demand.items() if tier not in pause)
 
 
 def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w: float, open_loop: bool) -> float:
@@ -157,7 +171,13 @@ def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w
     return max(0.0, min(wanted, safe, sight.capacity))
 
 
-def _whole(tuning: Tuning, state: State, sight: Sight, slots: float) -> tuple[counting.Credit, int, float]:
+def _whole(
+    tuning: Tuning, state: State, sight: Sight, slots: float, room: float | None
+) -> tuple[counting.Credit, int, float]:
+    """Whole slots and the trim; with `room` for more than is wanted nothing is held back, not even what comes next."""
+    if room is not None:
+        count = max(math.floor(room), math.ceil(slots))
+        return counting.Credit(slots=slots, on=math.ceil(slots)), count, 1.0
     if tuning.trim:
         return counting.by_trim(state.credit, slots, sight.now_s, sight.running_now, tuning.trim_lag_s)
     dt_s = state.history.times_s[-1] - state.history.times_s[-2] if len(state.history.times_s) > 1 else 0.0

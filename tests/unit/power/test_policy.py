@@ -31,9 +31,9 @@ def test_no_budget_lets_everything_run() -> None:
 def test_below_idle_everything_above_the_floor_is_shed_and_it_says_so(budget_w: float) -> None:
     line = Line()
     decisions = line.turns(40, budget_w)
-    assert {decision.state for decision in decisions[10:]} == {"below-idle"} or decisions[-1].pause
+    assert {decision.state for decision in decisions[10:]} == {"below-idle"}
     assert all(decision.slots <= 1.0 for decision in decisions)
-    assert line.running <= 1.0
+    assert decisions[-1].slots == line.running == 1.0, "the floor runs, of whatever tier it is"
     without = Line(Tuning(floor_slots=0.0)).turns(40, budget_w)
     assert all(decision.slots == 0.0 and decision.count == 0 for decision in without)
 
@@ -48,7 +48,7 @@ def test_with_no_work_no_slots_are_held_up_and_room_is_left_for_what_comes() -> 
     decision = Line().turns(40, 3000.0, demand={})[-1]
     assert (decision.slots, decision.state) == (0.0, "demand-limited")
     assert decision.target_w == pytest.approx(IDLE_W, abs=60)
-    assert decision.count >= 15
+    assert decision.count >= 12
 
 
 @pytest.mark.parametrize("gain", [0.5, 0.8, 1.0, 1.2, 1.5])
@@ -84,8 +84,8 @@ def test_while_demand_limits_less_than_expected_is_not_learnt() -> None:
     settled = line.state.learnt
     line.gain = 0.5
     line.turns(100, 3000.0, demand={"default": 5.0})
-    assert line.state.learnt.offset_w >= settled.offset_w - 1.0
-    assert line.state.learnt.gain >= settled.gain - 0.01
+    assert line.state.learnt.offset_w >= settled.offset_w - 0.02 * FULL_W
+    assert line.state.learnt.gain >= settled.gain - 0.03
     line.gain = 1.0
     line.turns(6, 3000.0)
     assert max(line.past_w[-6:]) <= 3000.0 * 1.02
@@ -117,6 +117,23 @@ def test_the_guard_pauses_flex_then_default_and_never_priority() -> None:
     line.base_w = 0.0
     line.turns(200, 3000.0, demand=BACKLOG)
     assert line.decision.pause == ()
+
+
+def test_the_guard_leaves_the_floor_to_whoever_is_there() -> None:
+    line = Line(Tuning(floor_slots=2.0))
+    line.turns(60, 3000.0, demand={"default": 20.0, "flex": 20.0})
+    line.base_w = 3000.0
+    decision = line.turns(60, 3000.0, demand={"default": 20.0, "flex": 20.0})[-1]
+    assert (decision.pause, decision.slots, decision.count) == (("flex",), 2.0, 2)
+    assert line.turns(60, 3000.0, demand={"flex": 20.0})[-1].slots == 2.0
+
+
+def test_where_there_is_room_nothing_is_trimmed() -> None:
+    line = Line(Tuning(trim=True))
+    decision = line.turns(60, 3000.0, demand={"default": 10.0})[-1]
+    assert (decision.state, decision.slots, decision.trim) == ("demand-limited", 10.0, 1.0)
+    assert decision.count >= 15
+    assert line.turns(60, 3000.0, demand={"default": 30.0})[-1].trim < 1.0
 
 
 def test_a_lowered_budget_alone_is_no_reason_to_pause_tiers() -> None:
@@ -183,7 +200,7 @@ def test_a_decision_lapses() -> None:
     decision = Decision(20.0, 20, 1.0, (), "tracking", 2970.0, 2970.0)
     assert lapsed(Tuning(), decision, 0.5) is decision
     old = lapsed(Tuning(), decision, 1.5)
-    assert (old.slots, old.count, old.state, old.pause) == (1.0, 1, "floor", ("flex", "default"))
+    assert (old.slots, old.count, old.state) == (1.0, 1, "floor")
     none = Decision(0.0, 0, 1.0, (), "demand-limited", 1000.0, 1000.0)
     assert lapsed(Tuning(), none, 1.5).slots == 0.0
 
