@@ -31,6 +31,7 @@ from omniwatt.power.actuators.quota import Quota, open_quota, quota_name
 from omniwatt.power.choice import chosen, cpu_model
 from omniwatt.power.loop import Loop
 from omniwatt.power.machine import TURN_S, node, nvml, tuning
+from omniwatt.power.machinery import Process, bound, door
 from omniwatt.power.messages import (
     Begin,
     Budget,
@@ -80,8 +81,8 @@ class Governor:
         self._budget_w: float | None = None
         self._why = ""
         self._duty = Duty(start.cores, quota=_quota(start) if start.power.quota else None)
-        self._duty.count(_Process(os.getpid()))
-        self._duty.count(_Process(os.getppid()))
+        self._duty.count(Process(os.getpid()))
+        self._duty.count(Process(os.getppid()))
         self._meter = self._opened()
         library = nvml() if start.power.meter not in ("none", "estimate", "rapl") else None
         found = node(start.power, start.calibration, start.cores, library)
@@ -92,7 +93,7 @@ class Governor:
         manner = tuning(start.power, self._first(), found.by_core, found.machine.capacity)
         counted = manner.window_s == TURN_S
         self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity, counted=counted)
-        self._door = _door(start.gate)
+        self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
         self._poll.register(self._door.fileno(), select.EPOLLIN)
 
@@ -150,7 +151,7 @@ class Governor:
             return False
         if self._lock is None and now_s - self._lock_at_s >= LOCK_RETRY_S:
             self._lock_at_s = now_s
-            self._lock = _bound(self._start.lock)
+            self._lock = bound(self._start.lock)
         self._why = "" if self._lock else "another governor holds this machine's budget"
         return self._lock is not None
 
@@ -355,45 +356,6 @@ def _quota(start: Start) -> Quota | None:
     with suppress(OSError):
         return open_quota(Path(start.cgroups), Path("/proc/self/cgroup").read_text("ascii"), quota_name(start.gate))
     return None
-
-
-class _Process:
-    """CPU time of one process, without those it started."""
-
-    def __init__(self, pid: int) -> None:
-        self._clock = ~pid << 3 | 2  # the kernel's clock id of another process
-
-    def clock_s(self) -> float:
-        """So far; 0.0 once it is gone."""
-        with suppress(OSError):
-            return time.clock_gettime(self._clock)
-        return 0.0
-
-    def pids(self) -> tuple[int, ...]:
-        """None: it is never held."""
-        return ()
-
-
-def _door(path: str) -> socket.socket:
-    """Where hosts connect. A stale one of the same name is taken over."""
-    with suppress(OSError):
-        Path(path).unlink()
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    door.bind(path)
-    Path(path).chmod(0o600)
-    door.listen(64)
-    return door
-
-
-def _bound(name: str) -> socket.socket | None:
-    """Who binds the name has it, until it closes it or ends, however."""
-    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        lock.bind(f"\0{name}")
-    except OSError:
-        lock.close()
-        return None
-    return lock
 
 
 def main() -> None:

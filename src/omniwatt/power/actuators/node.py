@@ -1,6 +1,7 @@
 """All actuators of one machine as the loop sees them: gate and duty on processors; gate, and perhaps caps, on GPUs."""
 
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 from omniwatt.contract.governor import TIERS, Hello
@@ -8,6 +9,9 @@ from omniwatt.power.actuators.duty import Duty
 from omniwatt.power.actuators.gate import Gate
 from omniwatt.power.loop import Load
 from omniwatt.power.sight import Decision
+
+LEAST_SLOTS = 0.02
+"""Less than this is nothing."""
 
 
 class Trim(Protocol):
@@ -31,6 +35,7 @@ class Node:
         self._capacity = capacity
         self._by_core = by_core
         self._trim = trim
+        self._wanted: dict[str, float] = {}
 
     def look(self, now_s: float) -> Load:
         """Calls that wait want what they would use; on processors those that run want what they can use."""
@@ -39,6 +44,7 @@ class Node:
             return Load(wanted, self._gate.slot_s(now_s), self._gate.running(now_s))
         for tier, cores in self._duty.wanted().items():
             wanted[tier] = wanted.get(tier, 0.0) + cores
+        self._wanted = wanted
         return Load(_within(wanted, self._capacity), self._duty.used_s, self._duty.running())
 
     def obey(self, decision: Decision | None, now_s: float) -> None:
@@ -49,8 +55,9 @@ class Node:
             if self._trim is not None:
                 self._trim.restore()
         elif self._by_core:
-            # Whole calls wait beyond what the cores can do; the fraction is duty's.
-            self._gate.choose(math.ceil(decision.slots - 1e-6), decision.pause, now_s)
+            # Within a tier duty shares the cores out evenly, which whole calls that wait for one another would not be.
+            pause = {*decision.pause, *crowded_out(self._wanted, decision.slots)}
+            self._gate.choose(math.inf if pause else None, pause, now_s)
             self._duty.slots = decision.slots
             self._duty.paused = frozenset(TIERS.index(tier) for tier in decision.pause)
         else:
@@ -64,6 +71,17 @@ def slots_of(hello: Hello, *, by_core: bool, cores: int) -> float:
     if by_core:
         return 0.0 if hello.device else float(min(hello.threads, cores))
     return 1.0 if hello.device else 0.0
+
+
+def crowded_out(wanted: Mapping[str, float], slots: float) -> list[str]:
+    """The tiers for which nothing is left, once those above have what they want."""
+    left = slots
+    found = []
+    for tier in TIERS:
+        if left <= LEAST_SLOTS:
+            found.append(tier)
+        left -= wanted.get(tier, 0.0)
+    return found
 
 
 def _within(wanted: dict[str, float], capacity: float) -> dict[str, float]:
