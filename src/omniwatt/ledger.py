@@ -392,6 +392,7 @@ GROUPS = {
     "project": "project",
     "model": "card",
     "capability": "capability",
+    "tier": "tier",
     "state": "state",
     "day": "date(time, 'unixepoch')",
 }

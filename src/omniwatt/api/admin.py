@@ -124,7 +124,7 @@ async def delete_key(exchange: Exchange) -> None:
 
 
 async def usage(exchange: Exchange) -> None:
-    """Requests, tokens, seconds, joules and what they cost from `since` to `until`, summed `by` up to six columns."""
+    """Requests, tokens, seconds, joules and what they cost from `since` to `until`, summed `by` some columns."""
     asked = _query(exchange, {"since", "until", "by"})
     now = time.time()
     since = _moment(asked, "since", now - USAGE_DAYS * DAY_S)

@@ -15,13 +15,14 @@ from omniwatt.cli.ps import ps
 from omniwatt.cli.say import say
 from omniwatt.cli.serve import serve
 from omniwatt.cli.talk import talk
+from omniwatt.cli.usage import usage
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Serve": (serve, demo),
     "Talk": (chat, say, hear, talk),
     "Draw": (draw,),
     "Models": (pull, models),
-    "Operate": (power, ps, keys, doctor),
+    "Operate": (power, usage, ps, keys, doctor),
 }
 
 EPILOG = """
