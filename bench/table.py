@@ -1,12 +1,33 @@
-"""The README's table of measured figures, made from the newest result of each benchmark in bench/results/."""
+"""The measured figures: all in docs/MEASURED.md, the chief ones in the README; from each benchmark's newest result."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from bench.common import RESULTS, ROOT
 
+CHIEF = (
+    r"0\.5b-instruct, [18] streams: tokens/s",
+    r"5b-instruct: first token of 30 questions",
+    r"omniwatt: requests/s, (1|64) client",
+    r"latency added at half load, p50",
+    r"Utterances under 10 s: times faster",
+    r"spoken answer begins, silence \d+ ms: p50",
+    r"piper-joe, English: first audio",
+    r"voice styles",
+    r"^draw \d+x\d+",
+    r"^draw: (edges|pictures wholly)",
+    r"^text set as title or body",
+    r"^text set: the glyphs",
+    r"^watts, ",
+    r"^joules, ",
+)
+"""The rows the README shows, by their beginnings or what stands in them; the others are on a page of their own."""
 BEGIN, END = "<!-- measured: made by `make docs` from bench/results/ -->", "<!-- /measured -->"
+
+
+HEAD = ("| | measured | aim |", "|---|---|---|")
 
 
 def newest(folder: Path = RESULTS) -> list[dict[str, Any]]:
@@ -20,18 +41,40 @@ def newest(folder: Path = RESULTS) -> list[dict[str, Any]]:
 
 
 def render(results: list[dict[str, Any]]) -> str:
-    """Markdown: the figures that name themselves for the README, and the machines they were taken on."""
-    rows = [row for result in results for row in map(_row, result["figures"]) if row]
+    """Markdown: the chief figures."""
+    rows = [row for result in results for row in map(_row, result["figures"]) if row and _chief(row)]
     if not rows:
         return "No figures are kept yet: `make bench`."
-    lines = ["| | measured | aim |", "|---|---|---|", *rows, ""]
+    return "\n".join([*HEAD, *rows])
+
+
+def page(results: list[dict[str, Any]]) -> str:
+    """Markdown: every figure that has a name for people, by benchmark, with the machine it was taken on."""
+    parts = ["# Measured", "Made by `make docs` from [bench/results](../bench/results/); misses are marked as such."]
     for result in results:
-        on = result["machine"]
-        lines.append(
-            f"- `make bench-{result['bench']}`, {result['date'][:10]}, commit {on['commit']}: {on['cores']} cores of "
-            f"{on['cpu']}, {on['memory_bytes'] / 2**30:.0f} GiB, Linux {on['kernel']}"
-        )
-    return "\n".join(lines)
+        rows = [row for row in map(_row, result["figures"]) if row]
+        if rows:
+            parts += [f"## {result['bench'].replace('_', ' ')}", _taken(result), "\n".join([*HEAD, *rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _taken(result: dict[str, Any]) -> str:
+    on = result["machine"]
+    command = result.get("command", f"make bench-{result['bench']}")
+    return (
+        f"`{command}`, {result['date'][:10]}, commit {on['commit']}: {on['cores']} cores of "
+        f"{on['cpu']}, {on['memory_bytes'] / 2**30:.0f} GiB, Linux {on['kernel']}."
+    )
+
+
+def matching(pattern: str, results: list[dict[str, Any]]) -> list[str]:
+    """The rows a pattern of CHIEF finds."""
+    rows = [row for result in results for row in map(_row, result["figures"]) if row]
+    return [row for row in rows if re.search(pattern, row.removeprefix("| "))]
+
+
+def _chief(row: str) -> bool:
+    return any(re.search(pattern, row.removeprefix("| ")) for pattern in CHIEF)
 
 
 def _row(figure: dict[str, Any]) -> str | None:

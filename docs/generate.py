@@ -117,11 +117,19 @@ def routes() -> str:
     return "\n".join([*head, *rows, ""])
 
 
+def measured() -> str:
+    """Every measured figure, by benchmark."""
+    from bench import table
+
+    return f"{MADE}\n{table.page(table.newest())}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "CLI.md": commands,
     "SETTINGS.md": settings,
     "FIELDS.md": fields,
     "ROUTES.md": routes,
+    "MEASURED.md": measured,
 }
 
 
