@@ -16,7 +16,7 @@ from omniwatt.catalog.error import CatalogError
 from omniwatt.cli import home
 from omniwatt.cli.common import config_file, config_option, console, load, short
 from omniwatt.contract.error import ModelNotFound
-from omniwatt.settings import Settings
+from omniwatt.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from omniwatt.api.parts import Parts
@@ -39,7 +39,8 @@ Examples:
   omniwatt serve --host 0.0.0.0 --tls-certificate cert.pem --tls-key key.pem
 \b
 Signals: SIGTERM and Ctrl-C drain (running answers may go on for server.drain_s seconds), a second
-one stops at once. SIGHUP reads the settings file, the cards and the TLS certificate again.
+one stops at once. SIGHUP reads the settings file, the cards and the TLS certificate again; a new power
+budget, its windows and events, and prices hold from then on.
 """
 )
 @click.option("--host", help="Address to listen on. Default: 127.0.0.1, this machine only.")
@@ -99,11 +100,16 @@ def run(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> None:
     settings = _with_port(settings, sock.getsockname()[1])
     with sock, home.only_server(settings.home, url_of(settings)):
         try:
-            uvloop.run(_serve(settings, sock, partial(load, file, flags)))
-        except CatalogError as error:
+            uvloop.run(_serve(settings, sock, partial(_reread, file, flags)))
+        except (CatalogError, SettingsError) as error:
             raise click.ClickException(str(error)) from error
         except (DatabaseError, SchemaError, SecretError) as error:
             raise click.ClickException(f"{settings.home} cannot be used: {error}") from error
+
+
+def _reread(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings as they are now, also those of a file that has come since."""
+    return load(file or config_file(None), flags)
 
 
 async def _serve(settings: Settings, sock: Any, reread: partial[Settings]) -> None:
@@ -210,20 +216,23 @@ def _models(parts: "Parts") -> list[str]:
 
 
 async def _reload(parts: "Parts", network: "Listener", reread: partial[Settings]) -> None:
-    """What SIGHUP changes without a restart: models, aliases, cards and relays, the log level, the TLS certificate."""
+    """What SIGHUP changes without a restart: models, aliases, cards, relays, the log level, the TLS certificate, and of
+    power the budget, its windows and events, and the prices."""
     try:
         settings = reread()
         relay = _relay(parts.catalog)
+        parts.power.check(settings.power)
         await asyncio.to_thread(parts.catalog.reload, settings)
         if settings.server.tls_certificate and network.config.ssl is not None:
             network.config.ssl.load_cert_chain(settings.server.tls_certificate, settings.server.tls_key or None)
-    except (click.ClickException, CatalogError, OSError) as error:
+    except (click.ClickException, CatalogError, OSError, ValueError) as error:
         log.error("not reloaded: %s", error.message if isinstance(error, click.ClickException) else error)
         return
     logs.set_level(settings.log.level)
+    parts.power.reload(settings.power)
     if relay is not None and _relay(parts.catalog) != relay:
         await parts.pool.unload(UPSTREAM)
-    log.warning("reloaded: models, aliases, cards, relays, log level, TLS certificate; %s", RESTART_ONLY)
+    log.warning("reloaded: models, aliases, cards, relays, log level, TLS certificate, power budget; %s", RESTART_ONLY)
 
 
 def _relay(catalog: "Catalog") -> object:

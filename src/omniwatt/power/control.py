@@ -18,9 +18,9 @@ import msgspec
 
 from omniwatt import packets, settings
 from omniwatt.contract.error import BadInput
-from omniwatt.contract.power import Joules
+from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
-from omniwatt.power import amounts, calibrate, schedule
+from omniwatt.power import amounts, calibrate
 from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.messages import (
@@ -38,6 +38,7 @@ from omniwatt.power.messages import (
     decode_from_governor,
     encode,
 )
+from omniwatt.power.orders import Orders, check
 
 WATCH_S = 0.25
 RETRY_S, RETRY_MOST_S = 0.05, 5.0
@@ -49,7 +50,6 @@ HISTORY = 300
 TELEMETRY_HZ, TIGHT_S = 5.0, 3.0
 SHORT = 1.1
 """Watts are short when this many times the steps that may run are wanted."""
-NONE, DEFAULT = "none", "default"
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +69,15 @@ class Power:
     def __init__(self, power: settings.Power, home: Path, cores: int | None = None, lock: str = LOCK) -> None:
         self._power = power
         self._folder = home / "run"
-        self._kept = home / "power_budget"
-        self._calibration = calibrate.load(home / "power.json")
-        self._max_w = cpu_model(power, self._calibration).max_w
+        try:
+            self._calibration = calibrate.load(home / "power.json")
+            self._max_w = cpu_model(power, self._calibration).max_w
+            self._orders = Orders(power, self._max_w, home / "power_budget")
+        except (ValueError, MeterLost) as error:
+            raise settings.SettingsError(f"power: {error}") from error
         gate = f"gate-{os.getpid()}-{id(self):x}"
         self._start = Start(
             power, gate, cores or len(os.sched_getaffinity(0)), self._calibration, str(home / "power_state"), lock
-        )
-        self._override = _kept(self._kept)
-        self._tariff = amounts.Tariff(
-            price_per_kwh=power.price_per_kwh, currency=power.currency, g_co2_per_kwh=power.g_co2_per_kwh
         )
         self._joined: dict[int, _Joined] = {}
         self._jobs: dict[str, tuple[str, int]] = {}
@@ -180,32 +179,42 @@ class Power:
         """How the node stands: watts, budget, state, the last minute; see messages.Telemetry."""
         full: dict[str, Any] = msgspec.structs.asdict(self._telemetry)
         full["budget_w"] = self._budget_w
-        full["budget"] = self._override or self._power.budget
+        full["budget"] = self._orders.budget
         if self.enabled and self._stream is None:
             full["state"] = "ungoverned"
         full["tight"] = self.tight
         full["history"] = list(self._history)
         if self._telemetry.watts is not None:
-            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._tariff))
+            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._orders.tariff))
         return full
 
     def cost(self, energy_j: float | None) -> dict[str, float | str]:
         """kWh, money and grams of CO2 of what requests were charged; nothing of what was not metered."""
-        return {} if energy_j is None else amounts.cost_of(energy_j, self._tariff)
+        return {} if energy_j is None else amounts.cost_of(energy_j, self._orders.tariff)
 
     def set_budget(self, budget: str | float) -> None:
         """`180W`, `60%`, watts, `none`, or `default` for what the settings say. It stays over restarts.
 
         Raises BadInput for what is no budget.
         """
-        text = budget.strip().lower() if isinstance(budget, str) else f"{budget}W"
-        if text not in (NONE, DEFAULT):
-            try:
-                schedule.watts(text, self._max_w)
-            except ValueError as error:
-                raise BadInput(str(error), param="budget") from error
-        self._override = "" if text == DEFAULT else text
-        _keep(self._kept, self._override)
+        try:
+            self._orders.say(budget, self._max_w)
+        except ValueError as error:
+            raise BadInput(str(error), param="budget") from error
+        self._apply_budget()
+
+    def check(self, power: settings.Power) -> None:
+        """Raises ValueError for settings that cannot be held."""
+        check(power, self._max_w)
+
+    def reload(self, power: settings.Power) -> None:
+        """Take up budget, windows, events and prices as the settings say now; a budget by word of mouth still holds.
+
+        Raises ValueError, changing nothing, for what cannot be held.
+        """
+        self._orders.read(power, self._max_w)
+        if self._orders.by_word and power.budget and self._orders.budget != power.budget:
+            log.warning("the budget set by hand (%s) holds; `omniwatt power set default` ends it", self._orders.budget)
         self._apply_budget()
 
     # --- the governor's life
@@ -349,16 +358,12 @@ class Power:
             self._post(Budget(budget_w))
 
     def _wanted_w(self) -> float | None:
-        """By the operator's word, else by the settings' schedule; events take their part of both."""
-        base = "" if self._override == NONE else self._override or self._power.budget
-        windows = () if self._override else self._power.windows
-        now = datetime.now().astimezone()
+        """A budget that cannot be understood any more leaves the one before."""
         try:
-            found_w = schedule.budget_at(now, base, self._max_w, windows, self._power.events)
+            return self._orders.watts(datetime.now().astimezone(), self._max_w)
         except ValueError as error:
             log.error("power.budget: %s", error)
             return self._budget_w
-        return None if found_w == float("inf") else found_w
 
 
 def energy(joules: Joules) -> dict[str, Any]:
@@ -377,19 +382,3 @@ def energy(joules: Joules) -> dict[str, Any]:
         "idle_included": True,
         "uncertainty_pct": joules.uncertainty_pct,
     }
-
-
-def _kept(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
-def _keep(file: Path, text: str) -> None:
-    with suppress(OSError):
-        if not text:
-            file.unlink(missing_ok=True)
-        else:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")

@@ -1,0 +1,90 @@
+"""What the operator wants of the watts: a budget by the settings or by word of mouth, and what energy costs."""
+
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from omniwatt import settings
+from omniwatt.power import schedule
+from omniwatt.power.amounts import Tariff
+
+NONE, DEFAULT = "none", "default"
+
+
+class Orders:
+    """The settings' orders, and the one given since, which is kept in a file over restarts."""
+
+    def __init__(self, power: settings.Power, max_w: float, file: Path) -> None:
+        """Raises ValueError for settings that cannot be held."""
+        check(power, max_w)
+        self._power = power
+        self._file = file
+        self._override = _kept(file)
+
+    @property
+    def budget(self) -> str:
+        """As it was written; empty for no limit."""
+        return self._override or self._power.budget
+
+    @property
+    def by_word(self) -> bool:
+        """Whether the settings' budget and windows wait until `default` is said."""
+        return bool(self._override)
+
+    @property
+    def tariff(self) -> Tariff:
+        """What energy costs."""
+        said = self._power
+        return Tariff(price_per_kwh=said.price_per_kwh, currency=said.currency, g_co2_per_kwh=said.g_co2_per_kwh)
+
+    def say(self, budget: str | float, max_w: float) -> None:
+        """`180W`, `60%`, watts, `none`, or `default` for what the settings say. Raises ValueError for what is none."""
+        text = budget.strip().lower() if isinstance(budget, str) else f"{budget}W"
+        if text not in (NONE, DEFAULT):
+            schedule.watts(text, max_w)
+        self._override = "" if text == DEFAULT else text
+        _keep(self._file, self._override)
+
+    def read(self, power: settings.Power, max_w: float) -> None:
+        """Take up settings as they are now. Raises ValueError, changing nothing, for those that cannot be held."""
+        check(power, max_w)
+        self._power = power
+
+    def watts(self, now: datetime, max_w: float) -> float | None:
+        """What holds now, None for no limit: by word, else by the settings' schedule; events take their part of both.
+
+        Raises ValueError where a share of the full load is meant and that is not known.
+        """
+        base = "" if self._override == NONE else self.budget
+        windows = () if self._override else self._power.windows
+        found_w = schedule.budget_at(now, base, max_w, windows, self._power.events)
+        return None if found_w == float("inf") else found_w
+
+
+def check(power: settings.Power, max_w: float) -> None:
+    """Raises ValueError for a budget, a window or an event that can never be held. Pure."""
+    if power.budget:
+        schedule.watts(power.budget, max_w)
+    for window in power.windows:
+        schedule.watts(window.budget, max_w)
+    for event in power.events:
+        if not 0.0 <= event.reduce_pct <= 100.0:
+            raise ValueError(f"an event's reduce_pct lies between 0 and 100, not at {event.reduce_pct}")
+        if not (0.0 < event.length_s < float("inf") and 0.0 <= event.within_s < float("inf")):
+            raise ValueError("an event's length_s and within_s are seconds")
+
+
+def _kept(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _keep(file: Path, text: str) -> None:
+    with suppress(OSError):
+        if not text:
+            file.unlink(missing_ok=True)
+        else:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
