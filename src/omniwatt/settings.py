@@ -236,6 +236,8 @@ class Power(Slice, frozen=True):
     """A CSV with the columns time_s and watts, for the meter `replay`."""
     profile: str = ""
     """The hardware profile for the meter `simulated`."""
+    quota: bool = False
+    """Hold CPU time by a control group's quota where one can be made, instead of stopping and continuing engines."""
     caps: bool = False
     """Lower the power limits of GPUs too, and put them back at the end; needs the right to, and GPUs of our own."""
     zeusd_socket: str = ""
