@@ -76,7 +76,7 @@ def test_on_cores_duty_trims_and_only_lower_tiers_wait_at_steps() -> None:
         duty._groups[100 + host].cores = 1.0
     one.look(2.0)
     one.obey(decision(1.2, pause=()), 2.0)
-    assert duty.slots == 1.2
+    assert duty.slots == pytest.approx(1.2)
     assert held(gate, 2.0) == [(), (), (1,)]
     one.obey(None, 3.0)
     assert duty.slots is None
