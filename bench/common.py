@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -57,12 +58,21 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
+def _command(name: str) -> str:
+    """What was typed to make a result: `make bench-NAME`, or the module with its arguments where that is another."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    module, words = spec.name if spec else "", sys.argv[1:]
+    if not module.startswith("bench.") or (module == f"bench.{name}" and not words):
+        return f"make bench-{name}"
+    return shlex.join(["python", "-m", module, *("FOLDER" if word.startswith("/") else word for word in words)])
+
+
 def keep(name: str, figures: list[dict[str, Any]], quick: bool, notes: dict[str, Any] | None = None) -> None:
     """Write the figures so far (unless quick): a run of half an hour may be cut short."""
     on = machine()
     now = datetime.now(UTC)
     result = {"bench": name, "date": now.isoformat(timespec="seconds"), "quick": quick, "machine": on}
-    result |= {"notes": notes or {}, "figures": figures}
+    result |= {"command": _command(name), "notes": notes or {}, "figures": figures}
     if not quick:
         RESULTS.mkdir(exist_ok=True)
         slug = re.sub(r"[^a-z0-9]+", "-", f"{on['cpu']} {on['cores']}c".lower()).strip("-")

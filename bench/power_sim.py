@@ -24,13 +24,13 @@ from bench.common import RESULTS, report, say
 from bench.power_baselines import BASELINES
 from bench.power_books import HOUR_S, Hour, proportion, swept
 from bench.power_cases import COMPARED, DISTURBANCES, ROWS, SIGNALS
+from bench.power_chief import OURS, chief
 from bench.power_metrics import means, measured, rises, summed
 from bench.power_plots import Line, Panel, multiples, scatter
 from bench.power_run import MARGIN, SERVER, Case, Floats, Ours, Trace, run, ungoverned
 from omniwatt.power import profile
 from omniwatt.power.meters.plant import TICK_S
 
-OURS = "omniwatt"
 SWEEP = "load sweep 0-100 %"
 CASES = {case.name: case for case in (*ROWS, *SIGNALS, *DISTURBANCES)}
 PROCESSES = 2
@@ -103,7 +103,7 @@ def main() -> None:
         "tuned_on": TUNED_ON,
         "aims": AIMS,
     }
-    figures += books(points, hours)
+    figures += [*books(points, hours), *chief(figures, AIMS)]
     folder = asked.plots or (None if aside else RESULTS)
     if folder and not asked.only:
         plots(folder, outcomes, figures, points)
