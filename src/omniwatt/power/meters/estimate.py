@@ -2,7 +2,7 @@
 
 A model, never passed off as a reading: `estimated`, and as uncertain as its calibration. Where none was made, the
 watts of a virtual core are the mean of what the large clouds' machines take (Cloud Carbon Footprint's published
-coefficients: about 0.7 W idle and 3.5 to 4.3 W busy; memory 0.392 W a GB).
+coefficients, made of SPECpower results of whole servers: about 0.7 W idle and 3.5 to 4.3 W busy).
 """
 
 import os
@@ -14,7 +14,7 @@ import msgspec
 
 from omniwatt.contract.power import Reading
 
-CORE_IDLE_W, CORE_BUSY_W, MEMORY_W_PER_GB = 0.74, 3.85, 0.392
+CORE_IDLE_W, CORE_BUSY_W = 0.74, 3.85
 UNCALIBRATED_PCT = 50.0
 OTHERS_S = 1.0
 """What others on the machine use is known by ticks of 10 ms: it is looked at over this long."""
@@ -38,12 +38,10 @@ class CpuModel(msgspec.Struct, frozen=True, kw_only=True):
         return self.idle_w + self.core_w * self.cores
 
 
-def uncalibrated(cores: int | None = None, memory_bytes: int | None = None) -> CpuModel:
+def uncalibrated(cores: int | None = None) -> CpuModel:
     """What is assumed of a machine nobody calibrated."""
     cores = cores or len(os.sched_getaffinity(0))
-    memory_bytes = memory_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    idle_w = cores * CORE_IDLE_W + memory_bytes / 1e9 * MEMORY_W_PER_GB
-    return CpuModel(idle_w=idle_w, core_w=CORE_BUSY_W - CORE_IDLE_W, cores=cores)
+    return CpuModel(idle_w=cores * CORE_IDLE_W, core_w=CORE_BUSY_W - CORE_IDLE_W, cores=cores)
 
 
 class Estimate:
