@@ -22,7 +22,8 @@ from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import recipes
 from omniwatt.ledger import Ledger
 from omniwatt.limits import Limiter
-from omniwatt.plan import ROLES, frugal, make_plan, modalities
+from omniwatt.plan import ROLES, make_plan, modalities
+from omniwatt.plan_pictures import frugal
 from omniwatt.power.metering import Metering, Unmetered
 from omniwatt.power.typical import Typical
 

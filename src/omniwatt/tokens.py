@@ -41,6 +41,8 @@ PARTIAL_TOKENS = 100
 """A partial picture, as OpenAI counts it."""
 USUAL_PX = (1024, 1024)
 """What is reserved for a picture whose size is left to the painter."""
+UNSAID_ANSWER_TOKENS = 512
+"""What is reserved for an answer whose limit the caller left open; the end settles what was really used."""
 
 
 def estimate_text(text: str) -> int:

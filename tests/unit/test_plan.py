@@ -27,8 +27,8 @@ from omniwatt.contract.request import (
     TextPart,
     Voice,
 )
-from omniwatt.plan import UNSAID_ANSWER_TOKENS, make_plan
-from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S
+from omniwatt.plan import make_plan
+from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S, UNSAID_ANSWER_TOKENS
 
 CALLER = Caller(key_id="k", name="test", project="p")
 CHAT = Card(

@@ -22,8 +22,8 @@ from omniwatt.contract.request import (
     TextPart,
     Voice,
 )
-from omniwatt.plan import UNSAID_ANSWER_TOKENS, make_plan
-from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S, estimate, media_parts
+from omniwatt.plan import make_plan
+from omniwatt.tokens import AUDIO_TOKENS_PER_TEXT_TOKEN, SAID_TOKENS_PER_S, UNSAID_ANSWER_TOKENS, estimate, media_parts
 
 CALLER = Caller(key_id="k", name="test", project="p")
 EARS = Card(name="ears", engine="hear/whisper", capabilities=("hear",), slots=4, input_modalities=("audio",))

@@ -3,7 +3,7 @@
 import pytest
 
 from omniwatt.contract.request import ChatBody, DrawBody, Message, Request, TextPart
-from omniwatt.plan import frugal
+from omniwatt.plan_pictures import frugal
 from omniwatt.power.control import Power
 from tests.way.test_draw import Way, calling
 
