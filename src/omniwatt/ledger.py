@@ -14,10 +14,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from omniwatt.contract.error import BadInput, Cancelled, Internal, OmniwattError, Overloaded
 from omniwatt.contract.event import Data, Event, Finished, Progress, TextDelta, ToolCallDelta, Usage, Vector
@@ -25,7 +22,8 @@ from omniwatt.contract.guess import Guess
 from omniwatt.contract.job import Caller, Plan
 from omniwatt.contract.record import GAP_BOUNDS_S, Observer, Record, State
 from omniwatt.contract.request import Capability, DataBody, Request
-from omniwatt.database import ROWS, Database, DatabaseError
+from omniwatt.database import Database, DatabaseError
+from omniwatt.ledger_rows import GROUPS, SUMS, UPSERT, row
 from omniwatt.tokens import AUDIO_TOKENS_PER_S
 
 log = logging.getLogger("omniwatt.ledger")
@@ -37,40 +35,6 @@ NAME_CHARACTERS = 256
 """A model's name as asked is the caller's text: more of it than this is not kept."""
 
 NO_FAULT = frozenset({"done", "discarded"})
-
-COLUMNS = (
-    "number",
-    "id",
-    "time",
-    "key_id",
-    "project",
-    "capability",
-    "asked",
-    "card",
-    "model",
-    "tier",
-    "state",
-    "code",
-    "status",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "audio_tokens",
-    "image_tokens",
-    "audio_output_tokens",
-    "queue_s",
-    "first_token_s",
-    "total_s",
-    "energy_j",
-    "method",
-    "details",
-)
-_UPSERT = (
-    f"INSERT INTO ledger ({', '.join(COLUMNS)}) {ROWS} ON CONFLICT (number) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
-    # An end is final: nothing that comes after it, by whatever way, changes it.
-    + " WHERE ledger.state = 'open'"
-)
 
 
 class Entry:
@@ -336,7 +300,7 @@ class Ledger:
         groups = ", ".join(f"{GROUPS[name]} AS {name}" for name in by)
         numbers = ", ".join(str(place + 1) for place in range(len(by)))
         where = "number >= ? AND number < ?"
-        sql = f"SELECT {groups}, {_SUMS} FROM ledger WHERE {where} GROUP BY {numbers} ORDER BY {numbers}"  # noqa: S608 - GROUPS
+        sql = f"SELECT {groups}, {SUMS} FROM ledger WHERE {where} GROUP BY {numbers} ORDER BY {numbers}"  # noqa: S608 - GROUPS
         return [dict(row) for row in self._database.read(sql, (int(since * 1e9), int(until * 1e9)))]
 
     def _end(self, entry: Entry, error: BaseException | None) -> None:
@@ -345,7 +309,7 @@ class Ledger:
             error = Internal("the request ended without an end")
         record = entry.record(state, None if state in NO_FAULT else error, self._status(state, error))
         try:
-            self._database.later(_UPSERT, _row(entry.number, record))
+            self._database.later(UPSERT, row(entry.number, record))
         except Exception:
             log.exception("the row of request %s could not be queued: %s", record.id, record)
         for observer in self._observers:
@@ -384,29 +348,7 @@ class Ledger:
         due_s = entry.written_at + REFRESH_S - SCAN_S if entry.written_at else OPEN_AFTER_S
         if age_s >= due_s:
             entry.written_at = age_s
-            self._database.later(_UPSERT, _row(entry.number, entry.record("open")))
-
-
-GROUPS = {
-    "key_id": "key_id",
-    "project": "project",
-    "model": "card",
-    "capability": "capability",
-    "tier": "tier",
-    "state": "state",
-    "day": "date(time, 'unixepoch')",
-}
-_values = attrgetter(*COLUMNS[1:-1])
-_SUMS = ", ".join(
-    ["count(*) AS requests"]
-    + [f"sum({name}) AS {name}" for name in COLUMNS if name.endswith("_tokens")]
-    + ["total(total_s) AS total_s", "sum(energy_j) AS energy_j"]
-)
-
-
-def _row(number: int, record: Record) -> tuple[Any, ...]:
-    details = msgspec.json.encode(record.details).decode() if record.details else None
-    return (number, *_values(record), details)
+            self._database.later(UPSERT, row(entry.number, entry.record("open")))
 
 
 def _kept(text: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omniwatt import ledger as module
+from omniwatt import ledger_rows
 from omniwatt.contract import error as errors
 from omniwatt.contract.event import (
     ChoiceEnd,
@@ -212,16 +213,16 @@ def test_an_end_is_final(ledger: Ledger, database: Database) -> None:
     with ledger.open(request(), ANN) as entry:
         entry.see(Finished(USAGE))
     late = entry.record("open")
-    database.later(module._UPSERT, module._row(entry.number, late))
+    database.later(ledger_rows.UPSERT, ledger_rows.row(entry.number, late))
     assert [row["state"] for row in rows(database)] == ["done"]
 
 
 def test_what_an_earlier_process_left_open_is_lost_and_billed(database: Database) -> None:
     with Ledger(database).open(request(), ANN) as entry:
         entry.see(TextDelta("a", tokens=9))
-        left = module._row(entry.number + 1, entry.record("open"))
+        left = ledger_rows.row(entry.number + 1, entry.record("open"))
         entry.see(Finished(USAGE))
-    database.later(module._UPSERT, left)
+    database.later(ledger_rows.UPSERT, left)
     database.flush()
     assert Ledger(database).lost == 1
     assert [(row["state"], row["completion_tokens"]) for row in rows(database)] == [("done", 3), ("lost", 9)]

@@ -20,7 +20,7 @@ from omniwatt.api.exchange import Endpoint, Exchange
 from omniwatt.api.parts import Parts
 from omniwatt.contract.error import BadInput, Conflict, Forbidden
 from omniwatt.contract.job import Limits
-from omniwatt.ledger import GROUPS
+from omniwatt.ledger_rows import GROUPS
 
 DAY_S = 86_400.0
 USAGE_DAYS = 30
