@@ -1,5 +1,6 @@
 """Bodies that are sound or pictures have no `usage`: their joules stand in headers, expected from those before them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from omniwatt.contract.request import ChatBody, DrawBody, Message, Request, Spea
 from omniwatt.power.typical import Typical, extent
 from tests.way.test_admin import client
 from tests.way.test_power import metered
+from tests.way.test_sound import tone
 
 SPEECH = {"model": "echo", "input": "Sixteen letters.", "voice": "alloy", "response_format": "wav"}
 
@@ -33,6 +35,34 @@ async def test_a_picture_that_is_answered_whole_says_what_it_took(tmp_path: Path
             answer = await user.post("/v1/images/generations", json={"model": "echo", "prompt": "a cat", "n": 1})
     energy = answer.json()["usage"]["energy"]
     assert float(answer.headers["x-energy-joules"]) == pytest.approx(energy["energy_joules"], rel=0.01)
+
+
+async def test_a_stream_of_pictures_says_it_in_an_event_of_ours_or_in_a_comment(tmp_path: Path) -> None:
+    async with metered(tmp_path) as parts:
+        key, _ = parts.keys.create("user")
+        asked = {"model": "echo", "prompt": "a cat", "stream": True}
+        async with client(parts, key) as user:
+            plain = (await user.post("/v1/images/generations", json=asked)).text
+            told = (await user.post("/v1/images/generations", json=asked | {"progress": True})).text
+    assert '\n: {"energy":{"energy_joules":' in plain
+    assert "image_generation.usage" not in plain
+    last = json.loads(told.strip().splitlines()[-1].removeprefix("data: "))
+    assert last["type"] == "image_generation.usage"
+    assert last["energy"]["method"] == "estimated"
+
+
+async def test_plain_text_says_what_it_took_in_headers(tmp_path: Path) -> None:
+    async with metered(tmp_path) as parts:
+        key, _ = parts.keys.create("user")
+        async with client(parts, key) as user:
+            answer = await user.post(
+                "/v1/audio/transcriptions",
+                data={"model": "echo", "response_format": "srt"},
+                files={"file": ("a.wav", tone(0.5))},
+            )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-energy-method"] == "estimated"
+    assert float(answer.headers["x-energy-joules"]) >= 0.0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import click
 
 from omniwatt.cli import remote
 from omniwatt.cli.common import config_option, console, notes, settings_from, short
+from omniwatt.cli.taken import taken
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -107,9 +108,9 @@ class Conversation:
         click.echo()
         if usage and sys.stdout.isatty():
             took = time.monotonic() - began
-            notes.print(
-                f"[dim]{model}: {usage.completion_tokens} tokens, {took:.1f} s, first after {first:.2f} s[/dim]"
-            )
+            parts = [f"{usage.completion_tokens} tokens", f"{took:.1f} s", f"first after {first:.2f} s"]
+            parts += [text] if (text := taken(getattr(usage, "energy", None))) else []
+            notes.print(f"[dim]{model}: {', '.join(parts)}[/dim]")
         return "".join(pieces)
 
 

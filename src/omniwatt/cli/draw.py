@@ -23,6 +23,7 @@ from rich.table import Table
 
 from omniwatt.cli import remote
 from omniwatt.cli.common import config_option, notes, settings_from, size
+from omniwatt.cli.taken import taken
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -172,6 +173,8 @@ class _Drawing:
                 began = time.monotonic()
         if not count:
             raise click.ClickException("the server sent no picture")
+        if bar.took:
+            notes.print(f"[dim]{bar.took}[/dim]")
 
     def _given(self, fields: dict[str, Any], stack: ExitStack) -> dict[str, Any]:
         """The client's own arguments; ours ride in `extra_body`."""
@@ -246,6 +249,8 @@ class _Bar:
         )
         self._task = self._bar.add_task(WAITING, total=None, done="", left="")
         self._began_s = time.monotonic()
+        self.took = ""
+        """What all pictures together took, once it is known."""
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -266,6 +271,8 @@ class _Bar:
                 number += 1
                 self._bar.reset(self._task, total=None, description=WAITING, done="", left="")
                 self._began_s = time.monotonic()
+            elif kind == "usage":
+                self.took = taken(event.to_dict().get("energy"))
             elif event.type == "error":
                 raise click.ClickException(str(event.to_dict().get("error", {}).get("message", "the server failed")))
 

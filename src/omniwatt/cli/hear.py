@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from omniwatt.cli import remote
-from omniwatt.cli.common import config_option, settings_from
+from omniwatt.cli.common import config_option, notes, settings_from
+from omniwatt.cli.taken import by_headers, taken
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -69,7 +70,7 @@ def hear(
     fields |= {"timestamp_granularities": ["word", "segment"]} if words else {}
     fields |= {"extra_body": {"accurate": True}} if accurate else {}
     client = remote.openai_client(remote.target(settings_from(config)), timeout_s=3600.0)
-    heard = _heard(client, fields, translate=translate, live=form == "text" and output is None)
+    heard, took = _heard(client, fields, translate=translate, live=form == "text" and output is None)
     if output is not None:
         try:
             output.write_text(heard, encoding="utf-8")
@@ -77,6 +78,8 @@ def hear(
             raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
     elif heard:
         click.echo(heard, nl=not heard.endswith("\n"))
+    if took and sys.stderr.isatty():
+        notes.print(f"[dim]{took}[/dim]")
 
 
 def _recording(file: Path) -> tuple[str, Any]:
@@ -92,26 +95,32 @@ def _recording(file: Path) -> tuple[str, Any]:
         raise click.ClickException(f"cannot read {file}: {error.strerror}") from error
 
 
-def _heard(client: "OpenAI", fields: dict[str, Any], *, translate: bool, live: bool) -> str:
-    """The answer's text; "" where it was printed as it came."""
+def _heard(client: "OpenAI", fields: dict[str, Any], *, translate: bool, live: bool) -> tuple[str, str]:
+    """The answer's text, "" where it was printed as it came; and what it took."""
     with remote.asking(client, "text"):
         if translate:
             with warnings.catch_warnings():
                 # The client is told that its maker's own service will end; ours does not.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                return _text(client.audio.translations.create(**fields))
-        if live:
-            _print_live(client, fields)
-            return ""
-        return _text(client.audio.transcriptions.create(**fields))
+                answer = client.audio.translations.with_raw_response.create(**fields)
+        elif live:
+            return "", _print_live(client, fields)
+        else:
+            answer = client.audio.transcriptions.with_raw_response.create(**fields)
+        return _text(answer.parse()), by_headers(answer.headers)
 
 
-def _print_live(client: "OpenAI", fields: dict[str, Any]) -> None:
+def _print_live(client: "OpenAI", fields: dict[str, Any]) -> str:
+    """Print words as they come; what they took."""
+    took = ""
     with client.audio.transcriptions.create(**fields, stream=True) as events:
         for event in events:
             if event.type == "transcript.text.delta":
                 click.echo(event.delta, nl=False)
+            elif event.type == "transcript.text.done":
+                took = taken(getattr(event.usage, "energy", None))
     click.echo()
+    return took
 
 
 def _text(answer: Any) -> str:

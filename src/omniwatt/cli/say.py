@@ -11,6 +11,7 @@ import click
 
 from omniwatt.cli import play, remote
 from omniwatt.cli.common import config_option, notes, settings_from, size
+from omniwatt.cli.taken import by_headers
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -77,20 +78,23 @@ def say(
     asked = {"model": model, "voice": voice, "input": said, "response_format": wanted}
     began = time.monotonic()
     with _sink(output, command) as (sink, where):
-        first_s, written = _spoken(client, asked | {name: value for name, value in fields.items() if value}, sink)
+        given = {name: value for name, value in fields.items() if value}
+        first_s, written, took = _spoken(client, asked | given, sink)
     if output != Path("-") and sys.stderr.isatty():
-        notes.print(f"[dim]{where}: {size(written)}, first sound after {first_s - began:.2f} s[/dim]")
+        parts = [size(written), f"first sound after {first_s - began:.2f} s", *([took] if took else [])]
+        notes.print(f"[dim]{where}: {', '.join(parts)}[/dim]")
 
 
-def _spoken(client: "OpenAI", fields: dict[str, Any], sink: IO[bytes]) -> tuple[float, int]:
-    """Write the sound as it comes; when the first of it came (monotonic), and how many bytes it was."""
+def _spoken(client: "OpenAI", fields: dict[str, Any], sink: IO[bytes]) -> tuple[float, int, str]:
+    """Write the sound as it comes; when the first of it came (monotonic), how many bytes it was, what it took."""
     first_s, written = 0.0, 0
     with remote.asking(client, "sound"), client.audio.speech.with_streaming_response.create(**fields) as answer:
         for piece in answer.iter_bytes():
             first_s = first_s or time.monotonic()
             written += len(piece)
             sink.write(piece)
-    return first_s, written
+        took = by_headers(answer.headers)
+    return first_s, written, took
 
 
 @contextmanager

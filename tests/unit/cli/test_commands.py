@@ -1,6 +1,7 @@
 """Commands from the outside: what they print, and that wrong use ends in a sentence and not in a traceback."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -220,6 +221,17 @@ class FakeClient:
     def create(self, **asked: Any) -> FakeStream:
         self.asked.append(asked)
         return FakeStream([piece("n="), piece(str(len(asked["messages"])))])
+
+
+def test_an_answer_in_a_terminal_ends_with_what_it_took(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    last = piece("")
+    last.choices = []
+    last.usage = SimpleNamespace(completion_tokens=7, energy={"energy_joules": 38.2, "method": "estimated"})
+    client = SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace()))
+    client.chat.completions.create = lambda **_: FakeStream([piece("Hello."), last])
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True, raising=False)
+    Conversation(client, "gpt-4", "", {}).ask("Hi!")  # type: ignore[arg-type]
+    assert capsys.readouterr().err.strip().endswith(", 38 J estimated")
 
 
 def test_a_conversation_remembers_and_its_commands_work(capsys: pytest.CaptureFixture[str]) -> None:

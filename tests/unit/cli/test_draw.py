@@ -32,6 +32,9 @@ COMPLETED = {
 }
 
 
+ENERGY = {"energy_joules": 38.2, "method": "estimated"}
+
+
 class FakeClient:
     """Stands where the official client stands; keeps what it was asked."""
 
@@ -148,6 +151,11 @@ def test_several_pictures_are_numbered(run: Any, client: FakeClient, served: lis
     client.events = [COMPLETED, COMPLETED]
     assert run("cats", "-o", "cat.png", "-n", "2").exit_code == 0
     assert {path.name for path in tmp_path.glob("cat*")} == {"cat-1.png", "cat-2.png"}
+
+
+def test_what_the_pictures_took_is_said_last(run: Any, client: FakeClient, served: list[str]) -> None:
+    client.events = [COMPLETED, COMPLETED, {"type": "image_generation.usage", "energy": ENERGY}]
+    assert run("cats", "-o", "cat.png", "-n", "2").output.strip().splitlines()[-1] == "38 J estimated"
 
 
 def test_an_edit_sends_the_files(run: Any, client: FakeClient, served: list[str], tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """`say` and `hear`: wrong use in a sentence, formats by the file's ending, players, and no half files."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from omniwatt.cli import hear, play, say
 from omniwatt.cli.menu import omniwatt
+from omniwatt.cli.taken import taken
 
 
 class FakeClient:
@@ -23,6 +26,7 @@ class FakeClient:
         self.asked: list[dict[str, Any]] = []
         self.pieces: list[bytes | Exception] = [b"RIFF", b"more"]
         self.answer: Any = "the words"
+        self.headers: dict[str, str] = {}
         self.events: list[Any] = []
 
     def __getattr__(self, name: str) -> "FakeClient":
@@ -33,7 +37,10 @@ class FakeClient:
         if "file" in fields and hasattr(fields["file"][1], "read"):
             with fields["file"][1] as file:
                 self.asked[-1]["file"] = (fields["file"][0], file.read())
-        return self if "input" in fields or fields.get("stream") else self.answer
+        return self
+
+    def parse(self) -> Any:
+        return self.answer
 
     def __enter__(self) -> "FakeClient":
         return self
@@ -217,3 +224,30 @@ def test_an_unreadable_recording(run: Any, client: FakeClient, tmp_path: Path) -
 
 def test_the_modules_are_the_commands() -> None:
     assert (hear.hear.name, say.say.name) == ("hear", "say")
+
+
+ENERGY = {"x-energy-joules": "12.34", "x-energy-method": "estimated"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({}, ""), (ENERGY, "about 12 J estimated"), (ENERGY | {"content-length": "8"}, "12 J estimated")],
+)
+def test_what_a_sound_took(client: FakeClient, headers: dict[str, str], said: str) -> None:
+    client.headers = headers
+    sink = io.BytesIO()
+    assert say._spoken(client, {"input": "Hi."}, sink)[2] == said  # type: ignore[arg-type]
+
+
+def test_what_a_transcript_took(client: FakeClient) -> None:
+    client.headers = ENERGY | {"content-length": "8"}
+    assert hear._heard(client, {}, translate=False, live=False) == ("the words", "12 J estimated")  # type: ignore[arg-type]
+    assert hear._heard(client, {}, translate=True, live=False) == ("the words", "12 J estimated")  # type: ignore[arg-type]
+    usage = SimpleNamespace(energy={"energy_joules": 4.5, "method": "measured"})
+    client.events = [SimpleNamespace(type="transcript.text.done", usage=usage)]
+    assert hear._heard(client, {}, translate=False, live=True) == ("", "4.50 J measured")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("energy", [None, {}, {"energy_joules": None}, "much"])
+def test_where_nothing_is_known_nothing_is_said(energy: object) -> None:
+    assert taken(energy) == ""

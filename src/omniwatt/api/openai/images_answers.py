@@ -211,8 +211,10 @@ class Events:
         return sse({"type": f"{self._kind}.progress"} | said)
 
     async def end(self, finished: Finished) -> bytes:
-        """What each picture took was said with it; energy comes as a comment, as in a chat."""
+        """What each picture took was said with it; energy comes as a comment, as in a chat, or as an event of ours."""
         extras = common.extras(finished.usage)
+        if extras and self._progress:
+            return sse({"type": f"{self._kind}.usage"} | extras)
         return b": " + encode_json(extras) + b"\n\n" if extras else b""
 
     def error(self, error: dict[str, Any]) -> bytes:

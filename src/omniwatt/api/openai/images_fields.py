@@ -140,7 +140,12 @@ ANSWER = Field(
 )  # fmt: skip
 STREAM = Field("stream", "honoured", boolean(), "As server-sent events; above 4096x4096 only with urls.")
 PARTIAL = Field("partial_images", "honoured", integer(0, 3), "Sketches on the way; needs `stream: true`.")
-PROGRESS = Field("progress", "honoured", boolean(), "Ours: with `stream`, events `image_generation.progress`, too.")
+PROGRESS = Field(
+    "progress",
+    "honoured",
+    boolean(),
+    "Ours: with `stream`, events `image_generation.progress`, too; last `image_generation.usage`, the energy.",
+)
 SEED = Field("seed", "honoured", integer(0), "Ours: the same seed and words give the same picture.")
 STYLE = Field("style", "honoured", one_of(*STYLES), "vivid and natural change the light; the others are ours.")
 PRESET = Field(

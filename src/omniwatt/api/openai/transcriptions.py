@@ -220,6 +220,9 @@ async def _answer(exchange: Exchange, read: Read, body: HearBody) -> None:
             return
         transcript = await stream.whole(exchange, request, lambda *run: _transcript(request, *run))
     form = read.values.get("response_format", "json")
+    # Plain text and subtitles have no place for a usage.
+    spent = transcript.energy
+    exchange.extra_headers += stream.energy_headers(spent.get("energy_joules"), spent.get("method", ""))
     content = _rendered(form, transcript, body, read.values.get("timestamp_granularities") or ("segment",))
     await exchange.reply(content, media_type=MEDIA_TYPES[form])
 

@@ -34,6 +34,11 @@ class Transcript:
         self._usage = finished.usage
         self._by_duration = by_duration
 
+    @property
+    def energy(self) -> dict[str, Any]:
+        """What it took, as `usage.energy`; empty where nobody can say."""
+        return self._usage.energy or {}
+
     def usage(self) -> dict[str, Any]:
         """Seconds, or tokens: 25 for each second of sound, and those of the prompt and of the text."""
         used = self._usage
