@@ -103,11 +103,11 @@ def main() -> None:
         "tuned_on": TUNED_ON,
         "aims": AIMS,
     }
-    figures += [*books(points, hours), *chief(figures, AIMS)]
+    figures += books(points, hours)
     folder = asked.plots or (None if aside else RESULTS)
     if folder and not asked.only:
         plots(folder, outcomes, figures, points)
-    report("power_sim", figures, aside, notes)
+    report("power_sim", [*figures, *chief(figures, AIMS)], aside, notes)
 
 
 def books(points: list[Points], hours: list[dict[str, float]]) -> Iterable[dict[str, Any]]:
