@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from PIL import Image, ImageOps
 
 from omniwatt.contract.error import BadInput
+from omniwatt.engines.deep import shallow
 from omniwatt.engines.media.work import Options, Output, Quality, Side, Work, decoding
 
 _FORMATS = {
@@ -167,18 +167,10 @@ def _seek(image: Image.Image, frame: int, work: Work) -> None:
 
 def _plain(picture: Image.Image) -> Image.Image:
     """Eight bits a channel, in a mode that every target knows."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _from_deep(picture)
+    picture = shallow(picture)
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture.copy() if picture.mode in {"L", "RGB"} else picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _from_deep(picture: Image.Image) -> Image.Image:
-    """Sixteen bits and more to eight: Pillow's own conversion cuts off instead of scaling."""
-    values = np.asarray(picture, dtype=np.float64)
-    top = 65_535.0 if picture.mode != "F" else max(float(np.nanmax(np.abs(values), initial=0.0)), 1.0)
-    return Image.fromarray(np.clip(np.nan_to_num(values) / top * 255.0, 0, 255).astype(np.uint8))
 
 
 def _flat(picture: Image.Image, background: str) -> Image.Image:

@@ -15,6 +15,7 @@ from omniwatt.contract.event import Chunk, Event, Fact, Finished, Progress, Usag
 from omniwatt.contract.job import EngineSpec, Job, Loaded
 from omniwatt.contract.protocol import Context
 from omniwatt.contract.request import MediaPart, SeeBody
+from omniwatt.engines.deep import shallow
 from omniwatt.engines.see.finding import Finder, Quad, cut_out
 from omniwatt.engines.see.reading import Eye, Pixels, Reader
 from omniwatt.engines.source import part_bytes
@@ -108,7 +109,7 @@ class Ocr:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 ctx.step("see", image.width * image.height / 1e6)
                 _within(image.width * image.height)
-                upright = ImageOps.exif_transpose(image).convert("RGBA")
+                upright = shallow(ImageOps.exif_transpose(image)).convert("RGBA")
         except OmniwattError:
             raise
         except Image.DecompressionBombError:

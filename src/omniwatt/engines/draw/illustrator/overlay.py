@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from omniwatt.contract.error import BadInput, EngineFailed, OmniwattError
 from omniwatt.contract.event import Picture, Progress
 from omniwatt.contract.request import DrawBody
+from omniwatt.engines.deep import shallow
 from omniwatt.engines.draw.enlarge import part, shaped
 from omniwatt.engines.draw.illustrator import output
 from omniwatt.engines.draw.illustrator.hands import Tile
@@ -206,7 +207,7 @@ def opened(data: bytes) -> Image.Image:
         with Image.open(io.BytesIO(data), formats=OPENED) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise EngineFailed(f"The painter made more than the {MAX_PIXELS} pixels that can be lettered.")
-            return image.convert("RGB")
+            return shallow(image).convert("RGB")
     except OmniwattError:
         raise
     except Exception as error:  # decoders raise anything at all on bytes that are broken

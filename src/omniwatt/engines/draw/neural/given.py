@@ -7,6 +7,7 @@ from PIL import Image, ImageOps
 
 from omniwatt.contract.error import BadInput, OmniwattError
 from omniwatt.contract.request import DrawBody, MediaPart
+from omniwatt.engines.deep import shallow
 from omniwatt.engines.source import part_bytes
 
 MAX_BYTES = 50 * 1024 * 1024
@@ -42,7 +43,7 @@ def _opened(part: MediaPart, blobs_dir: str, param: str) -> Image.Image:
         with Image.open(io.BytesIO(data), formats=_OPENED) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadInput(f"The picture has more than {MAX_PIXELS} pixels.", param=param)
-            return ImageOps.exif_transpose(image).copy()
+            return shallow(ImageOps.exif_transpose(image)).copy()
     except OmniwattError:
         raise
     except Exception as error:  # decoders raise anything at all on bytes made to break them

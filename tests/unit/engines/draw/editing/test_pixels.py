@@ -1,13 +1,16 @@
 """Tones, turns, cuts, collages and holes: pixels in, pixels out."""
 
+import io
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from omniwatt.contract.request import MediaPart
 from omniwatt.engines.draw.illustrator.editing import fill, pixels
 from omniwatt.engines.draw.illustrator.editing.collage import collage, rows_of
+from omniwatt.engines.draw.illustrator.editing.opening import opened
 from omniwatt.engines.draw.illustrator.editing.patches import patched
 from tests.unit.engines.draw.editing.conftest import photograph, product
 
@@ -120,3 +123,10 @@ def test_a_hole_with_nothing_around_it_is_filled_roughly() -> None:
     rough = Image.new("RGBA", (40, 40), (1, 2, 3, 255))
     assert patched(image, mask, rough).tobytes() == rough.tobytes()
     assert patched(image, Image.new("L", (40, 40)), rough).tobytes() == image.tobytes()
+
+
+def test_a_scan_in_sixteen_bits_of_grey_keeps_its_tones() -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.tile(np.linspace(0, 65535, 256), (64, 1)).astype(np.uint16)).save(out, "PNG")
+    image, _ = opened(MediaPart("image", data=out.getvalue()), "", "image")
+    assert np.abs(np.asarray(image)[0, :, 0].astype(int) - np.arange(256)).max() <= 1

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from omniwatt.contract.error import BadInput, OmniwattError
 from omniwatt.contract.request import DrawBody, MediaPart
+from omniwatt.engines.deep import shallow
 from omniwatt.engines.source import part_bytes
 
 MAX_BYTES = 50 * 1024 * 1024
@@ -64,7 +65,7 @@ def opened(part: MediaPart, blobs_dir: str, param: str) -> tuple[Image.Image, di
                 raise BadInput(f"The {param} is more than {MAX_ASPECT} times as long as it is wide.", param=param)
             image.load()
             said = provenance_of(image)
-            return ImageOps.exif_transpose(image).convert("RGBA"), said
+            return shallow(ImageOps.exif_transpose(image)).convert("RGBA"), said
     except OmniwattError:
         raise
     except Exception as error:  # decoders raise anything at all on bytes made to break them
