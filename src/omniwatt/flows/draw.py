@@ -176,9 +176,9 @@ class Reader:
         self._lines.setdefault(proof.index, {})[proof.line] = entry
         if texts is None:
             return proof.attempt
-        made.append(Attempt(proof.attempt, texts[0], error_rate(proof.text, texts[0]), texts[1]))
+        made.append(Attempt(proof.attempt, texts[0], error_rate(proof.text, texts[0]), texts[1], proof.exact))
         kept = best(made)
-        entry |= {"recognised": kept.text, "cer": round(kept.rate, 4), "verified": kept.rate == 0}
+        entry |= {"recognised": kept.text, "cer": round(kept.rate, 4), "exact": kept.exact, "verified": kept.rate == 0}
         if kept.rate and (never := unreadable(proof.text, made)):
             entry["unreadable"] = list(never)
         if kept.rate and proof.attempt < ROUNDS and not hopeless(proof.text, made):

@@ -59,12 +59,13 @@ def misread(requested: str, recognised: str) -> Counter[str]:
 
 class Attempt(msgspec.Struct, frozen=True):
     """What was read of a line as it was lettered one time; `plain` is what was read of it in plain black on white, None
-    where that was not shown."""
+    where that was not shown. `exact`: each of its characters was drawn by its own glyph."""
 
     number: int
     text: str
     rate: float
     plain: str | None = None
+    exact: bool = True
 
 
 def unreadable(requested: str, attempts: Sequence[Attempt]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Place:
 
     def __init__(self, rounds: list[list[str]] | Exception) -> None:
         self.rounds = rounds
+        self.exact = {1, 2, 3}
         self.shown: list[int] = []
         self.verdicts: list[Verdict] = []
         self.released: list[str] = []
@@ -61,7 +62,9 @@ class Place:
         lines = [0, 1]
         while lines:
             for line in lines:
-                yield Proof(left[line], b"png", line, attempt=attempt, last=line == lines[-1])
+                yield Proof(
+                    left[line], b"png", line, exact=attempt in self.exact, attempt=attempt, last=line == lines[-1]
+                )
             verdict = Verdict()
             async for chunk in inputs:
                 verdict = msgspec.json.decode(chunk.text, type=Verdict)
@@ -124,6 +127,17 @@ async def test_three_rounds_at_most_and_what_stays_wrong_is_said() -> None:
         "exact": True,
         "verified": False,
     }
+
+
+@pytest.mark.parametrize(("readings", "kept"), [(["tw", "t", "t"], 1), (["t", "tw", "t"], 2), (["t", "t", "tw"], 3)])
+async def test_whether_a_line_is_exact_is_said_of_the_attempt_that_is_kept(readings: list[str], kept: int) -> None:
+    first, *rest = readings
+    place = Place([["one", first], *([text] for text in rest)])
+    place.exact = {kept}
+    assert said(await events_of(place))[1]["exact"] is True
+    place = Place([["one", first], *([text] for text in rest)])
+    place.exact = {1, 2, 3} - {kept}
+    assert said(await events_of(place))[1]["exact"] is False
 
 
 @pytest.mark.parametrize("see", ["", "reader"])
