@@ -18,6 +18,7 @@ from omniwatt.engines.draw.lettering.emoji import emoji_sprites
 from omniwatt.engines.draw.lettering.exact import exact
 from omniwatt.engines.draw.lettering.faces import Faces
 from omniwatt.engines.draw.lettering.plain import plainly
+from omniwatt.engines.draw.quotes import take_texts
 
 MOODS = {"vivid": "dramatic", "natural": "soft"}
 """OpenAI's two styles -> the light that comes nearest; the style stays the prompt's own."""
@@ -72,9 +73,10 @@ class Studio:
         return describe(scene, self.language(prompt)) or prompt
 
     def language(self, prompt: str) -> str:
-        """The language a prompt is in: one of the lexicon's, or `zh-hant`."""
+        """The language a prompt is in, its quoted words aside: one of the lexicon's, or `zh-hant`."""
         simplified = self.lexicon.simplified if self.lexicon is not None else ()
-        return language_of(prompt, frozenset(map(chr, simplified)))
+        about = take_texts(prompt).prompt
+        return language_of(about if any(map(str.isalpha, about)) else prompt, frozenset(map(chr, simplified)))
 
     def layout(self, scene: Scene, size: tuple[int, int], seed: int, adjust: Mapping[int, int]) -> Layout:
         """The scene with everything in its place; `adjust`: line -> the attempt it is lettered for anew."""

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -121,6 +122,28 @@ def test_language(prompt: str, language: str) -> None:
 )
 def test_scene_told_again(prompt: str, language: str, told: str) -> None:
     assert describe(understand(prompt, small_lexicon()), language) == told
+
+
+@pytest.mark.parametrize(
+    ("prompt", "time", "left"),
+    [
+        ("a dark forest", "night", ()),
+        ("a scary cat", "night", ()),
+        ("a scary cat in the morning", "dawn", ("scary",)),
+        ("a romantic sea", "golden", ()),
+        ("a cute cat", "day", ()),
+        ("an elegant cat", "day", ("elegant",)),
+        ("a warm gradient", "day", ("warm",)),
+    ],
+)
+def test_a_mood_is_shown_by_the_hour_or_reported(prompt: str, time: str, left: tuple[str, ...]) -> None:
+    scene = understand(prompt, small_lexicon())
+    assert (scene.time, scene.not_understood) == (time, left)
+
+
+def test_no_background_is_told_of_where_none_is_drawn() -> None:
+    scene = msgspec.structs.replace(understand("a red cat in a forest", small_lexicon()), transparent=True)
+    assert describe(scene, "en") == "A cartoon picture of a red cat; transparent ground."
 
 
 def test_too_many_are_said_to_be_too_many() -> None:

@@ -88,7 +88,7 @@ class _Teller:
         place = self._place()
         if scene.things:
             told += self._frame("of", things=self._list([self.thing(thing) for thing in scene.things]))
-            told += self._frame("before", place=place)
+            told += "" if scene.transparent else self._frame("before", place=place)
         else:
             told += self._frame("only", place=place)
         if scene.palette:

@@ -100,12 +100,13 @@ class _Builder:
         ) and not reading.without.count("background")
         palette = self._palette()
         backdrop = self._backdrop(where, palette, texts)
+        time = self._time(backdrop, where.features)
         without = tuple(dict.fromkeys(reading.without))
         weather = tuple(value for value in self._values("weather") if value not in without)
         fields = {
             "backdrop": backdrop,
             "style": style,
-            "time": self._time(backdrop, where.features),
+            "time": time,
             "season": (self._values("season") or ("",))[0],
             "weather": weather if weather == ("clear",) else tuple(value for value in weather if value != "clear"),
             "light": self._values("light"),
@@ -123,7 +124,7 @@ class _Builder:
             "texts": tuple(texts),
             "without": without,
             "understood": (*reading.understood, *self._notes),
-            "not_understood": self._left(backdrop),
+            "not_understood": self._left(backdrop, time),
         }
         return msgspec.convert(fields, Scene)
 
@@ -283,7 +284,9 @@ class _Builder:
             return "night" if "night" in times and backdrop in ("night_city", "starry_sky") else times[0]
         if backdrop in ("night_city", "starry_sky", "space") or _NIGHT_FEATURES & set(features):
             return "night"
-        return "night" if {"moon", "candle"} & set(self._values("light")) else "day"
+        if {"moon", "candle"} & set(self._values("light")):
+            return "night"
+        return next((one for mood in self._values("mood") if (one := _mood_time(mood, backdrop))), "day")
 
     def _palette(self) -> tuple[str, ...]:
         named = [colour for name in self._values("palette") for colour in _PALETTES[name]]
@@ -304,7 +307,14 @@ class _Builder:
         named_nothing = not (self._things or texts or self._effects or palette)
         return "gradient" if where.guessed and named_nothing else where.backdrop
 
-    def _left(self, backdrop: str) -> tuple[str, ...]:
+    def _is_undrawn_mood(self, taken: str, backdrop: str, time: str) -> bool:
+        """Whether a word is a mood that the picture does not show, and nothing else."""
+        kind, _, value = taken.partition(" ")
+        if kind != "mood" or "," in value or value in setting.LOOKS:
+            return False
+        return _mood_time(value, backdrop) != time
+
+    def _left(self, backdrop: str, time: str) -> tuple[str, ...]:
         words = [word for word in self._reading.not_understood if not word.isspace()]
         for noun in self._settings():
             features = [sense.value for sense in noun.effects if sense.kind == "feature"]
@@ -315,6 +325,7 @@ class _Builder:
             ):
                 words.append(noun.word)
         words += [word for word, taken in self._reading.understood if _is_undrawn_trait(taken)]
+        words += [word for word, taken in self._reading.understood if self._is_undrawn_mood(taken, backdrop, time)]
         words += [f"“{text}”" for text in self._marked.surplus]
         return tuple(dict.fromkeys(words))[:MAX_LEFT]
 
@@ -324,6 +335,11 @@ class _Builder:
             nature(thing.sprite).height_m > _ON_TABLE_M or thing.sprite in _BESIDE_TABLE for thing in self._things
         )
         return _drawn(feature, backdrop) and not (feature == "table" and large)
+
+
+def _mood_time(mood: str, backdrop: str) -> str:
+    """The hour that shows a mood, "" where none does."""
+    return "" if backdrop in setting.TIMELESS else setting.MOOD_TIMES.get(mood, "")
 
 
 def _is_undrawn_trait(taken: str) -> bool:

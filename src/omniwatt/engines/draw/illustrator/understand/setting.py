@@ -22,6 +22,12 @@ HIDDEN: dict[str, str] = _PLACES["hidden"]
 AFLOAT = frozenset(_PLACES["water"]["afloat"].split())
 """Sprites that float on water, not in the air."""
 DRAWN_TRAITS = frozenset(_PLACES["traits"]["drawn"].split())
+MOOD_TIMES: dict[str, str] = {mood: time for time in ("night", "golden") for mood in _PLACES["moods"][time].split()}
+"""Mood -> the hour it is shown by."""
+LOOKS = frozenset(_PLACES["moods"]["look"].split())
+"""Moods that the pictures have anyway."""
+TIMELESS = frozenset(_PLACES["moods"]["timeless"].split())
+"""Backdrops whose light no hour changes."""
 PAIRED = frozenset(_PLACES["paired"]["sprites"].split())
 """Sprites that show a pair."""
 HOVERING: tuple[str, ...] = tuple(_PLACES["hovering"]["names"].split())
