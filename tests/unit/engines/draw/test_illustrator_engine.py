@@ -175,11 +175,13 @@ async def test_no_more_verdicts_accept_everything() -> None:
     assert opened(file_of(events)).size == (64, 64)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-async def test_sketches_grow(count: int) -> None:
-    events = await run(DrawBody('"one"', width_px=96, height_px=64, partial_images=count))
+@pytest.mark.parametrize(
+    ("prompt", "count", "shown"), [('"one"', 1, 1), ('"one"', 2, 2), ('"one"', 3, 2), ("a hill", 3, 1)]
+)
+async def test_sketches_grow_and_none_is_shown_twice(prompt: str, count: int, shown: int) -> None:
+    events = await run(DrawBody(prompt, width_px=96, height_px=64, partial_images=count))
     sketches = [e for e in events if isinstance(e, Picture) and e.partial is not None]
-    assert [e.partial for e in sketches] == list(range(count))
+    assert [e.partial for e in sketches] == list(range(shown))
     assert {(e.width_px, e.height_px, e.media_type) for e in sketches} == {(512, 341, "image/png")}
 
 

@@ -184,12 +184,14 @@ class Sitting:
     # --- pixels
 
     def _sketch(self, layout: Layout, picture: Picture, studio: Any = None) -> None:
-        """The picture as it grows, small: the ground, then what stands on it, then the words."""
+        """The picture as it grows, small: the ground, then what stands on it, then the words; none of them twice."""
         bare = msgspec.structs.replace(layout, lines=())
-        stages = (msgspec.structs.replace(bare, placed=()), bare, layout)
+        stages = [msgspec.structs.replace(bare, placed=())]
+        stages += [bare] if layout.placed else []
+        stages += [layout] if layout.lines else []
         scale = SKETCH_PX / max(layout.width, layout.height)
         whole = Box(0, 0, layout.width, layout.height)
-        for partial, stage in enumerate(stages[3 - self._body.partial_images :]):
+        for partial, stage in enumerate(stages[max(0, len(stages) - self._body.partial_images) :]):
             self._check()
             self._ctx.step("tile", whole.width * whole.height * scale * scale / 1e6)
             pixels = (studio or self._studio).painter(stage, "low").paint(whole, scale)
