@@ -1,6 +1,7 @@
 """The governor with real processes: whatever dies or is held, no engine is left stopped, and the budget comes back."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -14,11 +15,14 @@ from typing import Any
 
 import msgspec
 import psutil
+import pytest
 
 from omniwatt import settings
+from omniwatt.power import line
 from omniwatt.power.control import Power
 from omniwatt.workers.local import Timing
 from omniwatt.workers.pool import Pool
+from omniwatt.workers.process import HostProcess
 from tests.unit.workers.pools import ask, card, job, only, pool
 
 PATIENCE_S = 20.0
@@ -208,17 +212,20 @@ asyncio.run(main())
 """
 
 
-def test_nothing_is_left_when_the_gateway_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("governor_is_stopped", [False, True])
+def test_nothing_is_left_when_the_gateway_is_killed(tmp_path: Path, governor_is_stopped: bool) -> None:
     root = Path(__file__).parents[2]
     gateway = subprocess.Popen(
         [sys.executable, "-c", GATEWAY, str(tmp_path)], stdout=subprocess.PIPE, cwd=root, env=settings.child_environ()
     )
     assert gateway.stdout is not None
     family = [psutil.Process(int(word)) for word in gateway.stdout.readline().split()]
+    assert len(family) == 2
+    if governor_is_stopped:
+        family[1].suspend()
     gateway.kill()
     gateway.wait(5)
     gateway.stdout.close()
-    assert len(family) == 2
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert not list((tmp_path / "run").glob("gate-*"))
@@ -275,3 +282,89 @@ async def test_a_quota_is_taken_away_with_the_governor_or_stops_take_its_place(t
         power.set_budget("none")
         await until(lambda: power.status()["state"] == "unlimited")
         assert await held_share(pid, 0.3) == 0.0
+
+
+@asynccontextmanager
+async def governed(folder: Path) -> AsyncIterator[tuple[Power, HostProcess]]:
+    """A host without an engine, and a governor that knows of it."""
+    async with Power(metered(), folder, cores=2, lock=f"omniwatt-test-{uuid.uuid4()}") as power:
+        process = await HostProcess.start("echo", folder, power)
+        try:
+            await until(lambda: power.status()["state"] == "unlimited")
+            yield power, process
+        finally:
+            await process.stop()
+
+
+async def test_what_was_held_while_nobody_governed_is_let_go_by_the_next(tmp_path: Path) -> None:
+    """The gateway's own turns go on between two governors, by its own signals."""
+    async with governed(tmp_path) as (power, process):
+        governor = power.pid
+        os.kill(governor, signal.SIGKILL)
+        await until(lambda: power.status()["state"] == "ungoverned")
+        process.pause()
+        await until(lambda: status(process.pid) in HELD)
+        await until(lambda: power.pid not in (0, governor) and power.status()["state"] == "unlimited")
+        process.resume()
+        assert await until(lambda: status(process.pid) not in HELD, 2.0) < 0.5
+
+
+async def test_a_governor_that_does_not_listen_misses_nothing(tmp_path: Path) -> None:
+    """More is said to it than its socket holds, the budget last; and nobody stays stopped meanwhile."""
+    async with governed(tmp_path) as (power, process):
+        governor = power.pid
+        os.kill(governor, signal.SIGSTOP)
+        for _ in range(500):
+            process.pause()
+            process.resume()
+        await until(lambda: status(process.pid) not in HELD)
+        process.pause()
+        await until(lambda: status(process.pid) in HELD)
+        power.set_budget("11W")
+        os.kill(governor, signal.SIGCONT)
+        await until(lambda: governs(power))
+        assert power.pid == governor
+        process.resume()
+        assert await until(lambda: status(process.pid) not in HELD, 2.0) < 0.5
+
+
+@pytest.mark.parametrize("command", [("/nowhere/omniwatt",), ("/bin/false",), ("/bin/sleep", "60")])
+async def test_where_no_governor_can_run_answers_come_all_the_same(
+    tmp_path: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such program, one that ends at once, one that never says a word."""
+    monkeypatch.setattr(line, "COMMAND", command)
+    async with (
+        Power(metered("11W"), tmp_path, cores=2, lock=f"omniwatt-test-{uuid.uuid4()}") as power,
+        pool(tmp_path, [BUSY], hand=power) as one,
+    ):
+        power.begin("job", "default")
+        assert await ask(one, 'echo: {"tokens": 20}') == "".join(f" w{i}" for i in range(20))
+        assert await power.settle("job") is None
+        assert power.status()["watts"] is None
+        assert status(only(one).pid) not in HELD
+
+
+async def test_a_gateway_out_of_files_goes_on_and_governs_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with node(tmp_path, "11W") as (power, one):
+        await until(lambda: governs(power))
+        with monkeypatch.context() as patch:
+            patch.setattr(line.socket, "socketpair", _no_files)
+            os.kill(power.pid, signal.SIGKILL)
+            await until(lambda: "no governor could be started" in caplog.text)
+            assert await ask(one, 'echo: {"tokens": 3}') == " w0 w1 w2"
+        await until(lambda: governs(power))
+
+
+def _no_files(*_: object) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_where_no_name_can_be_claimed_it_meters_and_says_so(tmp_path: Path) -> None:
+    """A name the kernel refuses stands for one that forbids such names at all."""
+    async with node(tmp_path, "11W", "x" * 200) as (power, one), at_work(one):
+        await until(lambda: "does not let us" in power.status()["why"])
+        assert power.status()["state"] == "ungoverned"
+        assert await held_share(only(one).pid, 0.3) == 0.0

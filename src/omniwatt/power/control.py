@@ -3,9 +3,6 @@
 import asyncio
 import logging
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,13 +13,14 @@ from typing import Any, Self
 
 import msgspec
 
-from omniwatt import packets, settings
+from omniwatt import settings
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
 from omniwatt.power import amounts, calibrate
 from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
+from omniwatt.power.line import STOP_S, Line
 from omniwatt.power.messages import (
     LOCK,
     SILENT_S,
@@ -43,7 +41,6 @@ from omniwatt.power.orders import Orders, check
 WATCH_S = 0.25
 RETRY_S, RETRY_MOST_S = 0.05, 5.0
 HEALTHY_S = 10.0
-STOP_S = 2.0
 SETTLE_S = 0.25
 """So long an answer waits for what it has cost; then it goes without."""
 HISTORY = 300
@@ -83,8 +80,9 @@ class Power:
         self._jobs: dict[str, tuple[str, int]] = {}
         """Job -> its tier, and in which life of the governor it began."""
         self._asked: dict[str, asyncio.Future[Joules | None]] = {}
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stream: socket.socket | None = None
+        self._line: Line | None = None
+        self._dead: Line | None = None
+        """Hung up on, and not yet buried."""
         self._life = 0
         self._begun_at_s = 0.0
         self._heard_at_s = 0.0
@@ -98,7 +96,6 @@ class Power:
 
     async def __aenter__(self) -> Self:
         if self.enabled:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._budget_w = self._wanted_w()
             self._launch()
             self._watcher = asyncio.create_task(self._watch())
@@ -136,9 +133,9 @@ class Power:
             self._post(Gone(pid))
 
     def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
-        """Have it held, or never held; False when there is no governor to do it."""
+        """Have it held, or never held; False when there is no governor to do it, or none that does it now."""
         joined = self._joined.get(pid)
-        if joined is None or self._stream is None:
+        if joined is None:
             return False
         joined.want = Want(pid, held, urgent)
         return self._post(joined.want)
@@ -147,14 +144,14 @@ class Power:
 
     def begin(self, job: str, tier: str) -> None:
         """A request whose cost will be asked for."""
-        if self._stream is not None:
+        if self._line is not None:
             self._jobs[job] = (tier, self._jobs.get(job, ("", self._life))[1])
             self._post(Begin(job, tier))
 
     async def settle(self, job: str) -> dict[str, Any] | None:
         """What it has cost, as `usage.energy`; None where nobody can say."""
         _, life = self._jobs.pop(job, ("", -1))
-        if life != self._life or self._stream is None:
+        if life != self._life or self._line is None:
             return None
         answer = self._asked[job] = asyncio.get_running_loop().create_future()
         try:
@@ -171,7 +168,7 @@ class Power:
     @property
     def tight(self) -> bool:
         """More steps than the budget lets run have been wanted in most of the last TIGHT_S."""
-        return self._stream is not None and sum(self._short) > 0.8 * TIGHT_S * TELEMETRY_HZ
+        return self._line is not None and sum(self._short) > 0.8 * TIGHT_S * TELEMETRY_HZ
 
     # --- for the faces
 
@@ -180,7 +177,7 @@ class Power:
         full: dict[str, Any] = msgspec.structs.asdict(self._telemetry)
         full["budget_w"] = self._budget_w
         full["budget"] = self._orders.budget
-        if self.enabled and self._stream is None:
+        if self.enabled and self._line is None:
             full["state"] = "ungoverned"
         full["tight"] = self.tight
         full["history"] = list(self._history)
@@ -220,27 +217,15 @@ class Power:
     # --- the governor's life
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._begun_at_s = time.monotonic()
         try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "omniwatt.power.governor", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                cwd=self._folder,
-                env=settings.child_environ(),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._line = Line.start(self._folder, self._take, self._ended)
         except OSError as error:
-            ours.close()
-            log.warning("no governor could be started: %s", error.strerror)
+            log.warning("no governor could be started: %s; engines run without one", error.strerror)
             return
-        finally:
-            theirs.close()
         self._life += 1
-        self._stream, self._begun_at_s = ours, time.monotonic()
         self._heard_at_s = self._begun_at_s + STOP_S  # it takes a moment to start
-        asyncio.get_running_loop().add_reader(ours.fileno(), self._hear)
         self._introduce()
 
     def _introduce(self) -> None:
@@ -256,39 +241,38 @@ class Power:
 
     def _hang_up(self) -> None:
         """No more governor: what it held is continued at once."""
-        stream, self._stream = self._stream, None
-        if stream is None:
+        if self._line is None:
             return
-        asyncio.get_running_loop().remove_reader(stream.fileno())
-        stream.close()
+        self._dead, self._line = self._line, None
+        self._dead.close()
         if self._power.quota:
             with suppress(OSError):
                 own = Path("/proc/self/cgroup").read_text("ascii")
                 quota.lift(Path(self._start.cgroups), own, quota.quota_name(self._start.gate))
-        for joined in list(self._joined.values()):
-            joined.want = Want(joined.engine.pid)
-            joined.freed()
+        self._free()
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_result(None)
 
+    def _free(self) -> None:
+        for joined in list(self._joined.values()):
+            joined.want = Want(joined.engine.pid, urgent=joined.want.urgent)
+            joined.freed()
+
     async def _bury(self) -> None:
         """Wait until it is gone; it ends by itself once it is hung up on."""
-        child, self._child = self._child, None
-        if child is None:
-            return
-        try:
-            await asyncio.to_thread(child.wait, STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            await asyncio.to_thread(child.wait)
+        if self._dead is not None:
+            await self._dead.bury()
+            self._dead = None
+            # Until now it may still have stopped somebody.
+            self._free()
 
     async def _watch(self) -> None:
         """Once a quarter of a second: is it alive, and what is the budget now?"""
         silent = 0
         while True:
             await asyncio.sleep(WATCH_S)
-            if self._stream is None:
+            if self._line is None:
                 await self._again()
                 silent = 0
                 continue
@@ -300,45 +284,37 @@ class Power:
             self._apply_budget()
 
     async def _again(self) -> None:
-        if time.monotonic() - self._begun_at_s > HEALTHY_S:
+        await self._bury()
+        if time.monotonic() - self._begun_at_s > max(HEALTHY_S, 2 * self._retry_s):
             self._retry_s = RETRY_S
         await asyncio.sleep(self._retry_s)
         self._retry_s = min(RETRY_MOST_S, 2 * self._retry_s)
-        await self._bury()
         self._launch()
 
     def _lost(self) -> None:
-        if self._child is not None:
-            self._child.kill()
+        if self._line is not None:
+            self._line.kill()
         self._hang_up()
+
+    def _ended(self) -> None:
+        if not self._closing:
+            log.error("the governor (pid %d) has ended: what it held goes on, and it is started again", self.pid)
+        self._lost()
 
     @property
     def pid(self) -> int:
         """Of the governor; 0 when there is none."""
-        return self._child.pid if self._child else 0
-
-    def _hear(self) -> None:
-        stream = self._stream
-        if stream is None:
-            return
-        self._heard_at_s = max(self._heard_at_s, time.monotonic())
-        try:
-            alive = packets.take(stream, self._take)
-        except msgspec.DecodeError:
-            alive = False
-        if not alive and self._stream is stream:
-            if not self._closing:
-                log.error("the governor (pid %d) has ended: what it held goes on, and it is started again", self.pid)
-            self._lost()
+        line = self._line or self._dead
+        return line.pid if line else 0
 
     def _take(self, packet: bytes) -> None:
+        self._heard_at_s = max(self._heard_at_s, time.monotonic())
         match decode_from_governor(packet):
             case Settled(job=job, joules=joules):
                 answer = self._asked.get(job)
                 if answer is not None and not answer.done():
                     answer.set_result(joules)
             case Telemetry() as told:
-                self._heard_at_s = time.monotonic()
                 if told.why != self._telemetry.why and told.why:
                     log.warning("power: %s", told.why)
                 self._telemetry = told
@@ -347,7 +323,7 @@ class Power:
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
 
     def _post(self, message: Value) -> bool:
-        return self._stream is not None and packets.post(self._stream, encode(message))
+        return self._line is not None and self._line.post(encode(message))
 
     # --- the budget
 

@@ -31,7 +31,7 @@ from omniwatt.power.actuators.quota import Quota, open_quota, quota_name
 from omniwatt.power.choice import chosen, cpu_model
 from omniwatt.power.loop import Loop
 from omniwatt.power.machine import TURN_S, node, nvml, tuning
-from omniwatt.power.machinery import Process, bound, door
+from omniwatt.power.machinery import Process, bound, door, wake_when_orphaned
 from omniwatt.power.messages import (
     Begin,
     Budget,
@@ -78,6 +78,7 @@ class Governor:
         self._links: dict[int, socket.socket] = {}
         self._lock: socket.socket | None = None
         self._lock_at_s = float("-inf")
+        self._lock_why = ""
         self._budget_w: float | None = None
         self._why = ""
         self._duty = Duty(start.cores, quota=_quota(start) if start.power.quota else None)
@@ -151,8 +152,8 @@ class Governor:
             return False
         if self._lock is None and now_s - self._lock_at_s >= LOCK_RETRY_S:
             self._lock_at_s = now_s
-            self._lock = bound(self._start.lock)
-        self._why = "" if self._lock else "another governor holds this machine's budget"
+            self._lock, self._lock_why = bound(self._start.lock)
+        self._why = "" if self._lock else self._lock_why
         return self._lock is not None
 
     def _release(self) -> None:
@@ -362,6 +363,7 @@ def main() -> None:
     """Serve one gateway until it hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    wake_when_orphaned()
     with suppress(OSError):
         os.nice(NICE)
     with socket.socket(fileno=int(sys.argv[1])) as stream:

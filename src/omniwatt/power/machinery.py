@@ -1,9 +1,14 @@
 """What the governor asks of the kernel: a socket for hosts, a name only one can have, one process's CPU clock."""
 
+import ctypes
+import errno
+import signal
 import socket
 import time
 from contextlib import suppress
 from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Process:
@@ -34,12 +39,20 @@ def door(path: str) -> socket.socket:
     return door
 
 
-def bound(name: str) -> socket.socket | None:
-    """Who binds the name has it, until it closes it or ends, however."""
+def wake_when_orphaned() -> None:
+    """Have the kernel continue this process when its parent dies: one that was stopped then frees what it holds."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
+def bound(name: str) -> tuple[socket.socket | None, str]:
+    """Who binds the name has it, until it closes it or ends, however. None, and why in words, for who has it not."""
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         lock.bind(f"\0{name}")
-    except OSError:
+    except OSError as error:
         lock.close()
-        return None
-    return lock
+        if error.errno == errno.EADDRINUSE:
+            return None, "another governor holds this machine's budget"
+        return None, f"the kernel does not let us claim this machine's budget: {error.strerror or error}"
+    return lock, ""

@@ -1,10 +1,14 @@
 """Duty on a virtual clock: the cores in use are what they may be, tiers in order, no long stops, one hand."""
 
+import os
 import signal
+import subprocess
 
+import psutil
 import pytest
 
 from omniwatt.power.actuators.duty import MOST_STOP_S, TICK_S, Duty
+from omniwatt.power.actuators.signals import Signals
 
 STEP_S = 0.001
 
@@ -20,7 +24,7 @@ class Computer:
         self.used_s = dict.fromkeys(threads, 1.0)
         self.stopped: set[int] = set()
         self.sent: list[tuple[int, int]] = []
-        self.duty = Duty(cores, self.send, lambda pid: Clock(self, pid))
+        self.duty = Duty(cores, self, lambda pid: Clock(self, pid))
         self.now_s = 100.0
         self.next_s = 0.0
         self.stopped_since_s: dict[int, float] = {}
@@ -37,6 +41,9 @@ class Computer:
         else:
             self.stopped.discard(pid)
             self.longest_s = max(self.longest_s, self.now_s - self.stopped_since_s.pop(pid, self.now_s))
+
+    def forget(self, pid: int) -> None:
+        """Nobody takes over numbers here."""
 
     def run(self, seconds: float) -> dict[int, float]:
         """Mean cores each group used."""
@@ -130,7 +137,7 @@ def test_unused_credit_is_not_saved_up() -> None:
 def test_no_limit_lets_all_run_and_a_limit_of_nothing_nearly_none() -> None:
     computer = Computer(2, {1: 2})
     assert sum(computer.run(1.0).values()) == pytest.approx(2.0)
-    assert computer.sent == []
+    assert (1, signal.SIGSTOP) not in computer.sent
     computer.duty.slots = 0.0
     computer.run(1.0)
     assert sum(computer.run(3.0).values()) < 0.1
@@ -183,3 +190,48 @@ def test_a_late_tick_and_a_clock_that_stands_or_jumps() -> None:
     computer.now_s += 3600.0
     computer.run(1.0)
     assert sum(computer.run(2.0).values()) == pytest.approx(1.0, rel=0.03)
+
+
+def test_who_comes_and_who_is_let_go_is_continued_whoever_stopped_it() -> None:
+    """A governor that died, or the gateway by itself while nobody listened."""
+    computer = Computer(2, {})
+    computer.used_s[5] = 1.0
+    computer.stopped = {5}
+    computer.duty.join(5, 1, exempt=False)
+    assert computer.stopped == set()
+    computer.stopped = {5}
+    computer.duty.want(5, 100.0, held=False, urgent=False)
+    assert computer.stopped == set()
+    computer.duty.want(5, 100.0, held=True, urgent=False)
+    assert computer.stopped == {5}
+    computer.duty.want(5, 100.0, held=True, urgent=True)
+    assert computer.stopped == set()
+
+
+def test_a_number_that_is_a_strangers_now_is_not_signalled() -> None:
+    children = [_sleeper() for _ in range(2)]
+    ours, gone = children
+    signals = Signals(parent=os.getpid())
+    try:
+        signals.send(ours.pid, signal.SIGSTOP)
+        signals.send(gone.pid, signal.SIGCONT)
+        assert psutil.Process(ours.pid).status() == psutil.STATUS_STOPPED
+        gone.kill()
+        gone.wait()
+        signals.send(gone.pid, signal.SIGSTOP)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "killpg", lambda *_: pytest.fail("a stranger was signalled"))
+            signals.send(gone.pid, signal.SIGSTOP)
+            Signals(parent=1 << 22).send(ours.pid, signal.SIGSTOP)
+        signals.forget(gone.pid)
+        signals.send(ours.pid, signal.SIGCONT)
+        signals.forget(ours.pid)
+        assert psutil.Process(ours.pid).status() != psutil.STATUS_STOPPED
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def _sleeper() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)

@@ -9,6 +9,11 @@ from omniwatt.power.actuators.node import Node, crowded_out, slots_of
 from omniwatt.power.sight import Decision
 
 
+class Deaf:
+    def send(self, pid: int, number: int) -> None: ...
+    def forget(self, pid: int) -> None: ...
+
+
 class Still:
     """A process that uses nothing."""
 
@@ -39,7 +44,7 @@ def decision(slots: float, count: int = 1, trim: float = 1.0, pause: tuple[str, 
 
 def node(*, by_core: bool, tiers: tuple[str, ...]) -> tuple[Node, Gate, Duty, Limits]:
     gate = Gate(lambda job: job, lambda hello: slots_of(hello, by_core=by_core, cores=2))
-    duty = Duty(2, lambda *_: None, lambda _: Still())
+    duty = Duty(2, Deaf(), lambda _: Still())
     for host, tier in enumerate(tiers):
         gate.hello(host, Hello(100 + host, "paint", 2, True, "" if by_core else "cuda"))
         gate.told(host, Told(entered=((1, tier),), work=((1, "tile", 1.0),)), 1.0)

@@ -78,11 +78,21 @@ class Clock:
         return (self.pid,)
 
 
+class Sent:
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, int]] = []
+
+    def send(self, pid: int, number: int) -> None:
+        self.sent.append((pid, number))
+
+    def forget(self, pid: int) -> None: ...
+
+
 def test_duty_by_quota_stops_only_those_below(tmp_path: Path) -> None:
     made = kernel(tmp_path, unified=True)
-    sent: list[tuple[int, int]] = []
+    signals = Sent()
     clocks = {pid: Clock(pid) for pid in (1, 2, 9)}
-    duty = Duty(2, lambda *signal: sent.append(signal), clocks.__getitem__, open_quota(tmp_path, V2, "omniwatt-t"))
+    duty = Duty(2, signals, clocks.__getitem__, open_quota(tmp_path, V2, "omniwatt-t"))
     assert duty.manner == "quota"
     for pid, tier in ((1, "default"), (2, "flex")):
         duty.join(pid, 2, exempt=False)
@@ -94,7 +104,7 @@ def test_duty_by_quota_stops_only_those_below(tmp_path: Path) -> None:
             clock.now_s += 0.002 if clock.pid == 9 else 0.009
         duty.tick(100.0 + tick * 0.01)
     assert 15_000 < int(said(made)) < 17_000, "a core less the fifth of one that is never held"
-    stopped = {pid for pid, number in sent if number == signal.SIGSTOP}
+    stopped = {pid for pid, number in signals.sent if number == signal.SIGSTOP}
     assert stopped == {2}
     (made / "cpu.max").unlink()
     duty.slots = 0.5

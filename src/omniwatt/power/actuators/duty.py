@@ -7,14 +7,13 @@ error is that of a single tick. This is also the one hand on SIGSTOP and SIGCONT
 (the gateway's turns) is held here too.
 """
 
-import os
 import signal
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Protocol
 
 from omniwatt.contract.governor import TIERS
 from omniwatt.power.actuators.quota import Quota
+from omniwatt.power.actuators.signals import Signals
 from omniwatt.tree import Tree
 
 TICK_S = 0.01
@@ -49,6 +48,18 @@ class Usage(Protocol):
         ...
 
 
+class Signaller(Protocol):
+    """What carries signals to process groups."""
+
+    def send(self, pid: int, number: int) -> None:
+        """Nothing if it is gone."""
+        ...
+
+    def forget(self, pid: int) -> None:
+        """It is not ours any more."""
+        ...
+
+
 class Group:
     """One process group: an engine host and its helpers."""
 
@@ -73,17 +84,17 @@ class Group:
 
 
 class Duty:
-    """All groups. `send` delivers a signal to a group; `cores` is what the machine has."""
+    """All groups; `cores` is what the machine has."""
 
     def __init__(
         self,
         cores: int,
-        send: Callable[[int, int], None] | None = None,
+        signals: Signaller | None = None,
         usage_of: Callable[[int], Usage] = Tree,
         quota: Quota | None = None,
     ) -> None:
         self._cores = cores
-        self._send = send or signal_group
+        self._signals = signals or Signals()
         self._usage_of = usage_of
         self._quota = quota
         self._unheld = 0.0
@@ -109,6 +120,8 @@ class Duty:
         group = self._groups.get(pid)
         if group is None:
             group = self._groups[pid] = Group(pid, self._usage_of(pid))
+            # A governor before us may have died while it was stopped.
+            self._signals.send(pid, signal.SIGCONT)
         group.threads, group.exempt = threads, exempt
         self._carry_out(group, group.since_s)
 
@@ -121,18 +134,20 @@ class Duty:
         """A group is gone, or ends: it is never signalled again, and never left stopped."""
         group = self._groups.pop(pid, None)
         if group is not None and group.stopped:
-            self._send(pid, signal.SIGCONT)
+            self._signals.send(pid, signal.SIGCONT)
+        self._signals.forget(pid)
 
     def want(self, pid: int, now_s: float, *, held: bool, urgent: bool) -> None:
         """Held for the cores' sake, or urgent: never stopped. At once."""
         group = self._groups.get(pid)
         if group is None:
             return
-        if urgent:
-            # Whoever said so has continued it already, to lose no time.
-            self._send(pid, signal.SIGCONT)
         group.held_for_cores, group.urgent = held, urgent
+        stopped = group.stopped
         self._carry_out(group, now_s)
+        if not (held or stopped or group.stopped):
+            # Whoever says so may have held it alone, while we were not there or did not listen.
+            self._signals.send(pid, signal.SIGCONT)
 
     def works_for(self, pid: int, tiers: Iterable[str]) -> None:
         """The tiers of a group's calls in flight; none: it has nothing to do."""
@@ -152,7 +167,7 @@ class Duty:
             group.held_for_cores = False
             if group.stopped:
                 group.stopped = False
-            self._send(group.pid, signal.SIGCONT)
+            self._signals.send(group.pid, signal.SIGCONT)
 
     # --- the tick
 
@@ -275,7 +290,7 @@ class Duty:
         if stop == group.stopped:
             return
         group.stopped, group.since_s = stop, now_s
-        self._send(group.pid, signal.SIGSTOP if stop else signal.SIGCONT)
+        self._signals.send(group.pid, signal.SIGSTOP if stop else signal.SIGCONT)
 
     def _too_much(self, group: Group, now_s: float) -> bool:
         """Stopped for the watts: never much longer than MOST_STOP_S, and only one that uses the CPU."""
@@ -302,9 +317,3 @@ class Duty:
             if rate > 0.0 and self._credit[rank] > 0.0:
                 soonest_s = min(soonest_s, self._credit[rank] / rate)
         return max(LEAST_S, soonest_s)
-
-
-def signal_group(pid: int, number: int) -> None:
-    """To a host and all it started; nothing if they are gone."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
