@@ -274,12 +274,19 @@ def test_what_holds_no_watts_is_refused(form, field, body) -> None:
 def outlet_server():
     """A meter over HTTP: `answers` is what it says next; it wants the password."""
     answers: list[tuple[int, bytes]] = [(200, REDFISH)]
+    asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             wanted = "Basic " + base64.b64encode(b"root:calvin").decode()
+            asked.append(self.path)
             status, body = answers[-1] if self.headers.get("Authorization") == wanted else (401, b"")
+            if status == 0:
+                self.wfile.write(body)
+                return
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -290,7 +297,7 @@ def outlet_server():
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.server_port, answers
+    yield server.server_port, answers, asked
     server.shutdown()
     thread.join()
     server.server_close()
@@ -306,7 +313,7 @@ def _wait(until, seconds: float = 5.0) -> None:
 
 
 def test_a_wall_meter_is_asked_again_and_again_and_found_stale(outlet_server) -> None:
-    port, answers = outlet_server
+    port, answers, _ = outlet_server
     clock = Clock()
     outlet = Outlet(
         url=f"http://127.0.0.1:{port}/redfish/v1/Chassis/1/Power",
@@ -331,11 +338,48 @@ def test_a_wall_meter_is_asked_again_and_again_and_found_stale(outlet_server) ->
 
 
 def test_a_wall_meter_that_is_not_there_is_refused_at_once(outlet_server) -> None:
-    port, _ = outlet_server
+    port, _, _ = outlet_server
     with pytest.raises(MeterLost, match="401"):
         Wall(Outlet(url=f"http://127.0.0.1:{port}/", form="redfish"))
     with pytest.raises(MeterLost, match="http"):
         Wall(Outlet(url="file:///etc/passwd", form="json", field="a"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (0, b"no HTTP at all\r\n\r\n"),
+        (0, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nshort"),
+        (200, b"[" * 100_000),
+        (200, b'{"PowerWatts": {"Reading": 1' + b"0" * 400 + b"}}"),
+        (200, b'{"PowerWatts": {"Reading": NaN}}'),
+        (200, b'{"PowerWatts": {"Reading": -3}}'),
+        (200, b"\xff\xfe"),
+        (302, b""),
+    ],
+)
+def test_whatever_a_wall_meter_answers_it_is_asked_again(outlet_server, answer) -> None:
+    port, answers, asked = outlet_server
+    outlet = Outlet(url=f"http://127.0.0.1:{port}/", form="redfish", user="root", password="calvin", period_s=0.02)
+    with closing(Wall(outlet)) as meter:
+        answers.append(answer)
+        _wait(lambda: meter._why)
+        answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))
+        _wait(lambda: meter.read().watts == 500.0)
+    assert "/elsewhere" not in asked, "the password is for this meter alone"
+
+
+def test_a_counter_without_a_value_is_refused() -> None:
+    with pytest.raises((ValueError, LookupError)):
+        watts_in(b'node_power{host="a"}', Outlet(url="http://meter", form="prometheus", field="node_power"))
+
+
+def test_no_secret_of_an_address_is_said() -> None:
+    for url in ("http://root:calvin@127.0.0.1:9/a?token=calvin", "http://127.0.0.1:9/a?token=calvin", "http://[calvin"):
+        outlet = Outlet(url=url, form="json", field="a", password="calvin")
+        with pytest.raises(MeterLost) as lost:
+            Wall(outlet)
+        assert "calvin" not in f"{lost.value} {outlet!r}"
 
 
 # --- several

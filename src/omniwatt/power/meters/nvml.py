@@ -88,6 +88,8 @@ class Nvml:
 
 
 def _library() -> Any:
-    import pynvml
-
+    try:
+        import pynvml
+    except ImportError as error:
+        raise MeterLost("cards are read through nvidia-ml-py, which is not installed") from error
     return pynvml

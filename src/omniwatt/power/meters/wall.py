@@ -9,15 +9,16 @@ A thread asks it; reading never waits. What is asked and answered is named by th
 """
 
 import base64
+import http.client
 import json
 import math
 import ssl
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,8 @@ from omniwatt.power.meters.counter import Counter
 
 Form = Literal["redfish", "prometheus", "json"]
 UNCERTAINTY_PCT = 3.0
+NO_ANSWER = (OSError, ValueError, LookupError, ArithmeticError, RecursionError, http.client.HTTPException)
+"""What asking and reading an answer may raise, whatever is at the other end."""
 LONGEST_BYTES = 4 * 1024 * 1024
 REDFISH = ("PowerControl.0.PowerConsumedWatts", "PowerWatts.Reading")
 
@@ -47,7 +50,17 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
     verify_tls: bool = True
 
     def __repr__(self) -> str:
-        return f"Outlet({self.url!r}, {self.form!r})"
+        return f"Outlet({self.place!r}, {self.form!r})"
+
+    @property
+    def place(self) -> str:
+        """The address without what may be secret in it."""
+        try:
+            parts = urlsplit(self.url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            return "an address that is none"
+        return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
 class Wall:
@@ -66,7 +79,7 @@ class Wall:
         if not self._why:
             self._thread.start()
             return
-        raise MeterLost(f"the meter at {outlet.url} gave no watts: {self._why}")
+        raise MeterLost(f"the meter at {outlet.place} gave no watts: {self._why}")
 
     def read(self) -> Reading:
         """The newest answer; its `at_s` tells how old it is."""
@@ -90,7 +103,7 @@ class Wall:
     def _ask(self) -> None:
         try:
             watts = watts_in(self._fetch(), self._outlet)
-        except (OSError, ValueError, KeyError, urllib.error.URLError) as error:
+        except NO_ANSWER as error:
             with self._lock:
                 self._why = f"{type(error).__name__}: {error}"
             return
@@ -106,6 +119,8 @@ class Wall:
         outlet = self._outlet
         if not outlet.url.startswith(("http://", "https://")):
             raise ValueError("its address must begin with http:// or https://")
+        if "@" in outlet.url.split("/")[2]:
+            raise ValueError("its address must not hold a password: use power.wall_user and power.wall_password_file")
         request = urllib.request.Request(outlet.url, headers={"Accept": "*/*"})  # noqa: S310 - just checked
         if outlet.user:
             pair = base64.b64encode(f"{outlet.user}:{outlet.password}".encode()).decode()
@@ -114,9 +129,17 @@ class Wall:
         if not outlet.verify_tls:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         timeout_s = max(2.0, outlet.period_s)
-        with urllib.request.urlopen(request, timeout=timeout_s, context=context) as answer:  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Stay)
+        with opener.open(request, timeout=timeout_s) as answer:
             found: bytes = answer.read(LONGEST_BYTES)
             return found
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: the password is for this meter alone."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def watts_in(body: bytes, outlet: Outlet) -> float:
