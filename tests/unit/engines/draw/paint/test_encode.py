@@ -41,15 +41,14 @@ def test_lossless_forms_give_back_every_pixel(media_type: str, alpha: bool, rows
     assert np.array_equal(np.asarray(image), pixels if alpha else pixels[..., :3])
 
 
-@pytest.mark.parametrize(("quality", "least_db"), [(95, 38.0), (80, 28.0), (30, 24.0)])
+@pytest.mark.parametrize("quality", [95, 80, 30])
 @pytest.mark.parametrize("height", [8, 63, 64, 128, 129, 461])
-def test_jpeg_bands_join(quality: int, least_db: float, height: int) -> None:
+def test_jpeg_in_bands_is_the_picture_packed_at_once(quality: int, height: int) -> None:
     pixels = picture(height=height)
-    data = written("image/jpeg", Form(217, height, False, quality), pixels, 37)
-    image = Image.open(io.BytesIO(data))
-    assert image.size == (217, height)
-    error = np.mean((np.asarray(image).astype(float) - pixels[..., :3]) ** 2)
-    assert 10 * np.log10(255**2 / error) > least_db
+    image = Image.open(io.BytesIO(written("image/jpeg", Form(217, height, False, quality), pixels, 37)))
+    at_once = io.BytesIO()
+    Image.fromarray(pixels[..., :3]).save(at_once, "JPEG", quality=quality, subsampling=2 if quality < 90 else 0)
+    assert np.array_equal(np.asarray(image), np.asarray(Image.open(at_once)))
 
 
 def test_jpeg_lays_what_is_see_through_on_white() -> None:
