@@ -329,7 +329,10 @@ def _verified(one: dict[str, Any]) -> str:
     if one.get("verified"):
         tries = one.get("attempts", 1)
         return f"[dim]text “{requested}”: read back exactly" + (f", at try {tries}" if tries > 1 else "") + "[/dim]"
-    return f"text “{requested}”: read back as “{_short(one['recognised'])}” after {one.get('attempts')} tries"
+    said = f"text “{requested}”: read back as “{_short(one['recognised'])}” after {one.get('attempts')} tries"
+    if one.get("unreadable"):
+        said += f"; the reader does not know {' '.join(map(str, one['unreadable']))}"
+    return said if one.get("exact", True) else f"{said}; not every character of it could be drawn"
 
 
 def _explained(found: dict[str, Any]) -> None:

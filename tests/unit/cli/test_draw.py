@@ -147,6 +147,13 @@ def test_a_picture_is_written_and_told_of(run: Any, client: FakeClient, served: 
     assert not list(tmp_path.glob(".*part"))
 
 
+def test_why_a_text_was_not_read_back_is_said(run: Any, client: FakeClient, served: list[str]) -> None:
+    read = {"requested": "서울 🇯🇵", "recognised": "", "cer": 1.0, "attempts": 2, "verified": False}
+    client.events = [COMPLETED | {"text_verification": [read | {"exact": False, "unreadable": ["서", "울"]}]}]
+    output = " ".join(run("poster", "-o", "a.png").output.split())
+    assert "after 2 tries; the reader does not know 서 울; not every character of it could be drawn" in output
+
+
 def test_several_pictures_are_numbered(run: Any, client: FakeClient, served: list[str], tmp_path: Path) -> None:
     client.events = [COMPLETED, COMPLETED]
     assert run("cats", "-o", "cat.png", "-n", "2").exit_code == 0
