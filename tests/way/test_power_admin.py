@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from omniwatt.power import learnt
+from omniwatt.power.attribution import Learnt
+from tests.faults.test_governor import until
 from tests.way.test_admin import admin, ask, client
 from tests.way.test_power import metered
 
@@ -80,3 +83,23 @@ async def test_a_key_with_an_energy_budget_is_refused_once_it_is_used_up(tmp_pat
     assert (first.status_code, again.status_code) == (200, 429)
     assert again.json()["error"]["code"] == "insufficient_quota"
     assert "energy budget" in again.json()["error"]["message"]
+
+
+async def test_a_budget_for_a_while_ends_by_itself(tmp_path: Path) -> None:
+    async with metered(tmp_path, budget="80%") as parts, admin(parts) as root:
+        lent = (await root.put("/admin/power", json={"budget": "50%", "for_s": 0.5})).json()
+        assert (lent["budget_w"], 0.0 < lent["budget_left_s"] <= 0.5) == (15.0, True)
+        await until(lambda: parts.power.status()["budget_w"] == 24.0)
+        assert (await root.get("/admin/power")).json()["budget_left_s"] is None
+        for wrong in (-1, 1e9, "long"):
+            assert (await root.put("/admin/power", json={"budget": "50%", "for_s": wrong})).status_code == 400
+    assert not (tmp_path / "power_budget").exists()
+
+
+async def test_what_was_learnt_of_engines_is_seen_and_kept_over_restarts(tmp_path: Path) -> None:
+    rates = {"chat": Learnt({"decode": 0.5}, 7.0, 200.0, 10.0)}
+    learnt.save(rates, tmp_path / "power_rates.json")
+    async with metered(tmp_path) as parts, admin(parts) as root:
+        (row,) = (await root.get("/admin/power")).json()["rates"]
+    assert (row["engine"], row["kind"], row["joules_per_unit"], row["error_pct"]) == ("chat", "decode", 0.5, 5.0)
+    assert learnt.load(tmp_path / "power_rates.json")["chat"] == rates["chat"]

@@ -147,9 +147,13 @@ async def ps(exchange: Exchange) -> None:
 
 
 class AskedBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A budget as an operator writes it: `180W`, `60%`, a number of watts, `none`, or `default`."""
+    """A budget as an operator writes it: `180W`, `60%`, a number of watts, `none`, or `default`.
+
+    With `for_s` it holds so many seconds, and what held before comes back.
+    """
 
     budget: str | float
+    for_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 async def power(exchange: Exchange) -> None:
@@ -158,12 +162,12 @@ async def power(exchange: Exchange) -> None:
 
 
 async def set_power(exchange: Exchange) -> None:
-    """Change the budget; it holds within a second, and over restarts."""
+    """Change the budget; it holds within a second, and over restarts unless it is for a while."""
     try:
         asked = msgspec.convert(await exchange.json(), AskedBudget)
     except msgspec.ValidationError as error:
         raise BadInput(f"The budget cannot be set: {error}", param="budget") from error
-    exchange.parts.power.set_budget(asked.budget)
+    exchange.parts.power.set_budget(asked.budget, asked.for_s)
     await power(exchange)
 
 

@@ -2,20 +2,22 @@
 
 import contextlib
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from omniwatt.cli import remote
+from omniwatt.cli import home, remote
 from omniwatt.cli.common import config_option, console, notes, settings_from, short
-from omniwatt.settings import Settings
+from omniwatt.settings import Settings, client_url
 
 if TYPE_CHECKING:
     from omniwatt.power.calibrate import Calibration
 
 REFRESH_S = 0.5
+SPANS_S = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 EPILOG = """
 \b
 Examples:
@@ -23,6 +25,7 @@ Examples:
   omniwatt power --json               the figures once, for scripts
   omniwatt power set 60%              of the full load, idle included
   omniwatt power set 180W             stays over restarts
+  omniwatt power set 75% --for 3h     then back to what held before
   omniwatt power set default          back to what the settings say
   omniwatt power calibrate            under this machine's meter, a minute
   omniwatt power calibrate --idle-w 38 --max-w 112      figures off a plug
@@ -51,10 +54,12 @@ def power(context: click.Context, *, as_json: bool, once: bool, config: Path | N
 
 @power.command("set")
 @click.argument("budget")
+@click.option("--for", "span", help="Only so long: 30s, 10min, 3h, 1d. Then what held before does again.")
 @config_option
-def set_budget(budget: str, config: Path | None) -> None:
+def set_budget(budget: str, span: str | None, config: Path | None) -> None:
     """Change the budget: 180W, 1.2kW, 60%, `none`, or `default` for what the settings say."""
-    status = remote.admin(settings_from(config), "PUT", "/admin/power", {"budget": budget})
+    asked: dict[str, Any] = {"budget": budget} | ({"for_s": seconds_of(span)} if span else {})
+    status = remote.admin(settings_from(config), "PUT", "/admin/power", asked)
     _print(status)
 
 
@@ -80,6 +85,15 @@ def calibrate(seconds: float, idle_w: float | None, max_w: float | None, config:
     if found.wall:
         console.print(f"at the wall: {found.wall.offset:.1f} W + {found.wall.slope:.3f} x inside")
     console.print(f"kept in {short(file)}; a running server takes it up when it is started again")
+    _print_rates(settings)
+
+
+def seconds_of(text: str) -> float:
+    """`10min` in seconds. Raises click.BadParameter."""
+    found = re.fullmatch(r"(\d{1,6}) ?(s|min|h|d)", text.strip().lower())
+    if not found or not int(found[1]):
+        raise click.BadParameter(f"{text!r} is no span: write 30s, 10min, 3h or 1d", param_hint="--for")
+    return float(found[1]) * SPANS_S[found[2]]
 
 
 def _given(idle_w: float | None, max_w: float | None) -> "Calibration":
@@ -125,6 +139,16 @@ def _keep(found: "Calibration", file: Path) -> None:
         save(found, file)
     except OSError as error:
         raise click.ClickException(f"cannot write {short(file)}: {error.strerror}") from error
+
+
+def _print_rates(settings: Settings) -> None:
+    """What a running server has learnt of its engines' steps; nothing where none runs."""
+    from omniwatt.cli.power_view import rates
+
+    if not (client_url() or home.running(settings.home)):
+        console.print("[dim]joules of each engine's steps are learnt while a server works: ask again then[/dim]")
+        return
+    console.print(rates(_status(settings).get("rates") or ()))
 
 
 def _status(settings: Settings) -> dict[str, Any]:

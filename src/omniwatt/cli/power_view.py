@@ -5,11 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 OVER = 1.02
 """More than this over the budget is shown as too much: the promise is within 2 %."""
+UNITS = {
+    "prefill": "token",
+    "decode": "token",
+    "embed": "token",
+    "encode": "s of sound",
+    "diffusion": "step",
+    "tile": "megapixel",
+    "relay": "request",
+    "probe": "byte",
+}
+"""What one unit of each kind of step is."""
 STATES = {
     "tracking": "holding the budget",
     "demand-limited": "less work than the budget allows",
@@ -54,6 +66,28 @@ def joules(value: float) -> str:
     if value >= 1e6:
         return f"{value / 3.6e6:.3f} kWh"
     return f"{value / 1e3:.1f} kJ" if value >= 1e4 else f"{value:.0f} J" if value >= 10 else f"{value:.2f} J"
+
+
+def rates(rows: Sequence[Mapping[str, Any]]) -> Table | str:
+    """What the server has learnt of its engines' steps, as a table; a sentence where it has not learnt any."""
+    if not rows:
+        return "nothing is learnt of engines' steps yet: joules a unit are learnt while they work"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("ENGINE", "STEP"):
+        table.add_column(column)
+    for column in ("JOULES A UNIT", "ERROR", "LEARNT FROM"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        unit = UNITS.get(row["kind"], "unit")
+        error = row.get("error_pct")
+        table.add_row(
+            row["engine"],
+            row["kind"],
+            f"{row['joules_per_unit']:.3g} J/{unit}",
+            "-" if error is None else f"±{error:.0f} %",
+            f"{row['intervals']} stretches of 2 s",
+        )
+    return table
 
 
 def _headline(status: Mapping[str, Any]) -> Text:

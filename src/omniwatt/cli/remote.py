@@ -100,22 +100,29 @@ def admin(settings: Settings, method: str, path: str, body: dict[str, Any] | Non
     Raises click.ClickException when nothing answers or the answer is an error.
     """
     url = settings_module.client_url()
-    socket = settings.home / "run" / "admin.sock"
     if url:
-        transport = httpx2.HTTPTransport()
-        base = url.rstrip("/").removesuffix("/v1")
-    elif home.running(settings.home):
-        transport = httpx2.HTTPTransport(uds=str(socket))
-        base = "http://localhost"
-    else:
-        raise click.ClickException(NO_SERVER.format(home=short(settings.home)))
+        return _called(httpx2.HTTPTransport(), url.rstrip("/").removesuffix("/v1"), url, method, path, body)
+    if home.running(settings.home):
+        return local_admin(settings, method, path, body)
+    raise click.ClickException(NO_SERVER.format(home=short(settings.home)))
+
+
+def local_admin(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The same over the socket of the server on this state folder, wherever OMNIWATT_URL points."""
+    socket = settings.home / "run" / "admin.sock"
+    return _called(httpx2.HTTPTransport(uds=str(socket)), "http://localhost", short(socket), method, path, body)
+
+
+def _called(
+    transport: httpx2.HTTPTransport, base: str, place: str, method: str, path: str, body: dict[str, Any] | None
+) -> Any:
     key = settings_module.client_key()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx2.Client(transport=transport, base_url=base, headers=headers, timeout=30.0) as client:
             answer = client.request(method, path, json=body)
     except httpx2.HTTPError as error:
-        raise click.ClickException(f"the server at {url or short(socket)} does not answer: {error}") from error
+        raise click.ClickException(f"the server at {place} does not answer: {error}") from error
     return _checked(answer)
 
 

@@ -40,15 +40,13 @@ class Account:
     Not safe for threads: it lives in the governor's loop.
     """
 
-    def __init__(self, rates: Rates | None = None) -> None:
+    def __init__(self) -> None:
         self.metered_j = 0.0
         self.settled_j = 0.0
         self.unattributed_idle_j = 0.0
         self.unattributed_dynamic_j = 0.0
-        self._learnt: dict[str, Learnt] = {}
-        for (engine, kind), rate in (rates or {}).items():
-            known = self._learnt.get(engine, Learnt())
-            self._learnt[engine] = Learnt({**known.rates, kind: rate}, known.seen)
+        self.learnt: dict[str, Learnt] = {}
+        """Engine -> joules a unit of its kinds of work."""
         self._lessons: dict[str, _Lesson] = {}
         self._before: Reading | None = None
         self._open: dict[str, _Open] = {}
@@ -59,7 +57,7 @@ class Account:
     @property
     def rates(self) -> Rates:
         """Joules a unit, as learnt so far."""
-        return {(engine, kind): j for engine, known in self._learnt.items() for kind, j in known.rates.items()}
+        return {(engine, kind): j for engine, known in self.learnt.items() for kind, j in known.rates.items()}
 
     @property
     def open_j(self) -> float:
@@ -155,5 +153,5 @@ class Account:
             lesson.add(dynamic_j * known[engine] / whole if whole else 0.0, interval.length_s)
             lesson.count(one for one in interval.work if one.engine == engine)
             if lesson.length_s >= LEARN_S:
-                self._learnt[engine] = learn(self._learnt.get(engine, Learnt()), lesson.energy_j, lesson.units)
+                self.learnt[engine] = learn(self.learnt.get(engine, Learnt()), lesson.energy_j, lesson.units)
                 del self._lessons[engine]

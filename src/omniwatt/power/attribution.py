@@ -16,6 +16,8 @@ Rates = Mapping[tuple[str, str], float]
 """(engine, kind of work) -> joules a unit."""
 LEAST_UNITS = 1e-6
 """Less work than this teaches nothing."""
+FADE = 0.99
+"""What an interval's prediction still counts after the next one."""
 UNKNOWN_J = 1.0
 """A unit of a kind never seen: alone in its engine it takes everything whatever stands here."""
 
@@ -111,7 +113,16 @@ class Learnt(msgspec.Struct, frozen=True):
 
     rates: Mapping[str, float] = {}
     seen: float = 0.0
-    """Units x intervals that were learnt from: a new one weighs less, down to a tenth."""
+    """Intervals that were learnt from: a new one weighs less, down to a tenth."""
+    metered_j: float = 0.0
+    """What the meter said lately, in intervals that could be predicted; older ones fade."""
+    missed_j: float = 0.0
+    """How far the predictions of these were from it, all of them taken as positive."""
+
+    @property
+    def error_pct(self) -> float | None:
+        """How far predictions lie from the meter, in percent of it; None before there was one."""
+        return 100.0 * self.missed_j / self.metered_j if self.metered_j > 0.0 else None
 
 
 def learn(learnt: Learnt, energy_j: float, units: Mapping[str, float]) -> Learnt:
@@ -131,4 +142,7 @@ def learn(learnt: Learnt, energy_j: float, units: Mapping[str, float]) -> Learnt
     step = max(0.1, 1.0 / (1.0 + learnt.seen)) * (energy_j - expected) / power
     # Never to nothing at once: a rate of zero could not grow again.
     after = {kind: rate * max(0.1, 1.0 + step * worked[kind] * rate) for kind, rate in before.items()}
-    return Learnt({**learnt.rates, **after}, learnt.seen + 1.0)
+    metered_j, missed_j = FADE * learnt.metered_j, FADE * learnt.missed_j
+    if worked.keys() <= learnt.rates.keys():
+        metered_j, missed_j = metered_j + energy_j, missed_j + abs(energy_j - expected)
+    return Learnt({**learnt.rates, **after}, learnt.seen + 1.0, metered_j, missed_j)

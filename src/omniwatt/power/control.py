@@ -17,7 +17,7 @@ from omniwatt import settings
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
-from omniwatt.power import amounts, calibrate
+from omniwatt.power import amounts, calibrate, learnt
 from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.line import STOP_S, Line
@@ -39,6 +39,7 @@ from omniwatt.power.messages import (
 from omniwatt.power.orders import Orders, check
 
 WATCH_S = 0.25
+KEEP_S = 60.0
 RETRY_S, RETRY_MOST_S = 0.05, 5.0
 HEALTHY_S = 10.0
 SETTLE_S = 0.25
@@ -88,7 +89,8 @@ class Power:
         self._heard_at_s = 0.0
         self._retry_s = RETRY_S
         self._budget_w: float | None = None
-        self._telemetry = Telemetry()
+        self._rates = home / "power_rates.json"
+        self._telemetry = Telemetry(learnt=learnt.load(self._rates))
         self._short: deque[bool] = deque(maxlen=round(TIGHT_S * TELEMETRY_HZ))
         self._history: deque[dict[str, float | None]] = deque(maxlen=HISTORY)
         self._watcher: asyncio.Task[None] | None = None
@@ -109,6 +111,8 @@ class Power:
                 await self._watcher
         self._hang_up()
         await self._bury()
+        if self.enabled:
+            learnt.save(self._telemetry.learnt, self._rates)
 
     @property
     def enabled(self) -> bool:
@@ -177,6 +181,8 @@ class Power:
         full: dict[str, Any] = msgspec.structs.asdict(self._telemetry)
         full["budget_w"] = self._budget_w
         full["budget"] = self._orders.budget
+        full["budget_left_s"] = self._orders.left_s
+        full["rates"] = learnt.rows(full.pop("learnt"))
         if self.enabled and self._line is None:
             full["state"] = "ungoverned"
         full["tight"] = self.tight
@@ -189,13 +195,13 @@ class Power:
         """kWh, money and grams of CO2 of what requests were charged; nothing of what was not metered."""
         return {} if energy_j is None else amounts.cost_of(energy_j, self._orders.tariff)
 
-    def set_budget(self, budget: str | float) -> None:
-        """`180W`, `60%`, watts, `none`, or `default` for what the settings say. It stays over restarts.
+    def set_budget(self, budget: str | float, for_s: float | None = None) -> None:
+        """`180W`, `60%`, watts, `none`, or `default` for what the settings say; see Orders.say.
 
         Raises BadInput for what is no budget.
         """
         try:
-            self._orders.say(budget, self._max_w)
+            self._orders.say(budget, self._max_w, for_s)
         except ValueError as error:
             raise BadInput(str(error), param="budget") from error
         self._apply_budget()
@@ -230,7 +236,7 @@ class Power:
 
     def _introduce(self) -> None:
         """Everything a new governor has to know."""
-        self._post(self._start)
+        self._post(msgspec.structs.replace(self._start, learnt=self._telemetry.learnt))
         for joined in self._joined.values():
             self._post(joined.engine)
             if joined.want.held or joined.want.urgent:
@@ -269,7 +275,7 @@ class Power:
 
     async def _watch(self) -> None:
         """Once a quarter of a second: is it alive, and what is the budget now?"""
-        silent = 0
+        silent, kept_s = 0, time.monotonic()
         while True:
             await asyncio.sleep(WATCH_S)
             if self._line is None:
@@ -282,6 +288,9 @@ class Power:
                 log.error("the governor (pid %d) is silent: replaced", self.pid)
                 self._lost()
             self._apply_budget()
+            if time.monotonic() - kept_s > KEEP_S:
+                kept_s = time.monotonic()
+                await asyncio.to_thread(learnt.save, self._telemetry.learnt, self._rates)
 
     async def _again(self) -> None:
         await self._bury()

@@ -94,6 +94,7 @@ class Governor:
         manner = tuning(start.power, self._first(), found.by_core, found.machine.capacity)
         counted = manner.window_s == TURN_S
         self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity, counted=counted)
+        self._loop.account.learnt.update(start.learnt)
         self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
         self._poll.register(self._door.fileno(), select.EPOLLIN)
@@ -298,6 +299,7 @@ class Governor:
             wanted=dict(loop.load.wanted),
             metered_j=account.metered_j,
             unattributed_j=account.unattributed_idle_j + account.unattributed_dynamic_j,
+            learnt=account.learnt,
         )
         if reading is None:
             return told

@@ -5,6 +5,7 @@ import msgspec
 from omniwatt import settings
 from omniwatt.contract.power import Joules
 from omniwatt.contract.request import Value
+from omniwatt.power.attribution import Learnt
 from omniwatt.power.calibrate import Calibration
 
 LOCK = "omniwatt-governor"
@@ -27,6 +28,8 @@ class Start(Value, frozen=True, tag="start"):
     lock: str = LOCK
     """Who binds this abstract socket name governs the machine; another one only meters."""
     cgroups: str = "/sys/fs/cgroup"
+    learnt: dict[str, Learnt] = {}
+    """Engine -> joules a unit, as an earlier governor learnt them."""
 
 
 class Engine(Value, frozen=True, tag="engine"):
@@ -107,6 +110,8 @@ class Telemetry(Value, frozen=True, tag="telemetry"):
     """Step-slots by tier that have work."""
     metered_j: float = 0.0
     unattributed_j: float = 0.0
+    learnt: dict[str, Learnt] = {}
+    """Engine -> joules a unit of its kinds of work, and how well they predict the meter."""
 
 
 FromGovernor = Settled | Telemetry

@@ -1,5 +1,7 @@
 """What the operator wants of the watts: a budget by the settings or by word of mouth, and what energy costs."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -9,27 +11,43 @@ from omniwatt.power import schedule
 from omniwatt.power.amounts import Tariff
 
 NONE, DEFAULT = "none", "default"
+LONGEST_S = 7 * 86_400.0
+"""A budget for a while holds no longer than this."""
 
 
 class Orders:
-    """The settings' orders, and the one given since, which is kept in a file over restarts."""
+    """The settings' orders, and the ones given since: one that is kept in a file over restarts, and one for a while."""
 
-    def __init__(self, power: settings.Power, max_w: float, file: Path) -> None:
+    def __init__(
+        self, power: settings.Power, max_w: float, file: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Raises ValueError for settings that cannot be held."""
         check(power, max_w)
         self._power = power
         self._file = file
-        self._override = _kept(file)
+        self._kept = _kept(file)
+        self._clock = clock
+        self._lease = ("", 0.0)
 
     @property
     def budget(self) -> str:
         """As it was written; empty for no limit."""
-        return self._override or self._power.budget
+        return self._word or self._power.budget
 
     @property
     def by_word(self) -> bool:
-        """Whether the settings' budget and windows wait until `default` is said."""
-        return bool(self._override)
+        """Whether the settings' budget and windows wait until `default` is said, or a while is over."""
+        return bool(self._word)
+
+    @property
+    def left_s(self) -> float | None:
+        """How long a budget for a while still holds; None without one."""
+        left_s = self._lease[1] - self._clock()
+        return left_s if self._lease[0] and left_s > 0.0 else None
+
+    @property
+    def _word(self) -> str:
+        return self._kept if self.left_s is None else self._lease[0]
 
     @property
     def tariff(self) -> Tariff:
@@ -37,13 +55,22 @@ class Orders:
         said = self._power
         return Tariff(price_per_kwh=said.price_per_kwh, currency=said.currency, g_co2_per_kwh=said.g_co2_per_kwh)
 
-    def say(self, budget: str | float, max_w: float) -> None:
-        """`180W`, `60%`, watts, `none`, or `default` for what the settings say. Raises ValueError for what is none."""
+    def say(self, budget: str | float, max_w: float, for_s: float | None = None) -> None:
+        """`180W`, `60%`, watts, `none`, or `default` for what the settings say. Raises ValueError for what is none.
+
+        With `for_s` it holds so long, then what held before does again: nothing is kept. 0, or `default`, ends it.
+        """
         text = budget.strip().lower() if isinstance(budget, str) else f"{budget}W"
         if text not in (NONE, DEFAULT):
             schedule.watts(text, max_w)
-        self._override = "" if text == DEFAULT else text
-        _keep(self._file, self._override)
+        if for_s is not None:
+            if not 0.0 <= for_s <= LONGEST_S:
+                raise ValueError(f"a while is 0 to {LONGEST_S:.0f} seconds long")
+            self._lease = ("" if text == DEFAULT else text, self._clock() + for_s)
+            return
+        self._lease = ("", 0.0)
+        self._kept = "" if text == DEFAULT else text
+        _keep(self._file, self._kept)
 
     def read(self, power: settings.Power, max_w: float) -> None:
         """Take up settings as they are now. Raises ValueError, changing nothing, for those that cannot be held."""
@@ -55,8 +82,9 @@ class Orders:
 
         Raises ValueError where a share of the full load is meant and that is not known.
         """
-        base = "" if self._override == NONE else self.budget
-        windows = () if self._override else self._power.windows
+        word = self._word
+        base = "" if word == NONE else word or self._power.budget
+        windows = () if word else self._power.windows
         found_w = schedule.budget_at(now, base, max_w, windows, self._power.events)
         return None if found_w == float("inf") else found_w
 

@@ -11,8 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from omniwatt.cli import power
 from omniwatt.cli.keys import joules
 from omniwatt.cli.menu import omniwatt
+from omniwatt.cli.power import seconds_of
 from omniwatt.contract.power import MeterLost
 from omniwatt.power import calibrate, choice
 
@@ -142,3 +144,25 @@ def test_a_key_with_an_energy_budget_is_listed_with_it(home) -> None:
     made = CliRunner().invoke(omniwatt, ["keys", "create", "--name", "n", "--energy-budget", "0.5kWh"])
     assert made.exit_code == 0, made.output
     assert "1.8e+06 J in all" in CliRunner().invoke(omniwatt, ["keys", "list"]).output
+
+
+@pytest.mark.parametrize(("text", "expected_s"), [("30s", 30.0), ("10 min", 600.0), ("3h", 10_800.0), ("1d", 86_400.0)])
+def test_spans_are_read_as_people_write_them(text, expected_s) -> None:
+    assert seconds_of(text) == expected_s
+
+
+@pytest.mark.parametrize("text", ["", "0s", "-1h", "10", "1y", "1.5h"])
+def test_what_is_no_span_is_refused(text) -> None:
+    with pytest.raises(click.BadParameter, match="no span"):
+        seconds_of(text)
+
+
+def test_calibrate_prints_what_a_running_server_has_learnt_of_steps(home, monkeypatch) -> None:
+    row = {"engine": "chat", "kind": "decode", "joules_per_unit": 0.5, "error_pct": 5.2, "intervals": 7}
+    monkeypatch.setattr(power.home, "running", lambda _: object())
+    monkeypatch.setattr(power.remote, "admin", lambda *_: {"rates": [row]})
+    done = CliRunner().invoke(omniwatt, ["power", "calibrate", "--idle-w", "38", "--max-w", "112"])
+    assert "chat decode 0.5 J/token ±5 % 7 stretches of 2 s" in " ".join(done.output.split())
+    monkeypatch.setattr(power.remote, "admin", lambda *_: {"rates": []})
+    done = CliRunner().invoke(omniwatt, ["power", "calibrate", "--idle-w", "38", "--max-w", "112"])
+    assert "nothing is learnt of engines" in done.output

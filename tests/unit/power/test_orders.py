@@ -77,3 +77,29 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_but_holds(tmp_path: Path)
     orders = Orders(Power(), 100.0, tmp_path / "home" / "kept")
     orders.say("50W", 100.0)
     assert orders.watts(NOON, 100.0) == 50.0
+
+
+def test_a_budget_for_a_while_leaves_no_trace(tmp_path: Path) -> None:
+    now_s = 100.0
+    orders = Orders(Power(budget="80%"), 100.0, tmp_path / "kept", lambda: now_s)
+    orders.say("70W", 100.0)
+    orders.say("50W", 100.0, 10.0)
+    assert (orders.watts(NOON, 100.0), orders.budget, orders.left_s) == (50.0, "50w", 10.0)
+    assert (tmp_path / "kept").read_text() == "70w"
+    now_s += 11.0
+    assert (orders.watts(NOON, 100.0), orders.budget, orders.left_s) == (70.0, "70w", None)
+    orders.say("none", 100.0, 10.0)
+    assert orders.watts(NOON, 100.0) is None
+    orders.say("default", 100.0, 0.0)
+    assert (orders.watts(NOON, 100.0), orders.left_s) == (70.0, None)
+    orders.say("50W", 100.0, 10.0)
+    orders.say("default", 100.0)
+    assert (orders.watts(NOON, 100.0), orders.left_s) == (80.0, None)
+
+
+@pytest.mark.parametrize("for_s", [-1.0, float("nan"), float("inf"), 1e9])
+def test_what_is_no_while(tmp_path: Path, for_s: float) -> None:
+    orders = Orders(Power(), 100.0, tmp_path / "kept")
+    with pytest.raises(ValueError, match="a while"):
+        orders.say("50W", 100.0, for_s)
+    assert orders.watts(NOON, 100.0) is None
