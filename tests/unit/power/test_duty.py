@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import psutil
 import pytest
@@ -215,7 +216,7 @@ def test_a_number_that_is_a_strangers_now_is_not_signalled() -> None:
     try:
         signals.send(ours.pid, signal.SIGSTOP)
         signals.send(gone.pid, signal.SIGCONT)
-        assert psutil.Process(ours.pid).status() == psutil.STATUS_STOPPED
+        _becomes(ours.pid, stopped=True)
         gone.kill()
         gone.wait()
         signals.send(gone.pid, signal.SIGSTOP)
@@ -226,7 +227,7 @@ def test_a_number_that_is_a_strangers_now_is_not_signalled() -> None:
         signals.forget(gone.pid)
         signals.send(ours.pid, signal.SIGCONT)
         signals.forget(ours.pid)
-        assert psutil.Process(ours.pid).status() != psutil.STATUS_STOPPED
+        _becomes(ours.pid, stopped=False)
     finally:
         for child in children:
             child.kill()
@@ -235,3 +236,11 @@ def test_a_number_that_is_a_strangers_now_is_not_signalled() -> None:
 
 def _sleeper() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
+
+
+def _becomes(pid: int, *, stopped: bool) -> None:
+    """Signals are carried out when the process is next run."""
+    until_s = time.monotonic() + 5.0
+    while (psutil.Process(pid).status() == psutil.STATUS_STOPPED) != stopped:
+        assert time.monotonic() < until_s
+        time.sleep(0.002)
