@@ -368,3 +368,28 @@ async def test_where_no_name_can_be_claimed_it_meters_and_says_so(tmp_path: Path
         await until(lambda: "does not let us" in power.status()["why"])
         assert power.status()["state"] == "ungoverned"
         assert await held_share(only(one).pid, 0.3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("meter", "why"),
+    [
+        ({"meter": "wall", "wall_url": "http://127.0.0.1:9/watts"}, "silent"),
+        ({"meter": "wall", "wall_url": "http://root:calvin@127.0.0.1:9/"}, "password"),
+        ({"meter": "replay", "recording": "/nowhere.csv"}, "nowhere"),
+    ],
+)
+async def test_without_the_meter_that_was_asked_for_the_model_holds_the_budget(
+    tmp_path: Path, meter: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        Power(metered("11W", **meter), tmp_path, cores=2, lock=f"omniwatt-test-{uuid.uuid4()}") as power,
+        pool(tmp_path, [BUSY], hand=power) as one,
+    ):
+        await one.ensure("echo")
+        async with at_work(one):
+            pid = only(one).pid
+            await until(lambda: status(pid) in HELD)
+            await until(lambda: why in power.status()["why"])
+            assert power.status()["watts"] is None
+            assert await cores_used(pid, 2.0) < 0.4
+        assert "calvin" not in caplog.text + str(power.status())

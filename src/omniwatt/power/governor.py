@@ -80,7 +80,7 @@ class Governor:
         self._lock_at_s = float("-inf")
         self._lock_why = ""
         self._budget_w: float | None = None
-        self._why = ""
+        self._why = self._unmetered = self._uncapped = ""
         self._duty = Duty(start.cores, quota=_quota(start) if start.power.quota else None)
         self._duty.count(Process(os.getpid()))
         self._duty.count(Process(os.getppid()))
@@ -146,9 +146,9 @@ class Governor:
         self._say(now_s)
 
     def _governs(self, now_s: float) -> bool:
-        """Whether there is a budget to hold, a meter to hold it by, and nobody else who does."""
-        if self._budget_w is None or self._meter is None:
-            self._why = "" if self._budget_w is None else self._why or "there is no meter"
+        """Whether there is a budget to hold, and nobody else who does. Without a meter the model alone has to do."""
+        if self._budget_w is None:
+            self._why = ""
             self._release()
             return False
         if self._lock is None and now_s - self._lock_at_s >= LOCK_RETRY_S:
@@ -290,10 +290,7 @@ class Governor:
             idle_w=machine.idle_w,
             max_w=machine.max_w,
             state=self._state(),
-            why=self._why
-            or loop.fault
-            or (decision.fault if decision else "")
-            or (self._caps.why if self._caps else ""),
+            why=self._reason(),
             slots=decision.slots if decision else None,
             running=loop.load.running,
             wanted=dict(loop.load.wanted),
@@ -315,13 +312,12 @@ class Governor:
     def _reason(self) -> str:
         """What is not as it was asked for, in words."""
         fault = FAULTS.get(self._loop.decision.fault, "") if self._loop.decision else ""
-        return self._why or self._loop.fault or fault or (self._caps.why if self._caps else "")
+        uncapped = self._caps.why if self._caps else self._uncapped
+        return self._why or self._unmetered or self._loop.fault or fault or uncapped
 
     def _state(self) -> str:
-        if self._meter is None:
-            return "unmetered"
         if self._budget_w is None:
-            return "unlimited"
+            return "unlimited" if self._meter else "unmetered"
         return self._loop.decision.state if self._loop.decision else "ungoverned"
 
     def _first(self) -> Reading | None:
@@ -337,7 +333,7 @@ class Governor:
         try:
             return Caps(Path(self._start.state_file), self._pids, library=library, setter=setter)
         except CapsRefused as error:
-            self._why = str(error)
+            self._uncapped = str(error)
             return None
 
     def _pids(self) -> set[int]:
@@ -351,7 +347,7 @@ class Governor:
                 return Estimate(model, self._duty.sample_s, everyone_s=Everyone().clock_s)
             return meter
         except MeterLost as error:
-            self._why = str(error)
+            self._unmetered = str(error)
             return None
 
 

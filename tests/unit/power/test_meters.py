@@ -369,6 +369,19 @@ def test_whatever_a_wall_meter_answers_it_is_asked_again(outlet_server, answer) 
     assert "/elsewhere" not in asked, "the password is for this meter alone"
 
 
+def test_a_wall_meter_may_come_later(outlet_server) -> None:
+    port, answers, _ = outlet_server
+    answers.append((503, b""))
+    outlet = Outlet(url=f"http://127.0.0.1:{port}/", form="redfish", user="root", password="calvin", period_s=0.02)
+    with closing(Wall(outlet, patient=True)) as meter:
+        _wait(lambda: meter._why)
+        with pytest.raises(MeterLost, match="503"):
+            meter.read()
+        answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))
+        _wait(lambda: meter._latest)
+        assert meter.read().watts == 500.0
+
+
 def test_a_counter_without_a_value_is_refused() -> None:
     with pytest.raises((ValueError, LookupError)):
         watts_in(b'node_power{host="a"}', Outlet(url="http://meter", form="prometheus", field="node_power"))

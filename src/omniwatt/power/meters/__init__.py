@@ -27,14 +27,14 @@ def open_meter(
     """The meter of a machine; None for `none`. `used_s`: CPU seconds of our own processes so far.
 
     `auto` is the wall meter where one is set, else the cards (if any) and the processor, whose watts are estimated
-    where its counters cannot be read. Raises MeterLost when what was chosen is not there.
+    where its counters cannot be read. Raises MeterLost when what was chosen is not there; a wall meter may come later.
     """
     if choice == "none":
         return None
     if choice == "wall" or (choice == "auto" and outlet is not None):
         if outlet is None:
             raise MeterLost("a wall meter needs its address: power.wall_url")
-        return Wall(outlet)
+        return Wall(outlet, patient=True)
     if choice == "replay":
         if recording is None:
             raise MeterLost("a recording to play is missing: power.recording")

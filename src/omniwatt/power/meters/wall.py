@@ -66,7 +66,8 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
 class Wall:
     """Asks an outlet again and again. Raises MeterLost when the first question fails, or the last answer is stale."""
 
-    def __init__(self, outlet: Outlet, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, outlet: Outlet, clock: Callable[[], float] = time.monotonic, *, patient: bool = False) -> None:
+        """`patient`: it need not be there yet, and nobody waits for it here."""
         self._outlet = outlet
         self._clock = clock
         self._counter = Counter(gap_s=max(5.0, 5 * outlet.period_s))
@@ -75,7 +76,8 @@ class Wall:
         self._why = ""
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep_asking, name="wall-meter", daemon=True)
-        self._ask()
+        if not patient:
+            self._ask()
         if not self._why:
             self._thread.start()
             return
@@ -97,6 +99,8 @@ class Wall:
             self._thread.join(timeout=2.0)
 
     def _keep_asking(self) -> None:
+        if self._latest is None:
+            self._ask()
         while not self._closed.wait(self._outlet.period_s):
             self._ask()
 
