@@ -162,7 +162,7 @@ def main() -> None:
             cost.FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
             say(f"written: {cost.FILE.name}, reference {found.reference_s:.3f} s")
     if not given.rates:
-        report("draw-size", proofs(given.quick), given.quick)
+        report("draw_size", proofs(given.quick), given.quick)
     say(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
