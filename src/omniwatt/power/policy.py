@@ -110,14 +110,14 @@ def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
-    """Whole slots cannot be held finer than one slot: without a trim the limit lies at least that far above.
+    """Nothing is held finer than its grain: without a trim the limit lies at least that far above.
 
     Where what runs now should already be within the limit, that gets the time to show.
     """
     learnt = state.learnt
     limit_w = budget_w * (1 + tuning.guard_over)
     if not tuning.trim:
-        limit_w = max(limit_w, budget_w * (1 - tuning.margin) + 1.2 * sight.slot_w * learnt.gain)
+        limit_w = max(limit_w, budget_w * (1 - tuning.margin) + 1.2 * tuning.grain * sight.slot_w * learnt.gain)
     running_w = sight.running_now * sight.slot_w * state.trim_felt
     obeying = sight.idle_w + learnt.offset_w + learnt.gain * running_w <= limit_w
     over = reading.watts > limit_w and reading.at_s - state.lowered_s >= tuning.react_s

@@ -28,6 +28,8 @@ class Tuning(Value, frozen=True):
     """How wrong the meter's time stamps may be: while power moves, a reading counts less by what that amounts to."""
     trim: bool = False
     """An actuator takes a share of full power (`caps`); else slots are whole and the mean is held by credit."""
+    grain: float = 1.0
+    """In slots: how finely the mean of a tenth of a second can be held without a trim. 1: slots are whole."""
     trim_lag_s: float = 0.1
     """Until a trim has its effect."""
     floor_slots: float = 1.0

@@ -128,6 +128,20 @@ def test_the_guard_leaves_the_floor_to_whoever_is_there() -> None:
     assert line.turns(60, 3000.0, demand={"flex": 20.0})[-1].slots == 2.0
 
 
+@pytest.mark.parametrize(("grain", "expected"), [(1.0, ()), (0.1, ("flex",))])
+def test_two_cores_are_guarded_as_finely_as_they_are_held(grain: float, expected: tuple[str, ...]) -> None:
+    """22 W of a budget of 18 W, by a machine of 10 W idle and 10 W a core."""
+    tuning = Tuning(window_s=0.05, period_s=0.05, lag_s=0.0, floor_slots=0.2, grain=grain)
+    machine = {"capacity": 2.0, "idle_w": 10.0, "slot_w": 10.0, "running": 0.8, "running_now": 2.0}
+    state, decision = State(), None
+    for turn in range(16):
+        watts = (18.0 if turn < 12 else 22.0) + 0.01 * turn
+        look = sight(turn * 0.05, 18.0, reading(turn * 0.05, watts), demand={"default": 2.0, "flex": 2.0}, **machine)
+        state, decision = decide(tuning, state, look)
+    assert decision is not None
+    assert decision.pause == expected
+
+
 def test_where_there_is_room_nothing_is_trimmed() -> None:
     line = Line(Tuning(trim=True))
     decision = line.turns(60, 3000.0, demand={"default": 10.0})[-1]
