@@ -66,7 +66,7 @@ _decode = msgspec.msgpack.Decoder(Order).decode
 
 
 class Hands:
-    """The helpers. Those at rest are kept for the next picture. May be used from several threads."""
+    """The helpers. As many as one picture has are kept at rest for the next. May be used from several threads."""
 
     def __init__(self, artifacts: Mapping[str, str], count: int) -> None:
         self._artifacts = dict(artifacts)
@@ -97,8 +97,9 @@ class Hands:
                     following = tiles[number + len(helpers)]
                     before(following)
                     _send(_input(helper), Paint(following))
+                # Whoever takes the last tile need not ask for another one: the helpers are done before.
+                fit = number + 1 == len(tiles)
                 yield pixels
-            fit = True
         except (OSError, EOFError) as error:
             raise EngineFailed("A helper of the painter died over a tile.") from error
         finally:
@@ -124,6 +125,10 @@ class Hands:
     def _taken(self, count: int) -> list[subprocess.Popen[bytes]]:
         with self._lock:
             found, self._idle = self._idle[:count], self._idle[count:]
+        dead = [helper for helper in found if helper.poll() is not None]
+        found = [helper for helper in found if helper not in dead]
+        for helper in dead:
+            _end(helper)
         try:
             while len(found) < count:
                 found.append(self._started())
@@ -144,10 +149,9 @@ class Hands:
 
     def _given_back(self, helpers: list[subprocess.Popen[bytes]], *, fit: bool) -> None:
         with self._lock:
-            if fit and not self._closed:
-                self._idle += helpers
-                return
-        for helper in helpers:
+            kept = self._count - len(self._idle) if fit and not self._closed else 0
+            self._idle += helpers[:kept]
+        for helper in helpers[kept:]:
             _end(helper)
 
 

@@ -1,0 +1,94 @@
+"""Helper processes: kept when their work is done, ended when it is not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from omniwatt.contract.error import EngineFailed
+from omniwatt.engines.draw.illustrator.hands import Hands, Tile
+from omniwatt.engines.draw.illustrator.layout import Layout
+from omniwatt.engines.draw.illustrator.scene import Scene
+from omniwatt.engines.draw.illustrator.tiles import put_together
+
+HELPER = """
+import struct, sys
+orders, tiles = sys.stdin.buffer, sys.stdout.buffer
+while head := orders.read(8):
+    if b"paint" in orders.read(*struct.unpack("<Q", head)):
+        tiles.write(struct.pack("<Q", 64 * 16 * 4) + bytes(64 * 16 * 4))
+        tiles.flush()
+"""
+"""Answers each tile with nothing but black."""
+LAYOUT = Layout(scene=Scene(backdrop="meadow"), width=1000, height=1000, horizon=600, seed=7)
+ROWS = [[Tile(0, top, 64, 16)] for top in range(0, 64, 16)]
+TILES = [tile for row in ROWS for tile in row]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The helpers that were started."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(hands: Hands) -> subprocess.Popen[bytes]:
+        made.append(
+            subprocess.Popen((sys.executable, "-S", "-c", HELPER), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        )
+        return made[-1]
+
+    monkeypatch.setattr(Hands, "_started", start)
+    return made
+
+
+@pytest.fixture
+def hands(started: list[subprocess.Popen[bytes]]) -> Iterator[Hands]:
+    made = Hands({}, 2)
+    yield made
+    made.close()
+    assert all(helper.poll() is not None for helper in started)
+
+
+def painted(hands: Hands) -> Iterator[np.ndarray]:
+    return hands.tiles(LAYOUT, "low", 0.064, TILES, lambda tile: None)
+
+
+def test_helpers_rest_after_a_picture_and_paint_the_next(hands: Hands, started: list[subprocess.Popen[bytes]]) -> None:
+    for _ in range(2):
+        assert len(list(put_together(ROWS, painted(hands), lambda count: None))) == len(ROWS)
+        assert hands.resting == 2
+    assert len(started) == 2
+
+
+def test_no_more_rest_than_one_picture_has(hands: Hands) -> None:
+    for _ in zip(painted(hands), painted(hands), strict=True):
+        assert hands.resting <= 2
+    assert hands.resting == 2
+
+
+def test_a_picture_that_is_left_or_whose_helper_dies_leaves_none(
+    hands: Hands, started: list[subprocess.Popen[bytes]]
+) -> None:
+    left = painted(hands)
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert hands.resting == 0
+    dying = painted(hands)
+    next(dying)
+    for helper in started:
+        helper.kill()
+    with pytest.raises(EngineFailed, match="died"):
+        list(dying)
+    assert hands.resting == 0
+
+
+def test_one_that_died_at_rest_is_replaced(hands: Hands) -> None:
+    list(painted(hands))
+    victim = hands._idle[0]
+    victim.kill()
+    os.waitid(os.P_PID, victim.pid, os.WEXITED | os.WNOWAIT)
+    assert len(list(painted(hands))) == len(TILES)
+    assert victim not in hands._idle
+    assert hands.resting == 2
