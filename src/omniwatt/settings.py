@@ -207,7 +207,7 @@ class Power(Slice, frozen=True):
     """Other budgets by time of day: `[[power.windows]]` with `start`, `end`, `budget` and perhaps `days`."""
     events: tuple[Event, ...] = ()
     """Times in which less may be taken: `[[power.events]]` with `start`, `length_s`, `reduce_pct`, `within_s`."""
-    meter: Literal["auto", "estimate", "rapl", "nvml", "wall", "replay", "simulated", "none"] = "auto"
+    meter: Literal["auto", "estimate", "rapl", "nvml", "wall", "replay", "none"] = "auto"
     """What tells the watts. `auto`: the wall meter where one is set, else cards and processor; without a sensor they
     are estimated from CPU time, and say so. `none`: no watts, no joules, no budget."""
     idle_w: float = 0.0
@@ -234,8 +234,6 @@ class Power(Slice, frozen=True):
     """What it sees."""
     recording: str = ""
     """A CSV with the columns time_s and watts, for the meter `replay`."""
-    profile: str = ""
-    """The hardware profile for the meter `simulated`."""
     quota: bool = False
     """Hold CPU time by a control group's quota where one can be made, instead of stopping and continuing engines."""
     caps: bool = False
