@@ -19,7 +19,8 @@ def home(tmp_path: Path) -> Path:
     roles = ("default", "fast", "embed", "hear", "speak", "draw", "see")
     words = 'serve = ["echo"]\n' + "\n".join(f'{role} = "echo"' for role in roles)
     share_models(tmp_path / "home")
-    (tmp_path / "home/omniwatt.toml").write_text(f"[models]\n{words}\n[server]\nport = {free_port()}\n")
+    text = f"[models]\n{words}\n[server]\nport = {free_port()}\n[power]\nmeter = 'none'\n"
+    (tmp_path / "home/omniwatt.toml").write_text(text)
     return tmp_path / "home"
 
 
@@ -28,6 +29,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def test_the_demo_holds_every_step_and_leaves(home: Path) -> None:
+    settings = home / "omniwatt.toml"
+    settings.write_text(settings.read_text().replace("'none'", "'estimate'"))
     environ = environment(home) | {"DEMO_EXIT": "1"}
     done = subprocess.run(command("demo"), env=environ, capture_output=True, encoding="utf-8", timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -41,6 +44,9 @@ def test_the_demo_holds_every_step_and_leaves(home: Path) -> None:
     assert f"text requested: {TITLE}, recognised: {TITLE}, CER 0.00, 1 attempt" in " ".join(done.stdout.split())
     assert "What happened" in done.stdout
     assert "the service's fault" not in done.stdout
+    assert "and the budget is as it was" in " ".join(done.stdout.split())
+    assert not (home / "power_budget").exists()
+    assert "energy: estimated by cpu-time, scope node" in done.stdout
     # Echo says 鲁迅's question back, which does not hold that they are one person: the demo does not hide it.
     assert "✗" in done.stdout
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -42,8 +43,10 @@ def demo(leave: bool, port: int | None, config: Path | None) -> None:
         recording = fetch(settings.home, bars)
     with _server(settings, file) as (url, child):
         _wait_ready(url, child)
-        outcomes = exchange.run(url, remote.demo_key(settings.home), console, settings.home, recording)
-        exchange.summary(outcomes, console)
+        admin = partial(remote.local_admin, settings)
+        key = remote.demo_key(settings.home)
+        outcomes = exchange.run(url, key, console, settings.home, recording, admin)
+        exchange.summary(outcomes, console, admin("GET", "/admin/power", None))
         failed = any(outcome.failed for outcome in outcomes)
         if leave:
             raise SystemExit(int(failed))

@@ -61,6 +61,13 @@ def watts(value: float | None) -> str:
     return f"{value:.0f} W" if value >= 100 else f"{value:.1f} W"
 
 
+def span(seconds: float) -> str:
+    """Seconds, minutes or hours: what reads best."""
+    if seconds >= 5400.0:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 90.0 else f"{seconds:.0f} s"
+
+
 def joules(value: float) -> str:
     """Joules, kJ or kWh: what reads best."""
     if value >= 1e6:
@@ -98,6 +105,8 @@ def _headline(status: Mapping[str, Any]) -> Text:
         text.append(f" of {watts(budget_w)}")
         if status.get("max_w"):
             text.append(f" ({budget_w / status['max_w']:.0%} of full load)", style="dim")
+    if status.get("budget_left_s"):
+        text.append(f" for {span(status['budget_left_s'])} more")
     text.append("   " + STATES.get(state, state))
     if status.get("why"):
         text.append(f": {status['why']}", style="yellow")

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from omniwatt.demo import judge
-from omniwatt.demo.stage import Outcome, Stage
+from omniwatt.demo.stage import Outcome, Stage, joules
 
 MODEL = "gpt-image-1"
 CALLIGRAPHY = "书法风格的‘禅’字，背景是水墨山水"
@@ -53,6 +53,7 @@ def _drawn(stage: Stage, prompt: str, name: str, text: str) -> Outcome:
         seconds=seconds,
         prompt_tokens=answer.usage.input_tokens if answer.usage else 0,
         tokens=answer.usage.output_tokens if answer.usage else 0,
+        energy_j=joules(answer.usage),
     )
 
 

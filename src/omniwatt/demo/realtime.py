@@ -8,7 +8,7 @@ from typing import Any
 
 from omniwatt.demo import judge
 from omniwatt.demo.sound import QUESTION, RATE_HZ, speak
-from omniwatt.demo.stage import Outcome, Stage
+from omniwatt.demo.stage import Outcome, Stage, joules
 
 TURNS = ((QUESTION, "Paris"), ("And what is the capital of Italy?", "Rome"))
 """What is asked, and a word of the right answer."""
@@ -62,6 +62,7 @@ def spoken_turns(stage: Stage) -> Outcome:
         first_s=turns[-1].latency_s,
         prompt_tokens=sum(turn.prompt_tokens for turn in turns),
         tokens=sum(turn.tokens for turn in turns),
+        energy_j=joules(*(turn.usage for turn in turns)),
     )
 
 
@@ -105,6 +106,7 @@ class _Turn:
         self.over = False
         self.prompt_tokens = 0
         self.tokens = 0
+        self.usage: Any = None
 
     def take(self, event: Any) -> None:
         """One event of the server."""
@@ -133,6 +135,7 @@ class _Turn:
             self.latency_s, self.text = None, ""
             return
         self.over = True
+        self.usage = response.usage
         if response.usage is not None:
             self.prompt_tokens = response.usage.input_tokens or 0
             self.tokens = response.usage.output_tokens or 0

@@ -10,7 +10,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 
 from omniwatt.demo import judge, recording
-from omniwatt.demo.stage import Outcome, Stage
+from omniwatt.demo.stage import Outcome, Stage, joules
 
 RATE_HZ = 24_000
 QUESTION = "What is the capital of France?"
@@ -33,6 +33,7 @@ def transcription(stage: Stage) -> Outcome:
         right=right,
         note=f"{note}, {answer.duration:.1f} s of speech",
         prompt_tokens=round(float(answer.duration) * 25),
+        energy_j=joules(answer.usage),
         seconds=seconds,
     )
 
@@ -73,6 +74,7 @@ def spoken_answer(stage: Stage) -> Outcome:
         first_s=answer.first_s,
         prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
         tokens=answer.usage.completion_tokens if answer.usage else 0,
+        energy_j=joules(answer.usage),
     )
 
 

@@ -25,12 +25,33 @@ class Outcome(msgspec.Struct, frozen=True):
     tokens: int = 0
     seconds: float = 0.0
     first_s: float | None = None
+    energy_j: float | None = None
+    """What the answers of the step were charged; None where the server does not say."""
+
+
+Admin = Callable[[str, str, dict[str, Any] | None], Any]
+"""A method, a path and a body to one of the operator's routes, and the answer."""
+
+
+def joules(*usages: Any) -> float | None:
+    """What answers took by their usages (the client's objects or plain JSON), in all."""
+    found = [one.get("energy") if isinstance(one, dict) else getattr(one, "energy", None) for one in usages if one]
+    known = [float(energy["energy_joules"]) for energy in found if energy]
+    return sum(known) if known else None
 
 
 class Stage:
     """Where a step speaks: the client, the raw address for old clients, and the terminal."""
 
-    def __init__(self, url: str, key: str, console: Console, folder: Path, recording: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        console: Console,
+        folder: Path,
+        recording: Path | None = None,
+        admin: Admin | None = None,
+    ) -> None:
         self.url = url
         self.key = key
         self.console = console
@@ -38,6 +59,8 @@ class Stage:
         """Where what is made is left."""
         self.recording = recording
         """Real speech, where there is some."""
+        self.admin = admin
+        """The operator's routes, where they may be used."""
         self.client: OpenAI = OpenAI(base_url=url + "/v1", api_key=key, timeout=300.0, max_retries=3)
 
     def sent(self, text: str) -> None:
@@ -79,4 +102,5 @@ class Stage:
             first_s=first,
             prompt_tokens=usage.prompt_tokens if usage else 0,
             tokens=usage.completion_tokens if usage else 0,
+            energy_j=joules(usage),
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
-from omniwatt.demo import judge, pictures, realtime, sound
-from omniwatt.demo.stage import Outcome, Stage
+from omniwatt.demo import judge, pictures, realtime, sound, watts
+from omniwatt.demo.stage import Outcome, Stage, joules
 
 LU_XUN = "鲁迅与周树人的关系。"
 LU_XUN_BEATS = "鲁迅为什么打周树人?"
@@ -67,6 +67,7 @@ def tutorial_completion(stage: Stage) -> Outcome:
         model=completion["model"],
         prompt_tokens=usage["prompt_tokens"],
         tokens=usage["completion_tokens"],
+        energy_j=joules(usage),
         seconds=time.monotonic() - began,
     )
 
@@ -116,6 +117,7 @@ def tool_call(stage: Stage) -> Outcome:
         model=last.model,
         prompt_tokens=sum(u.prompt_tokens for u in usages),
         tokens=sum(u.completion_tokens for u in usages),
+        energy_j=joules(*usages),
         seconds=time.monotonic() - began,
     )
 
@@ -144,6 +146,7 @@ def json_schema(stage: Stage) -> Outcome:
         seconds=time.monotonic() - began,
         prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
         tokens=answer.usage.completion_tokens if answer.usage else 0,
+        energy_j=joules(answer.usage),
     )
 
 
@@ -161,6 +164,7 @@ def embeddings(stage: Stage) -> Outcome:
         note=f"{close:.2f} against {far:.2f}",
         model=answer.model,
         prompt_tokens=answer.usage.prompt_tokens,
+        energy_j=joules(answer.usage),
         seconds=time.monotonic() - began,
     )
 
@@ -180,4 +184,5 @@ STEPS: tuple[tuple[str, Callable[[Stage], Outcome]], ...] = (
     ("A picture: 禅 by brush", pictures.calligraphy),
     ("A picture: a city at night", pictures.city),
     ("A poster with a title", pictures.poster),
+    ("60 % of the watts", watts.budget),
 )

@@ -107,7 +107,7 @@ def usage(used: Usage) -> Json:
             "cached_tokens_details": {"text_tokens": used.cached_tokens, "audio_tokens": 0, "image_tokens": 0},
         },
         "output_token_details": {"text_tokens": output_text, "audio_tokens": used.audio_output_tokens},
-    }
+    } | ({"energy": used.energy} if used.energy is not None else {})
 
 
 def heard(used: Usage) -> Json:

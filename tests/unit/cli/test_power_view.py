@@ -50,6 +50,8 @@ def test_the_whole_view() -> None:
         ({"method": "", "watts": None, "history": []}, "without a meter"),
         ({"budget_w": None, "state": "unlimited"}, "no budget is set"),
         ({"watts": 27_800.0, "budget_w": 28_000.0, "max_w": 0.0}, "27.80 kW of 28.00 kW"),
+        ({"budget_left_s": 12.3}, "for 12 s more"),
+        ({"budget_left_s": 10_800.0}, "for 3.0 h more"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_said(change, part) -> None:
