@@ -15,6 +15,8 @@ from omniwatt.power.sight import Tuning
 TURN_S = 0.05
 FLOOR_SHARE = 0.1
 """Of the slots: the service stays alive below any budget."""
+DUTY_GRAIN = 0.05
+"""Of the cores: stops and continues that come a few milliseconds late, in what a tenth of a second shows."""
 CARD_IDLE_SHARE = 0.15
 """Of a card's limit: what it takes with a model in memory and nothing running (H100: 110 to 130 of 700 W)."""
 AVERAGE_S = 1.0
@@ -62,7 +64,8 @@ def node(power: settings.Power, calibration: Calibration | None, cores: int, lib
 def tuning(power: settings.Power, reading: Reading | None, by_core: bool, slots: float) -> Tuning:
     """How the meter that gave this reading behaves, and what the actuators can do."""
     floor = FLOOR_SHARE * slots if by_core else 1.0
-    base = Tuning(floor_slots=floor, trim=power.caps and not by_core)
+    grain = min(1.0, DUTY_GRAIN * slots) if by_core else 1.0
+    base = Tuning(floor_slots=floor, grain=grain, trim=power.caps and not by_core)
     source = reading.source if reading else ""
     if "wall" in source and "calibration" not in source:
         window_s = max(0.1, 2 * power.wall_late_s)
