@@ -47,7 +47,8 @@ MAY_MEET = {
     ("telemetry", "logs"),
     ("schema", "settings"),
 }
-"""Pairs of one layer that import one another, each for a reason: four count with tokens, a plan may be of pictures, the demo is a command."""
+"""Pairs of one layer that import one another, each for a reason: four count with
+tokens, a plan may be of pictures, the ledger has a table, the demo is a command."""
 
 HEAVY = {
     "codecpod", "ctranslate2", "gguf", "numpy", "onnxruntime", "PIL", "pypdfium2", "pypinyin", "ray", "rjieba",
