@@ -47,12 +47,28 @@ class Joules(Value, frozen=True):
     uncertainty_pct: float
 
 
+class Manner(Value, frozen=True):
+    """How a meter's watts lie in time, in seconds. As it stands: a counter, read anew at each look."""
+
+    window_s: float = 0.0
+    """What a reading's watts are the mean of; 0: of what lies between two looks."""
+    period_s: float = 0.0
+    """Between two new readings; 0: every look is new."""
+    doubt_s: float = 0.01
+    """How wrong `at_s` may be."""
+
+
 class MeterLost(Exception):
     """The meter gave nothing usable: gone, frozen, negative, or in units that cannot be."""
 
 
 class Meter(Protocol):
     """One source of watts; hold it in `contextlib.closing`."""
+
+    @property
+    def manner(self) -> Manner:
+        """Known once it is open."""
+        ...
 
     def read(self) -> Reading:
         """The newest reading; milliseconds at most, and never waits for the device. Raises MeterLost."""

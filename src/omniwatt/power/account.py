@@ -120,6 +120,15 @@ class Account:
             said.uncertainty_pct,
         )
 
+    def drop(self, job: str) -> None:
+        """Close the account of a job nobody will ask for: what it was charged is nobody's."""
+        found = self._open.pop(job, None)
+        for engine in self._engines:
+            self.leave(job, engine)
+        if found is not None:
+            self.unattributed_dynamic_j += found.dynamic_j
+            self.unattributed_idle_j += found.idle_j
+
     def _book(self, interval: Interval, shares: Shares) -> None:
         self.metered_j += interval.energy_j
         self.unattributed_idle_j += shares.unattributed_idle_j

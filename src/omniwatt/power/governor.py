@@ -22,7 +22,7 @@ import msgspec
 from omniwatt import packets
 from omniwatt.contract.governor import Hello, Told, decode_from_host
 from omniwatt.contract.governor import encode as encode_hold
-from omniwatt.contract.power import Meter, MeterLost, Reading
+from omniwatt.contract.power import Manner, Meter, MeterLost
 from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
 from omniwatt.power.actuators.duty import TICK_S, Duty
 from omniwatt.power.actuators.gate import Event, Gate
@@ -91,9 +91,10 @@ class Governor:
         self._gate = Gate(self._tier_of, lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
         self._caps = self._capped(library)
         actuators = Node(self._gate, self._duty, found.machine.capacity, by_core=found.by_core, trim=self._caps)
-        manner = tuning(start.power, self._first(), found.by_core, found.machine.capacity)
-        counted = manner.window_s == TURN_S
-        self._loop = Loop(found.machine, manner, self._meter, actuators, self._activity, counted=counted)
+        manner = self._meter.manner if self._meter else Manner()
+        tuned = tuning(manner, found.machine.capacity, by_core=found.by_core, trim=start.power.caps)
+        counted = not manner.window_s
+        self._loop = Loop(found.machine, tuned, self._meter, actuators, self._activity, counted=counted)
         self._loop.account.learnt.update(start.learnt)
         self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
@@ -182,7 +183,8 @@ class Governor:
         """CPU seconds of each engine so far; nothing where cards draw the watts: there the units of work tell."""
         if not self._by_core:
             return {}
-        found: dict[str, float] = {"": self._duty.others_s}
+        strangers_s = self._meter.others_s if isinstance(self._meter, Estimate) else 0.0
+        found: dict[str, float] = {"": self._duty.others_s + strangers_s}
         for pid, name in self._engines.items():
             found[name] = found.get(name, 0.0) + self._duty.used_by(pid)
         return found
@@ -246,7 +248,7 @@ class Governor:
             account.leave(job, event.engine)
             if job not in self._tiers:
                 # Nobody will ask: it ran outside of any request.
-                account.settle(job, now_s)
+                account.drop(job)
 
     def _obey(self, message: FromGateway) -> None:
         now_s = time.monotonic()
@@ -319,11 +321,6 @@ class Governor:
         if self._budget_w is None:
             return "unlimited" if self._meter else "unmetered"
         return self._loop.decision.state if self._loop.decision else "ungoverned"
-
-    def _first(self) -> Reading | None:
-        with suppress(MeterLost):
-            return self._meter.read() if self._meter else None
-        return None
 
     def _capped(self, library: Any) -> Caps | None:
         if not self._start.power.caps or library is None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from omniwatt import settings
-from omniwatt.contract.power import Reading
+from omniwatt.contract.power import Manner
 from omniwatt.power.calibrate import Calibration
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.loop import Machine
@@ -14,13 +14,12 @@ from omniwatt.power.sight import Tuning
 
 TURN_S = 0.05
 FLOOR_SHARE = 0.1
-"""Of the slots: the service stays alive below any budget."""
+"""Of the slots: the service stays alive below any budget. Of cards one at most, and not all of the only one."""
 DUTY_GRAIN = 0.05
 """Of the cores: stops and continues that come a few milliseconds late, in what a tenth of a second shows."""
 CARD_IDLE_SHARE = 0.15
 """Of a card's limit: what it takes with a model in memory and nothing running (H100: 110 to 130 of 700 W)."""
-AVERAGE_S = 1.0
-"""What NVML's plain power query averages over since Ampere."""
+STEP_S, SHORT_S, REACT_MOST_S = 0.4, 0.1, 2.0
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -61,19 +60,13 @@ def node(power: settings.Power, calibration: Calibration | None, cores: int, lib
     return Node(Machine(float(cards), idle_w, (max_w - idle_w) / cards), by_core=False)
 
 
-def tuning(power: settings.Power, reading: Reading | None, by_core: bool, slots: float) -> Tuning:
-    """How the meter that gave this reading behaves, and what the actuators can do."""
-    floor = FLOOR_SHARE * slots if by_core else 1.0
+def tuning(manner: Manner, slots: float, *, by_core: bool, trim: bool = False) -> Tuning:
+    """By what a meter's readings mean and what the actuators can do. `trim`: cards whose limits may be lowered."""
+    floor = FLOOR_SHARE * slots if by_core else min(1.0, FLOOR_SHARE * slots)
     grain = min(1.0, DUTY_GRAIN * slots) if by_core else 1.0
-    base = Tuning(floor_slots=floor, grain=grain, trim=power.caps and not by_core)
-    source = reading.source if reading else ""
-    if "wall" in source and "calibration" not in source:
-        window_s = max(0.1, 2 * power.wall_late_s)
-        react_s = min(2.0, 0.4 + window_s)
-        return msgspec.structs.replace(base, window_s=window_s, period_s=power.wall_period_s, react_s=react_s)
-    if "nvml" in source and reading is not None and reading.uncertainty_pct >= 10.0:
-        return msgspec.structs.replace(base, window_s=AVERAGE_S, period_s=0.1, react_s=AVERAGE_S)
-    if "nvml" in source:
-        return base
-    # What counts joules or CPU seconds is as new as its last look, and means what lies between two looks.
-    return msgspec.structs.replace(base, window_s=TURN_S, period_s=TURN_S, lag_s=0.0, delay_doubt_s=0.01)
+    base = Tuning(floor_slots=floor, grain=grain, trim=trim and not by_core, delay_doubt_s=manner.doubt_s)
+    if not manner.window_s:
+        return msgspec.structs.replace(base, window_s=TURN_S, period_s=TURN_S, lag_s=0.0)
+    # A step ends and power falls within STEP_S; a mean shows it in full once its window has passed.
+    react_s = STEP_S if manner.window_s <= SHORT_S else min(REACT_MOST_S, STEP_S + manner.window_s)
+    return msgspec.structs.replace(base, window_s=manner.window_s, period_s=manner.period_s, react_s=react_s)

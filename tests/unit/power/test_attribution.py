@@ -139,6 +139,7 @@ EVENTS = st.lists(
         st.tuples(st.just("begin"), st.sampled_from(JOBS), st.sampled_from(ENGINES)),
         st.tuples(st.just("leave"), st.sampled_from(JOBS), st.sampled_from(ENGINES)),
         st.tuples(st.just("settle"), st.sampled_from(JOBS), st.just("")),
+        st.tuples(st.just("drop"), st.sampled_from(JOBS), st.just("")),
         st.tuples(st.just("work"), st.sampled_from(JOBS), st.sampled_from(ENGINES)),
         st.tuples(st.just("tick"), st.just(""), st.just("")),
     ),
@@ -157,6 +158,9 @@ def test_the_books_balance_through_cancels_crashes_and_late_work(events, idle_w)
             account.leave(job, engine)
         elif verb == "work":
             account.did([Work(job, engine, "decode", 2.0)])
+        elif verb == "drop":
+            account.drop(job)
+            assert account.settle(job, at_s) is None
         elif verb == "settle":
             bill = account.settle(job, at_s)
             settled_j += bill.dynamic_j + bill.idle_j if bill else 0.0

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from omniwatt.contract.power import MeterLost, Reading
+from omniwatt.contract.power import Manner, MeterLost, Reading
 from omniwatt.power.meters import open_meter
 from omniwatt.power.meters.counter import Counter
 from omniwatt.power.meters.estimate import CpuModel, Estimate, by_engine, uncalibrated
@@ -124,6 +124,7 @@ class FakeNvml:
 def test_nvml_reads_instant_power_and_the_counters() -> None:
     library, clock = FakeNvml(), Clock()
     with closing(Nvml(library=library, clock=clock)) as meter:
+        assert meter.manner.window_s == meter.manner.period_s == 0.1
         assert meter.read().watts == pytest.approx(601.0)
         clock.now_s += 1.0
         library.millijoules += 250_000
@@ -136,6 +137,7 @@ def test_nvml_reads_instant_power_and_the_counters() -> None:
 def test_an_older_card_is_averaged_and_integrated() -> None:
     library, clock = FakeNvml(1, instant=False, counted=False), Clock()
     with closing(Nvml(library=library, clock=clock)) as meter:
+        assert meter.manner.window_s == 1.0
         first = meter.read()
         clock.now_s += 2.0
         second = meter.read()
@@ -174,6 +176,7 @@ def test_the_estimate_follows_our_cpu_time_at_once_and_the_others_slowly(tmp_pat
     assert reading.watts == pytest.approx(10 + 5 * 1.0, rel=0.05)
     assert (reading.method, reading.scope, reading.uncertainty_pct) == ("estimated", "node", 20.0)
     assert reading.energy_j == pytest.approx(0.1 * 17.5 + 1.1 * 15.0, rel=0.05)
+    assert meter.others_s == pytest.approx(1.1, rel=0.05)
 
 
 def test_the_estimate_stays_within_the_machine_and_never_falls(tmp_path) -> None:
@@ -321,10 +324,11 @@ def test_a_wall_meter_is_asked_again_and_again_and_found_stale(outlet_server) ->
         user="root",
         password="calvin",
         period_s=0.05,
-        late_s=0.0,
+        late_s=0.2,
     )
     assert "calvin" not in repr(outlet)
     with closing(Wall(outlet, clock)) as meter:
+        assert meter.manner == Manner(0.4, 0.05, 0.08)
         assert meter.read().watts == 344.0
         answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))
         clock.now_s += 0.1

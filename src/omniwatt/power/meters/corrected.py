@@ -1,6 +1,6 @@
 """A quick meter inside the machine, corrected by what a slow one at the wall said of it."""
 
-from omniwatt.contract.power import Meter, Reading
+from omniwatt.contract.power import Manner, Meter, Reading
 from omniwatt.power.meters.counter import Counter
 
 
@@ -13,6 +13,11 @@ class Corrected:
         self._scale = scale
         self._uncertainty_pct = uncertainty_pct
         self._counter = Counter()
+
+    @property
+    def manner(self) -> Manner:
+        """The inside meter's."""
+        return self._inside.manner
 
     def read(self) -> Reading:
         """The inside meter's reading, as the wall would have it. Raises MeterLost."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from omniwatt.contract.power import Reading
+from omniwatt.contract.power import Manner, Reading
 
 CORE_IDLE_W, CORE_BUSY_W = 0.74, 3.85
 UNCALIBRATED_PCT = 50.0
@@ -50,6 +50,8 @@ class Estimate:
     `used_s` must not fall; a process that ends keeps what it used (tree.py does).
     """
 
+    manner = Manner()
+
     def __init__(
         self,
         model: CpuModel,
@@ -73,6 +75,8 @@ class Estimate:
         self._others.look(self._at_s, self._own_s)
         self._energy_j = 0.0
         self._watts = model.idle_w
+        self.others_s = 0.0
+        """CPU seconds of the others that were counted."""
 
     def read(self) -> Reading:
         """Mean power since the last reading."""
@@ -83,6 +87,7 @@ class Estimate:
             cores = min(float(self._model.cores), (own_s - self._own_s) / length_s + others)
             self._watts = self._model.idle_w + self._model.core_w * cores
             self._energy_j += self._watts * length_s
+            self.others_s += others * length_s
         self._at_s, self._own_s = max(self._at_s, now_s), own_s
         uncertainty_pct = self._model.uncertainty_pct
         return Reading(self._at_s, self._watts, self._energy_j, "estimated", "cpu-time", "node", uncertainty_pct)

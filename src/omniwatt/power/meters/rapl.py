@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from omniwatt.contract.power import MeterLost, Reading
+from omniwatt.contract.power import Manner, MeterLost, Reading
 
 FOLDER = Path("/sys/class/powercap")
 UNCERTAINTY_PCT = 5.0
@@ -35,6 +35,8 @@ class _Domain:
 
 class Rapl:
     """All packages, and the memory beside them where it has a counter of its own. Raises MeterLost without any."""
+
+    manner = Manner()
 
     def __init__(self, folder: Path = FOLDER, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

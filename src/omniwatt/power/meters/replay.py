@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from omniwatt.contract.power import MeterLost, Reading
+from omniwatt.contract.power import Manner, MeterLost, Reading
 from omniwatt.power.meters.counter import Counter
 
 
@@ -17,6 +17,8 @@ class Replay:
 
     Raises MeterLost for a file without two good lines, and, unless it `loops`, at its end.
     """
+
+    manner = Manner()
 
     def __init__(self, file: Path, *, loops: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from omniwatt.contract.power import MeterLost, Reading
+from omniwatt.contract.power import Manner, MeterLost, Reading
 from omniwatt.contract.request import Value
 from omniwatt.power import profile
 from omniwatt.power.meters.plant import TICK_S, Plant
@@ -77,6 +77,7 @@ class Simulated:
         self._taken = -1
         self._smooth_w = math.nan
         self._smoothed_to = 0
+        self.manner = Manner(sensor.window_s, sensor.period_s, doubt_s=0.08)
 
     @classmethod
     def live(cls, name: str = "server28kw", mode: str = "flux", seed: int = 0) -> "Simulated":

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from omniwatt.contract.power import Meter, MeterLost, Reading, Scope
+from omniwatt.contract.power import Manner, Meter, MeterLost, Reading, Scope
 
 
 class Total:
@@ -13,6 +13,12 @@ class Total:
             raise MeterLost("there is no meter to add up")
         self._meters = meters
         self._scope: Scope = scope
+
+    @property
+    def manner(self) -> Manner:
+        """The slowest part's."""
+        each = [meter.manner for meter in self._meters]
+        return Manner(*(max(getattr(one, name) for one in each) for name in Manner.__struct_fields__))
 
     def read(self) -> Reading:
         """All parts now. Raises MeterLost when one is lost: half a sum would look like room."""

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from omniwatt.contract.power import MeterLost, Reading
+from omniwatt.contract.power import Manner, MeterLost, Reading
 from omniwatt.power.meters.counter import Counter
 
 Form = Literal["redfish", "prometheus", "json"]
@@ -70,6 +70,7 @@ class Wall:
         """`patient`: it need not be there yet, and nobody waits for it here."""
         self._outlet = outlet
         self._clock = clock
+        self.manner = Manner(max(0.1, 2 * outlet.late_s), outlet.period_s, doubt_s=0.08)
         self._counter = Counter(gap_s=max(5.0, 5 * outlet.period_s))
         self._lock = threading.Lock()
         self._latest: Reading | None = None
