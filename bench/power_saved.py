@@ -1,0 +1,120 @@
+"""Joules an answer, against the same engines with nobody who governs, first come, first served.
+
+    python -m bench.power_saved [--quick]
+
+The same chats at the same moments (open loop) go three ways: one after another in order of arrival; all at once, as
+the engine batches them; and under a budget of 80 % of full load. Counted are answers within the target. Idle watts
+flow whoever is served (each way is charged with them for the same length of time), so where all are answered in time,
+what can be saved is CPU time: batches may save it (weights are read once for several answers), order does not.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bench.common import arguments, report, say
+from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, again, node
+
+SECONDS, QUICK_S, CALM_S = 30.0, 10.0, 8.0
+TOKENS, TARGET_S = 64, 12.0
+LOAD = 0.8
+"""Arrivals, as a share of what one after another gets done: so that this way, too, answers come in time."""
+BUDGET, SEED, AIM_PCT = 0.8, 5, -15.0
+ONE, ALL, OURS = "one after another, first come, first served", "all at once, ungoverned", "omniwatt, budget 80 %"
+
+
+def main() -> None:
+    """Run and report."""
+    quick = arguments(__doc__ or "").quick
+    figures = asyncio.run(run(QUICK_S if quick else SECONDS))
+    notes = {**NOTES, "seconds": SECONDS, "tokens": TOKENS, "good_within_s": TARGET_S, "load": LOAD, "budget": BUDGET}
+    report("power_saved", figures, quick, notes)
+
+
+async def run(seconds: float) -> list[dict[str, Any]]:
+    """What each way took, then ours against both others."""
+    async with node() as ours:
+        await ours.warm(("chat",))
+        alone_s, full_w = await _calm(ours)
+        say(f"a chat alone: {alone_s:.2f} s; full load {full_w:.1f} W")
+        found: dict[str, dict[str, Any]] = {}
+        for way in (ONE, ALL, OURS):
+            ours.parts.power.set_budget(BUDGET * full_w if way == OURS else "none")
+            found[way] = await _way(ours, way, seconds, LOAD / alone_s)
+    return [*found.values(), *(_against(found[OURS], found[other]) for other in (ONE, ALL))]
+
+
+async def _calm(ours: Node) -> tuple[float, float]:
+    """Seconds of a chat with nobody else there, and the watts of backlogged clients."""
+    times_s = sorted([(await ours.ask("chat", tokens=TOKENS)).total_s for _ in range(3)])
+    (before_j, _), begun_s = await ours.books(), time.monotonic()
+    work = [again(begun_s + CALM_S, lambda: ours.ask("chat", tokens=TOKENS)) for _ in range(3)]
+    told = asyncio.gather(*work)
+    await asyncio.sleep(CALM_S - 1.0)
+    (after_j, _), ended_s = await ours.books(), time.monotonic()
+    await told
+    return times_s[1], (after_j - before_j) / (ended_s - begun_s)
+
+
+async def _way(ours: Node, way: str, seconds: float, a_s: float) -> dict[str, Any]:
+    chance, lock = random.Random(SEED), asyncio.Lock()
+    (before_j, _), begun_s = await ours.books(), time.monotonic()
+    tasks, at_s = [], 0.0
+    while (at_s := at_s + chance.expovariate(a_s)) < seconds:
+        await asyncio.sleep(max(0.0, begun_s + at_s - time.monotonic()))
+        tasks.append(asyncio.create_task(_sent(ours, lock if way == ONE else None)))
+    answers = list(await asyncio.gather(*tasks))
+    # Every way is charged with the same length of idling: as long as the longest could take.
+    rest_s = begun_s + seconds + TARGET_S - time.monotonic()
+    await asyncio.sleep(max(0.0, rest_s))
+    ended_s, (after_j, _) = time.monotonic(), await ours.books()
+    return _figure(way, answers, after_j - before_j, ended_s - begun_s)
+
+
+async def _sent(ours: Node, lock: asyncio.Lock | None) -> Answer:
+    """Waiting for one's turn counts."""
+    asked_s = time.monotonic()
+    async with _turn(lock):
+        answer = await ours.ask("chat", tokens=TOKENS)
+    return answer._replace(total_s=time.monotonic() - asked_s)
+
+
+@asynccontextmanager
+async def _turn(lock: asyncio.Lock | None) -> AsyncIterator[None]:
+    if lock is None:
+        yield
+        return
+    async with lock:
+        yield
+
+
+def _figure(way: str, answers: list[Answer], joules: float, length_s: float) -> dict[str, Any]:
+    times_s = sorted(one.total_s for one in answers if not one.error)
+    good = sum(each <= TARGET_S for each in times_s)
+    work_j = joules - IDLE_W * length_s
+    each_j = work_j / max(1, good)
+    say(f"{way}: {joules / max(1, good):.1f} J a good answer ({each_j:.1f} of work), {good} of {len(answers)}")
+    return {
+        "figure": "joules_a_good_answer", "of": way, "value": joules / max(1, good), "unit": "J", "good": good,
+        "asked": len(answers), "work_j_a_good_answer": each_j, "length_s": length_s, "joules": joules,
+        "p50_s": times_s[len(times_s) // 2], "p99_s": times_s[int(0.99 * (len(times_s) - 1))],
+    }  # fmt: skip
+
+
+def _against(ours: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    change_pct = (ours["value"] / other["value"] - 1) * 100
+    work_pct = (ours["work_j_a_good_answer"] / other["work_j_a_good_answer"] - 1) * 100
+    say(f"against {other['of']}: {change_pct:+.1f} % in all, {work_pct:+.1f} % of work")
+    return {
+        "figure": "joules_against_pct", "of": other["of"], "value": change_pct, "unit": "%", "work_pct": work_pct,
+        "readme": f"joules, a chat answer within {TARGET_S:.0f} s, budget 80 %, against {other['of']} "
+        f"({IDLE_W:.0f} W idle and {CORE_W:.0f} W a core assumed)",
+        "aim": f"<= {AIM_PCT:g} %", "met": change_pct <= AIM_PCT,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Quality of service under a budget: what each tier waits, and what a kWh brings, at 100, 80 and 60 % of full load.
+
+    python -m bench.power_tiers [--quick]
+
+The same requests at the same moments for each budget (open loop, Poisson arrivals from one seed): chats of all tiers,
+pictures of flex. Full load is what backlogged work draws with no budget. Rates are such that all are answered in time
+without a budget; with 60 % of the watts they cannot be.
+"""
+
+import asyncio
+import random
+import time
+from typing import Any
+
+import numpy as np
+
+from bench.common import arguments, report, say
+from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, again, node
+
+BUDGETS = (1.0, 0.8, 0.6)
+TIERS = {"priority": 0.2, "default": 0.5, "flex": 0.3}
+"""Of the chats. Pictures are all flex."""
+SECONDS, QUICK_S = 35.0, 10.0
+CHATS_A_S, PICTURE_EVERY_S, TOKENS = 0.5, 9.0, 64
+LIMIT_S = 20.0
+"""An answer that came later is no good to anybody."""
+SEED = 11
+
+
+def main() -> None:
+    """Run and report."""
+    quick = arguments(__doc__ or "").quick
+    figures, full_w = asyncio.run(run(QUICK_S if quick else SECONDS))
+    notes = {**NOTES, "chats_a_s": CHATS_A_S, "picture_every_s": PICTURE_EVERY_S, "tokens": TOKENS,
+             "good_within_s": LIMIT_S, "full_w": full_w, "tiers": TIERS, "seconds": SECONDS}  # fmt: skip
+    report("power_tiers", figures, quick, notes)
+
+
+async def run(seconds: float) -> tuple[list[dict[str, Any]], float]:
+    """Figures for each budget and tier; what full load draws."""
+    async with node() as ours:
+        await ours.warm(("chat", "draw"))
+        full_w = await _full_w(ours)
+        figures = []
+        for share in BUDGETS:
+            ours.parts.power.set_budget(share * full_w)
+            say(f"{share:.0%}: {share * full_w:.1f} W")
+            figures += await _phase(ours, share, seconds)
+        return figures, full_w
+
+
+async def _full_w(ours: Node) -> float:
+    """Mean watts of eight seconds with work waiting all the time."""
+    end_s = time.monotonic() + 10.0
+    work = [asyncio.create_task(again(end_s, lambda: ours.ask("chat"))) for _ in range(3)]
+    await asyncio.sleep(2.0)
+    (before_j, _), begun_s = await ours.books(), time.monotonic()
+    await asyncio.sleep(7.0)
+    (after_j, _), ended_s = await ours.books(), time.monotonic()
+    await asyncio.gather(*work)
+    return (after_j - before_j) / (ended_s - begun_s)
+
+
+def arrivals(seconds: float) -> list[tuple[float, str, str]]:
+    """When, sort and tier; the same for every budget."""
+    chance = random.Random(SEED)
+    found, at_s = [], 0.0
+    while (at_s := at_s + chance.expovariate(CHATS_A_S)) < seconds:
+        found.append((at_s, "chat", chance.choices(list(TIERS), list(TIERS.values()))[0]))
+    pictures = np.arange(1.0, seconds, PICTURE_EVERY_S)
+    return sorted([*found, *((float(when), "draw", "flex") for when in pictures)])
+
+
+async def _phase(ours: Node, share: float, seconds: float) -> list[dict[str, Any]]:
+    (before_j, _), begun_s = await ours.books(), time.monotonic()
+    tasks = []
+    for at_s, sort, tier in arrivals(seconds):
+        await asyncio.sleep(max(0.0, begun_s + at_s - time.monotonic()))
+        tasks.append(asyncio.create_task(ours.ask(sort, tier, tokens=TOKENS)))
+    answers = list(await asyncio.gather(*tasks))
+    ended_s, (after_j, _) = time.monotonic(), await ours.books()
+    said = f"{share:.0%} of full load"
+    return [
+        _goodput(said, answers, after_j - before_j, ended_s - begun_s),
+        *(_tier(said, answers, tier) for tier in TIERS),
+    ]
+
+
+def _goodput(said: str, answers: list[Answer], joules: float, length_s: float) -> dict[str, Any]:
+    good = [one for one in answers if not one.error and one.total_s <= LIMIT_S]
+    a_kwh = len(good) / joules * 3.6e6
+    say(f"  {len(good)} of {len(answers)} good, {a_kwh:.0f} a kWh, {joules / length_s:.1f} W for {length_s:.0f} s")
+    return {
+        "figure": "good_a_kwh", "of": said, "value": a_kwh, "unit": "answers a kWh", "good": len(good),
+        "asked": len(answers), "failed": sum(bool(one.error) for one in answers), "length_s": length_s,
+        "mean_w": joules / length_s, "joules": joules, "dynamic_j": joules - IDLE_W * length_s,
+        "good_tokens_a_kwh": sum(one.tokens for one in good) / joules * 3.6e6,
+        "readme": f"joules, {said}: answers within {LIMIT_S:.0f} s, a kWh "
+        f"({IDLE_W:.0f} W idle and {CORE_W:.0f} W a core assumed)",
+    }  # fmt: skip
+
+
+def _tier(said: str, answers: list[Answer], tier: str) -> dict[str, Any]:
+    """The longest of flex is the bound of its waiting: everything was answered in the end, or is counted as failed."""
+    chats = [one for one in answers if one.tier == tier and one.sort == "chat"]
+    others = [one.total_s for one in answers if one.tier == tier and one.sort != "chat" and not one.error]
+    times_s = [one.total_s for one in chats if not one.error]
+    firsts_s = [one.first_s for one in chats if not one.error]
+    p50, p99 = (float(np.percentile(times_s, at)) if times_s else 0.0 for at in (50, 99))
+    longest_s = max([*times_s, *others], default=0.0)
+    say(f"  {tier}: p50 {p50:.1f} s, p99 {p99:.1f} s, longest {longest_s:.1f} s of {len(chats)} chats")
+    return {
+        "figure": "latency_p99_s", "of": f"{said}: {tier}", "value": p99, "unit": "s", "p50_s": p50,
+        "chats": len(chats),
+        "first_p50_s": float(np.median(firsts_s)) if firsts_s else 0.0,
+        "failed": sum(bool(one.error) for one in answers if one.tier == tier),
+        "pictures": len(others), "pictures_median_s": float(np.median(others)) if others else None,
+        "longest_s": longest_s,
+        "readme": f"watts, budget {said}, chats of tier {tier}: answered within, p99 of {len(chats)}",
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
