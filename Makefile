@@ -53,7 +53,7 @@ check: .venv/setup-dev        ## format, lint, types, arrows, licences of depend
 	@$(PY) -m pytest -m "not model and not default_model" tests/unit tests/way tests/contract tests/test_arrows.py tests/test_docs.py tests/test_dependencies.py
 
 bench: .venv/setup-dev        ## every benchmark; with DATA=FOLDER of recordings, hearing too; results in bench/results/
-	@for b in gateway chat mix $(if $(DATA),hear) speak voices realtime draw draw_text draw_understanding; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
+	@for b in gateway chat mix $(if $(DATA),hear) speak voices realtime draw draw_size draw_text draw_edges draw_understanding draw_faithful joules power power_sim; do $(MAKE) --no-print-directory bench-$$b || exit 1; done
 
 gallery: .venv/setup-dev       ## draw docs/gallery again
 	@$(PY) -m bench.gallery
