@@ -276,7 +276,10 @@ class Governor:
         """What hosts have said by now counts: they say it before their answer's end can be known."""
         for fd in list(self._links):
             self._listen(fd)
-        joules = self._loop.settle(job, time.monotonic())
+        now_s = time.monotonic()
+        # The meter is read for it: who drew that must be known as of now, too.
+        self._duty.tick(now_s)
+        joules = self._loop.settle(job, now_s)
         self._tiers.pop(job, None)
         packets.post(self._stream, encode(Settled(job, joules)))
 
