@@ -20,7 +20,10 @@ CHIEF = (
     r"^draw: (edges|pictures wholly)",
     r"^text set as title or body",
     r"^text set: the glyphs",
-    r"^watts, ",
+    r"^the same, of the strings the reader",
+    r"^watts, simulated 28 kW server, 32 slots, budget in steps, omniwatt",
+    r"^watts, simulated 28 kW server, 32 slots, budget of a grid",
+    r"^watts, simulated 28 kW server: cases",
     r"^a (token|picture|minute)",
 )
 """The rows the README shows, by their beginnings or what stands in them; the others are on a page of their own."""
