@@ -133,7 +133,7 @@ def _engines(status: Mapping[str, Any]) -> Text:
     if slots is None:
         return Text("")
     wanted = ", ".join(f"{tier} {count:g}" for tier, count in (status.get("wanted") or {}).items() if count)
-    text = f"{running:g} steps at once of {slots:.1f} that may run"
+    text = f"{round(running, 1):g} steps at once of {slots:.1f} that may run"
     return Text(text + (f"; wanted: {wanted}" if wanted else ""), style="dim")
 
 
