@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 
+from msgspec.structs import replace
+
 from omniwatt.admission import Admission
 from omniwatt.api.errors import row
 from omniwatt.api.parts import Parts
@@ -12,6 +14,7 @@ from omniwatt.auth import Keys
 from omniwatt.blobs import Blobs
 from omniwatt.catalog.catalog import Catalog
 from omniwatt.contract.error import ModelNotFound, OmniwattError
+from omniwatt.contract.job import EngineSpec
 from omniwatt.contract.record import Observer
 from omniwatt.database import Database
 from omniwatt.ledger import Ledger
@@ -47,7 +50,7 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         blobs = Blobs(home, database, settings.storage.files_quota_bytes)
         power = await stack.enter_async_context(Power(settings.power, home))
         pool = await stack.enter_async_context(
-            Pool(catalog.card, catalog.spec, home / "run", settings.models, hand=power)
+            Pool(catalog.card, partial(_spec, catalog, power), home / "run", settings.models, hand=power)
         )
         admission = Admission(pool.slots, pool.call, settings.admission)
         metrics = Metrics(pool.status, admission.status)
@@ -91,6 +94,14 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
             calls=calls,
             client_secrets=ClientSecrets(database, keys),
         )
+
+
+def _spec(catalog: Catalog, power: Power, name: str) -> EngineSpec:
+    """What a host needs to load a card; who tells beforehand what pictures take is told what the machine takes."""
+    spec = catalog.spec(name)
+    if spec.engine != "draw/illustrator" or power.takes_w is None:
+        return spec
+    return replace(spec, options={"takes_w": list(power.takes_w)} | spec.options)
 
 
 def _observers(stack: AsyncExitStack, metrics: Metrics, settings: Settings) -> list[Observer]:

@@ -69,7 +69,8 @@ class Power:
         self._folder = home / "run"
         try:
             self._calibration = calibrate.load(home / "power.json")
-            self._max_w = cpu_model(power, self._calibration).max_w
+            self._cpu = cpu_model(power, self._calibration)
+            self._max_w = self._cpu.max_w
             self._orders = Orders(power, self._max_w, home / "power_budget")
         except (ValueError, MeterLost) as error:
             raise settings.SettingsError(f"power: {error}") from error
@@ -118,6 +119,11 @@ class Power:
     def enabled(self) -> bool:
         """Whether there may be a meter at all."""
         return self._power.meter != "none"
+
+    @property
+    def takes_w(self) -> tuple[float, float] | None:
+        """Watts with nothing to do, and of each busy core besides; None where nothing is metered."""
+        return (self._cpu.idle_w, self._cpu.core_w) if self.enabled else None
 
     # --- for the workers: see workers/hand.py
 

@@ -106,8 +106,11 @@ def test_lines_of_an_estimate() -> None:
     assert len(lines) == len(get_args(Style)) * len(cost.QUALITIES)
     assert all(line["seconds"] > 0 and line["bytes"] > 0 and line["memory_bytes"] > 0 for line in lines)
     assert not any("energy_joules" in line for line in lines), "nobody knows the watts"
-    for line, known in zip(lines, estimate.estimates(asked(), 2, Pace(), watts=50.0), strict=True):
-        assert known["energy_joules"] == pytest.approx(50 * line["seconds"], abs=0.1)
+    takes = estimate.Takes(idle_w=10.0, core_w=20.0)
+    for line, known in zip(lines, estimate.estimates(asked(), 2, Pace(), takes), strict=True):
+        watts = 10 + 20 * tiles.hands_for(line["style"], line["quality"], asked().size)
+        assert known["energy_joules"] == pytest.approx(watts * line["seconds"], abs=0.1)
+        assert known["energy_method"] == "estimated"
 
 
 def test_memory_is_bounded_in_forms_that_are_written_as_they_come() -> None:

@@ -19,7 +19,8 @@ from omniwatt.engines.draw.illustrator.studio import Studio
 
 
 class Illustrator:
-    """Options: `blobs_dir`, `memory_bytes` (of all pictures; 0: most of the machine), `cmyk_profile` (a file), `watts`.
+    """Options: `blobs_dir`, `memory_bytes` (of all pictures; 0: most of the machine), `cmyk_profile` (a file),
+    `takes_w` (watts with nothing to do, and of each busy core besides).
 
     Each picture is painted in a thread of its own; a large one by helper processes besides.
     """

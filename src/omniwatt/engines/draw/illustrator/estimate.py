@@ -2,7 +2,7 @@
 
 import math
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -209,9 +209,16 @@ def check_given(body: DrawBody, given_pixels: int, limit_bytes: int) -> int:
     )
 
 
-def estimates(one: Asked, count: int, pace: Pace, watts: float = 0.0) -> list[dict[str, Any]]:
-    """A line for each style and quality: seconds for all pictures, joules where the machine's `watts` under load are
-    known, the bytes of their files, and of memory."""
+class Takes(NamedTuple):
+    """What the machine takes: with nothing to do, and for each busy core besides."""
+
+    idle_w: float
+    core_w: float
+
+
+def estimates(one: Asked, count: int, pace: Pace, takes: Takes | None = None) -> list[dict[str, Any]]:
+    """A line for each style and quality: seconds for all pictures, joules where it is known what the machine takes,
+    the bytes of their files, and of memory."""
     size_bytes = round(one.megapixels * 1e6 * count * BYTES_PER_PIXEL.get(one.media_type, 1.0))
     found = []
     for style in cost.rates().looks:
@@ -222,7 +229,10 @@ def estimates(one: Asked, count: int, pace: Pace, watts: float = 0.0) -> list[di
                 continue
             line: dict[str, Any] = {"style": style, "quality": quality, "seconds": round(count * taken_s, 3)}
             line |= {"bytes": size_bytes, "memory_bytes": memory_bytes(other)}
-            found.append(line | ({"energy_joules": round(count * taken_s * watts, 1)} if watts else {}))
+            if takes is not None:
+                watts = takes.idle_w + takes.core_w * tiles.hands_for(style, quality, one.size)
+                line |= {"energy_joules": round(count * taken_s * watts, 2), "energy_method": "estimated"}
+            found.append(line)
     return found
 
 

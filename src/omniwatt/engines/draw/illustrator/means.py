@@ -8,18 +8,18 @@ from typing import Any
 from omniwatt.contract.error import EngineFailed
 from omniwatt.engines.draw.encode.form import is_cmyk
 from omniwatt.engines.draw.encode.separate import SWOP, to_inks
-from omniwatt.engines.draw.illustrator.estimate import Pace
+from omniwatt.engines.draw.illustrator.estimate import Pace, Takes
 from omniwatt.engines.draw.illustrator.paint import cost
 from omniwatt.engines.draw.room import Room
 
 
 @dataclass(frozen=True)
 class Means:
-    """`watts`: of the machine under load, 0 where they are not known. `inks`: the CMYK profile for print."""
+    """`takes`: the machine's watts, where they are known. `inks`: the CMYK profile for print."""
 
     room: Room = field(default_factory=Room)
     pace: Pace = field(default_factory=Pace)
-    watts: float = 0.0
+    takes: Takes | None = None
     inks: bytes = field(default_factory=SWOP.read_bytes)
 
 
@@ -27,7 +27,8 @@ def means_of(options: Mapping[str, Any], spare: Callable[[], None]) -> Means:
     """By an engine's options; how fast this machine paints is measured, in a fifth of a second. Raises EngineFailed."""
     room = Room(int(options.get("memory_bytes", 0)), spare)
     pace = Pace(cost.calibrate())
-    return Means(room, pace, float(options.get("watts", 0.0)), _inks(str(options.get("cmyk_profile", ""))))
+    watts = options.get("takes_w")
+    return Means(room, pace, Takes(*watts) if watts else None, _inks(str(options.get("cmyk_profile", ""))))
 
 
 def _inks(file: str) -> bytes:

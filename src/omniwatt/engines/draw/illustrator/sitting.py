@@ -74,7 +74,7 @@ class Sitting:
             "revised_prompt": self._studio.describe(scene, self._body.prompt),
             "not_understood": list(scene.not_understood),
             "scene": msgspec.to_builtins(scene),
-            "estimates": estimate.estimates(asked, self._body.n, self._means.pace, self._means.watts),
+            "estimates": estimate.estimates(asked, self._body.n, self._means.pace, self._means.takes),
             "memory_limit_bytes": self._means.room.limit_bytes,
             **({"faster": faster} if faster else {}),
             **question(scene, self._body.opinion),
