@@ -24,6 +24,7 @@ import numpy as np
 
 from bench.common import model_store, report, say
 from bench.power_metrics import Floats, measured
+from bench.power_node import CORE_W, IDLE_W, STORY
 from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
 from omniwatt.contract.event import Data, Progress, TextDelta
@@ -41,11 +42,9 @@ from omniwatt.contract.request import (
     Voice,
 )
 
-IDLE_W, CORE_W = 10.0, 10.0
 TICK_S = 0.02
 SETTLE_S = 2.0
 CALLER = Caller("bench", "bench", "bench")
-STORY = "Tell me a very long story about a lighthouse keeper, the sea and a ship that never came back."
 SPOKEN = (
     "The quick brown fox jumps over the lazy dog, then rests in the shade of an old oak tree until the evening. "
     "Nobody in the village had seen the lighthouse dark before, and so they all came down to the shore to look. "

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -175,10 +176,13 @@ async def test_below_any_budget_an_engine_still_gets_on(tmp_path: Path) -> None:
     async with node(tmp_path, "0W") as (_, one), at_work(one):
         clock = ~only(one).pid << 3 | 2
         await asyncio.sleep(0.5)
+        looks = [time.clock_gettime(clock)]
         for _ in range(5):
-            before_s = time.clock_gettime(clock)
-            await until(lambda before_s=before_s: time.clock_gettime(clock) > before_s, 1.0)  # type: ignore[misc]
+            await until(lambda: time.clock_gettime(clock) > looks[-1], 1.0)
+            looks.append(time.clock_gettime(clock))
             await asyncio.sleep(0.1)
+        assert len(looks) == 6
+        assert all(before_s < after_s for before_s, after_s in itertools.pairwise(looks))
 
 
 async def test_of_two_governors_one_governs_and_the_other_says_so(tmp_path: Path) -> None:
