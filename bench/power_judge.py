@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LOOK_S, SCAN_S = 0.02, 0.1
+LOOK_S = 0.02
 SLOW_S = 0.003
 """A look that took longer was interrupted: nobody knows when it was."""
 NICE = -10
@@ -24,16 +24,18 @@ class Clocks:
     def __init__(self, root: int) -> None:
         self._root = root
         self._used_s: dict[int, float] = {}
-        self._first_s: dict[int, float] = {}
         self._family: set[int] = {root}
         self._all_s = self._ours_s = 0.0
+        self.scan()
+        for pid in self._used_s:
+            self._used_s[pid] = _clock_s(pid) or 0.0
 
     def scan(self) -> None:
-        """Find processes that are new. What one used before it was first seen is not counted."""
+        """Find processes that are new; those that come later count from their first moment."""
         for name in os.listdir("/proc"):  # noqa: PTH208 - twice as fast
             if name.isdecimal() and int(name) not in self._used_s:
                 pid = int(name)
-                self._used_s[pid] = _clock_s(pid) or 0.0
+                self._used_s[pid] = 0.0
                 if _parent(pid) in self._family:
                     self._family.add(pid)
 
@@ -71,13 +73,10 @@ def main() -> None:
     with suppress(OSError):
         os.nice(NICE)
     clocks = Clocks(root)
-    next_s = scan_s = time.monotonic()
+    next_s = time.monotonic()
     with file.open("w", buffering=1, encoding="ascii") as out:
         while _clock_s(root) is not None:
-            now_s = time.monotonic()
-            if now_s >= scan_s:
-                clocks.scan()
-                scan_s = now_s + SCAN_S
+            clocks.scan()
             begun_s = time.monotonic()
             everyone_s, ours_s = clocks.look()
             ended_s = time.monotonic()

@@ -6,30 +6,55 @@ from contextlib import suppress
 from pathlib import Path
 
 LOOK_S = 0.25
-"""So old may the list of helpers be: one that came since is counted whole when it is next looked for."""
+"""Who is there is looked at this often at least; and as soon as the kernel has given out a new process id."""
+SOON_S, PATIENCE = 0.005, 50
+"""No oftener than that, and for no more than one part in so many of the time."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Groups:
+    """Which processes belong to which group; one of these serves any number of trees."""
+
+    def __init__(self) -> None:
+        self._members: dict[int, list[int]] = {}
+        self._newest = b""
+        self._looked_at_s = self._next_s = float("-inf")
+
+    def members(self, group: int) -> list[int]:
+        """Its processes. A new one is known within milliseconds, unless listing them takes long on this machine."""
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            newest = _newest_id()
+            if newest != self._newest or now_s - self._looked_at_s >= LOOK_S:
+                self._newest, self._looked_at_s = newest, now_s
+                self._look()
+            self._next_s = now_s + max(SOON_S, PATIENCE * (time.monotonic() - now_s))
+        return self._members.get(group, [])
+
+    def _look(self) -> None:
+        self._members = {}
+        for name in os.listdir("/proc"):  # noqa: PTH208 - twice as fast
+            if name.isdecimal():
+                with suppress(OSError):
+                    self._members.setdefault(os.getpgid(int(name)), []).append(int(name))
 
 
 class Tree:
     """The processes of group `pid`, the host itself first."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, groups: Groups | None = None) -> None:
         self._pid = pid
+        self._groups = groups or Groups()
         self._helpers: tuple[int, ...] = ()
-        self._looked_at_s = float("-inf")
         self._cpu_s = 0.0
         self._ended_s = 0.0
         self._ended_at_s = float("-inf")
 
     def pids(self) -> tuple[int, ...]:
-        """Those that live; the list of helpers is at most LOOK_S old."""
-        now_s = time.monotonic()
-        if now_s - self._looked_at_s >= LOOK_S:
-            self._looked_at_s = now_s
-            everyone = (int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - twice as fast
-            self._helpers = tuple(pid for pid in everyone if pid != self._pid and self._is_helper(pid))
-        return (self._pid, *(pid for pid in self._helpers if self._is_helper(pid)))
+        """Those that live."""
+        helpers = (pid for pid in self._groups.members(self._pid) if pid != self._pid)
+        return (self._pid, *(pid for pid in helpers if self._is_helper(pid)))
 
     def cpu_s(self) -> float:
         """CPU seconds of all their threads so far, helpers that have ended included; 0.0 once the host is gone.
@@ -43,14 +68,19 @@ class Tree:
         return self._cpu_s
 
     def clock_s(self) -> float:
-        """`cpu_s` for those who ask a hundred times a second: what ended helpers used is up to LOOK_S late."""
-        now_s = time.monotonic()
-        if now_s - self._ended_at_s >= LOOK_S:
-            self._ended_at_s = now_s
-            self._ended_s = sum(map(_ended_s, self.pids()))
+        """`cpu_s` for those who ask a hundred times a second: of helpers that ended the kernel tells by ticks of 10 ms.
+
+        They are asked for when one is missing, and else every LOOK_S: some come and go between two looks.
+        """
         own_s = _clock_s(self._pid)
         if own_s == 0.0:
             return 0.0
+        pids = self.pids()
+        now_s = time.monotonic()
+        if any(pid not in pids for pid in self._helpers) or now_s - self._ended_at_s >= LOOK_S:
+            self._ended_at_s = now_s
+            self._ended_s = sum(map(_ended_s, pids))
+        self._helpers = pids[1:]
         self._cpu_s = max(self._cpu_s, own_s + sum(map(_clock_s, self._helpers)) + self._ended_s)
         return self._cpu_s
 
@@ -86,6 +116,13 @@ class Everyone:
                 self._total_s += max(0.0, found[pid] - self._used_s.get(pid, found[pid] if not self._used_s else 0.0))
         self._used_s = found
         return self._total_s
+
+
+def _newest_id() -> bytes:
+    """The process id the kernel gave out last: the last field of /proc/loadavg (proc(5)); empty where there is none."""
+    with suppress(OSError):
+        return Path("/proc/loadavg").read_bytes().rpartition(b" ")[2]
+    return b""
 
 
 def _clock_s(pid: int) -> float:

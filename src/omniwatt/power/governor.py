@@ -47,7 +47,7 @@ from omniwatt.power.messages import (
     encode,
 )
 from omniwatt.power.meters.estimate import Estimate
-from omniwatt.tree import Everyone, Tree
+from omniwatt.tree import Everyone, Groups, Tree
 
 REST_S = 0.5
 """Between two turns while nothing is limited and nothing runs."""
@@ -81,7 +81,9 @@ class Governor:
         self._lock_why = ""
         self._budget_w: float | None = None
         self._why = self._unmetered = self._uncapped = ""
-        self._duty = Duty(start.cores, quota=_quota(start) if start.power.quota else None)
+        groups = Groups()
+        quota = _quota(start) if start.power.quota else None
+        self._duty = Duty(start.cores, usage_of=lambda pid: Tree(pid, groups), quota=quota)
         self._duty.count(Process(os.getpid()))
         self._duty.count(Process(os.getppid()))
         self._meter = self._opened()

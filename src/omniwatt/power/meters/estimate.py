@@ -16,8 +16,10 @@ from omniwatt.contract.power import Manner, Reading
 
 CORE_IDLE_W, CORE_BUSY_W = 0.74, 3.85
 UNCALIBRATED_PCT = 50.0
-OTHERS_S = 1.0
-"""What others on the machine use is known by ticks of 10 ms: it is looked at over this long."""
+SAMPLED_S = 1.0
+"""The kernel's own sum is known by ticks of 10 ms: what others on the machine use is taken from it over this long."""
+CLOCKED_S, PATIENCE = 0.1, 50
+"""By the clocks of all processes it is known sooner; looking takes no more than one part in so many of the time."""
 UNSEEN = 0.3
 """Cores: the kernel's sum of samples is not as wrong as that."""
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -97,27 +99,40 @@ class Estimate:
 
 
 class _Others:
-    """Cores that processes other than ours use, as a mean over OTHERS_S."""
+    """Cores that processes other than ours use: by their clocks, and those without one by the kernel's samples."""
 
     def __init__(self, stat: Path, everyone_s: Callable[[], float] | None) -> None:
         self._stat = stat
         self._everyone_s = everyone_s
-        self._cores = 0.0
-        self._before: tuple[float, float, float] | None = None
+        self._clocked = self._unseen = 0.0
+        self._sampled_at: tuple[float, float, float] | None = None
+        self._clocked_at: tuple[float, float] | None = None
+        self._next_s = float("-inf")
 
     def look(self, now_s: float, own_s: float) -> float:
-        if self._before is not None and now_s - self._before[0] < OTHERS_S:
-            return self._cores
+        if now_s >= self._next_s:
+            begun_s = time.perf_counter()
+            clocked_s = self._everyone_s() - own_s if self._everyone_s else 0.0
+            self._by_clocks(now_s, clocked_s)
+            self._by_samples(now_s, own_s, clocked_s)
+            self._next_s = now_s + max(CLOCKED_S, PATIENCE * (time.perf_counter() - begun_s))
+        return self._clocked + self._unseen
+
+    def _by_clocks(self, now_s: float, clocked_s: float) -> None:
+        if self._clocked_at is not None and now_s > self._clocked_at[0]:
+            self._clocked = max(0.0, (clocked_s - self._clocked_at[1]) / (now_s - self._clocked_at[0]))
+        self._clocked_at = (now_s, clocked_s)
+
+    def _by_samples(self, now_s: float, own_s: float, clocked_s: float) -> None:
+        if self._sampled_at is not None and now_s - self._sampled_at[0] < SAMPLED_S:
+            return
         sampled_s = busy_s(self._stat) - own_s
-        clocked_s = self._everyone_s() - own_s if self._everyone_s else sampled_s
-        if self._before is not None:
-            length_s = now_s - self._before[0]
-            sampled = (sampled_s - self._before[1]) / length_s
-            clocked = (clocked_s - self._before[2]) / length_s
+        if self._sampled_at is not None:
+            length_s = now_s - self._sampled_at[0]
+            unseen = (sampled_s - self._sampled_at[1] - clocked_s + self._sampled_at[2]) / length_s
             # Far more than the clocks show: there are processes that we cannot see.
-            self._cores = max(0.0, sampled if sampled > clocked + UNSEEN else clocked)
-        self._before = (now_s, sampled_s, clocked_s)
-        return self._cores
+            self._unseen = max(0.0, unseen) if unseen > UNSEEN or not self._everyone_s else 0.0
+        self._sampled_at = (now_s, sampled_s, clocked_s)
 
 
 def busy_s(stat: Path = STAT) -> float:
