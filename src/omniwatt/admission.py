@@ -1,7 +1,8 @@
 """WHEN: a bounded queue in front of the engine groups. A plan gets everything it may touch at once, or waits.
 
-Nobody waits for a group while holding another's slot, so plans cannot deadlock; nobody overtakes an earlier plan
-that waits for the same group, so plans cannot starve. Lives on one event loop; needs no locks.
+Nobody waits for a group while holding another's slot, so plans cannot deadlock. Higher tiers are ahead of lower ones by
+so many seconds (contract/tier.py) and nobody else overtakes an earlier plan that waits for the same group, so plans
+cannot starve. Lives on one event loop; needs no locks.
 """
 
 import asyncio
@@ -11,10 +12,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import msgspec
+
 from omniwatt import settings
 from omniwatt.contract.error import Internal, Overloaded
 from omniwatt.contract.event import Chunk, Event
 from omniwatt.contract.job import Demand, Job, Plan
+from omniwatt.contract.tier import due_s, rank
 
 SMOOTHING = 0.2
 """Weight of the newest service time in the running mean that Retry-After is made of."""
@@ -35,24 +39,38 @@ class Waiting:
     late: bool = False
 
 
-def grantable(waiting: Iterable[Waiting], free: Mapping[str, int]) -> list[int]:
-    """Tickets to grant now, given `free` slots a group: late ones first, then by age. Pure.
+def grantable(
+    waiting: Iterable[Waiting], free: Mapping[str, int], reserve: Mapping[str, int] | None = None
+) -> list[int]:
+    """Tickets to grant now, given `free` slots a group: late ones first, then by tier and age. Pure.
 
-    A plan that cannot be granted bars its groups for everyone behind it.
+    A plan that cannot be granted bars its groups for everyone behind it, but for the `reserve` of the first tier:
+    places beside the slots, which no other plan could be waiting for.
     """
-    left = dict(free)
-    barred: set[str] = set()
+    left, spare = dict(free), reserve or {}
+    barred: dict[str, int] = {}
     granted = []
-    for one in sorted(waiting, key=lambda w: (not w.late, w.arrived_s, w.ticket)):
-        fits = all(d.group not in barred and left.get(d.group, 0) >= d.slots for d in one.demand)
+    for one in sorted(waiting, key=lambda w: (not w.late, due_s(w.tier, w.arrived_s), w.ticket)):
+        own = rank(one.tier)
+        fits = all(
+            _room(left.get(d.group, 0), spare.get(d.group, 0) if own == 0 else 0, barred.get(d.group)) >= d.slots
+            for d in one.demand
+        )
         for d in one.demand:
             if fits:
-                left[d.group] -= d.slots
+                left[d.group] = left.get(d.group, 0) - d.slots
             else:
-                barred.add(d.group)
+                barred[d.group] = min(own, barred.get(d.group, own))
         if fits:
             granted.append(one.ticket)
     return granted
+
+
+def _room(slots: int, spare: int, barred_by: int | None) -> int:
+    """Places for a plan behind one of rank `barred_by` that waits: then only what that one could not use."""
+    if barred_by is None:
+        return slots + spare
+    return 0 if barred_by == 0 else min(slots, 0) + spare
 
 
 def expected_wait_s(ahead: int, slots: int, service_s: float) -> float:
@@ -86,7 +104,7 @@ class Place:
         """Run one step on `group`, which the plan must hold."""
         if all(demand.group != group for demand in self.held):
             raise Internal(f"a step on {group!r} that was not admitted")
-        return self._call(group, job, inputs)
+        return self._call(group, msgspec.structs.replace(job, tier=self._plan.tier), inputs)
 
     def release(self, group: str) -> None:
         """Give back what is held of one group, ahead of the end."""
@@ -102,7 +120,7 @@ class Place:
 
 
 class Admission:
-    """The queue. `slots_of` says how many calls a group serves at once; `call` runs one."""
+    """The queue. `slots_of`: calls a group serves at once; `reserve_of`: of the first tier, beside; `call` runs one."""
 
     def __init__(
         self,
@@ -110,8 +128,10 @@ class Admission:
         call: Call,
         limits: settings.Admission,
         clock: Callable[[], float] = time.monotonic,
+        reserve_of: Callable[[str], int] = lambda _: 0,
     ) -> None:
         self._slots_of = slots_of
+        self._reserve_of = reserve_of
         self._call = call
         self._limits = limits
         self._clock = clock
@@ -151,7 +171,7 @@ class Admission:
         """Look again: slots have changed, because a model was loaded or a worker joined."""
         free = {name: self._slots_of(name) - group.running for name, group in self._groups.items()}
         here = [queued.seen for queued in self._queue.values() if not queued.granted.cancelled()]
-        for ticket in grantable(here, free):
+        for ticket in grantable(here, free, {name: self._reserve_of(name) for name in self._groups}):
             queued = self._queue.pop(ticket)
             self._take(queued.seen.demand)
             queued.granted.set_result(None)

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -19,9 +19,11 @@ from omniwatt.contract.job import Demand, Job, Plan
 from omniwatt.contract.request import DataBody
 
 
-def wants(ticket: int, *groups: str, at: float | None = None, late: bool = False, slots: int = 1) -> Waiting:
+def wants(
+    ticket: int, *groups: str, at: float | None = None, late: bool = False, slots: int = 1, tier: str = "default"
+) -> Waiting:
     demand = tuple(Demand(group, slots) for group in groups)
-    return Waiting(ticket, ticket if at is None else at, demand, late=late)
+    return Waiting(ticket, ticket if at is None else at, demand, tier, late)
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Case:
     waiting: list[Waiting]
     free: dict[str, int]
     granted: list[int]
+    reserve: dict[str, int] = field(default_factory=dict)
 
 
 CASES = [
@@ -42,12 +45,40 @@ CASES = [
     Case("several slots at once", [wants(1, "a", slots=3), wants(2, "a")], {"a": 3}, [1]),
     Case("a big one is not starved by small ones", [wants(1, "a", slots=3), wants(2, "a")], {"a": 2}, []),
     Case("unknown group has no slots", [wants(1, "x")], {}, []),
+    Case("a higher tier first", [wants(1, "a"), wants(2, "a", tier="priority")], {"a": 1}, [2]),
+    Case("flex last", [wants(1, "a", tier="flex"), wants(2, "a")], {"a": 1}, [2]),
+    Case("within a tier by age", [wants(2, "a", tier="flex"), wants(1, "a", tier="flex")], {"a": 1}, [1]),
+    Case("nobody is overtaken for ever", [wants(1, "a"), wants(40, "a", tier="priority")], {"a": 1}, [1]),
+    Case("nor is flex", [wants(1, "a", tier="flex"), wants(70, "a", tier="priority")], {"a": 1}, [1]),
+    Case("the reserve is for priority", [wants(1, "a"), wants(2, "a", tier="priority")], {"a": 0}, [2], {"a": 1}),
+    Case("and for no more than it holds", [wants(1, "a", tier="priority")], {"a": -1}, [], {"a": 1}),
+    Case(
+        "who waits for a slot bars nobody from the reserve",
+        [wants(1, "a"), wants(40, "a", tier="priority")],
+        {"a": 0},
+        [40],
+        {"a": 1},
+    ),
+    Case(
+        "which is full at slots and reserve together",
+        [wants(1, "a", slots=2), *(wants(ticket, "a", tier="priority") for ticket in (40, 41, 42))],
+        {"a": 1},
+        [40, 41],
+        {"a": 1},
+    ),
+    Case(
+        "priority that waits bars priority behind it",
+        [wants(1, "a", tier="priority", slots=2), wants(2, "a", tier="priority")],
+        {"a": 0},
+        [],
+        {"a": 1},
+    ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_order(case: Case) -> None:
-    assert grantable(case.waiting, case.free) == case.granted
+    assert grantable(case.waiting, case.free, case.reserve) == case.granted
 
 
 @given(

@@ -80,6 +80,8 @@ class Job(Value, frozen=True):
     cache_scope: str = ""
     deadline_s: float | None = None
     recorded: dict[str, Any] = {}
+    tier: str = "default"
+    """Whose turn it is among the jobs of one engine; admission writes the plan's in."""
 
 
 class EngineSpec(Value, frozen=True):
@@ -104,5 +106,7 @@ class Loaded(Value, frozen=True):
     threads: int = 1
     memory_bytes: int = 0
     details: dict[str, Any] = {}
+    reserve: int = 0
+    """Jobs of the first tier it takes beside its slots: those of other tiers give way to them inside."""
     gated: bool = True
     """Its work waits where `ctx.step` waits; False where steps are only reports of what goes on elsewhere."""

@@ -119,6 +119,10 @@ class Pool:
         found = self._group(group)
         return sum(worker.loaded.slots if worker.loaded else found.card.slots for worker in found.workers)
 
+    def reserve(self, group: str) -> int:
+        """How many jobs of the first tier it takes beside those; 0 while it is not loaded. Raises ModelNotFound."""
+        return sum(worker.loaded.reserve for worker in self._group(group).workers if worker.loaded)
+
     def loaded(self, group: str) -> Loaded | None:
         """What the engine said of itself when it became ready; None while it is not."""
         found = self._groups.get(group)
