@@ -4,7 +4,8 @@
 
 The same requests at the same moments for each budget (open loop, Poisson arrivals from one seed): chats of all tiers,
 pictures of flex. Full load is what backlogged work draws with no budget. Rates are such that all are answered in time
-without a budget; with 60 % of the watts they cannot be.
+without a budget; with 60 % of the watts they cannot be. Before that, with no budget: a priority chat alone, and amid
+three long ones of each lower tier on the same model.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ SECONDS, QUICK_S = 35.0, 10.0
 CHATS_A_S, PICTURE_EVERY_S, TOKENS = 0.5, 9.0, 64
 LIMIT_S = 20.0
 """An answer that came later is no good to anybody."""
+AMID, AMID_TOKENS, AMID_TIMES = 3, 250, 3
 SEED = 11
 
 
@@ -40,13 +42,44 @@ async def run(seconds: float) -> tuple[list[dict[str, Any]], float]:
     """Figures for each budget and tier; what full load draws."""
     async with node() as ours:
         await ours.warm(("chat", "draw"))
+        figures = await _amid(ours, 1 if seconds == QUICK_S else AMID_TIMES)
         full_w = await _full_w(ours)
-        figures = []
         for share in BUDGETS:
             ours.parts.power.set_budget(share * full_w)
             say(f"{share:.0%}: {share * full_w:.1f} W")
             figures += await _phase(ours, share, seconds)
         return figures, full_w
+
+
+async def _amid(ours: Node, times: int) -> list[dict[str, Any]]:
+    """Time to the first word and words a second, alone and amid others; and what the others got meanwhile."""
+    figures = []
+    for tier in ("", "default", "flex"):
+        answers, others = [], []
+        for _ in range(times):
+            tasks = [
+                asyncio.create_task(ours.ask("chat", tier, tokens=AMID_TOKENS)) for _ in range(AMID if tier else 0)
+            ]
+            await asyncio.sleep(2.0 if tier else 0.2)
+            answers.append(await ours.ask("chat", "priority", tokens=TOKENS))
+            others += await asyncio.gather(*tasks)
+        figures.append(_beside(f"amid {AMID} of {tier}" if tier else "alone", answers, others))
+    return figures
+
+
+def _beside(said: str, answers: list[Answer], others: list[Answer]) -> dict[str, Any]:
+    speed = float(np.median([(one.tokens - 1) / (one.total_s - one.first_s) for one in answers]))
+    first_s = float(np.median([one.first_s for one in answers]))
+    total_s = float(np.median([one.total_s for one in answers]))
+    others_s = float(np.median([one.total_s for one in others])) if others else None
+    failed = sum(bool(one.error) or not one.tokens for one in [*answers, *others])
+    beside = f", the {AMID} of {AMID_TOKENS} tokens in {others_s:.1f} s" if others_s else ""
+    say(f"a priority chat {said}: first word after {first_s:.2f} s, then {speed:.1f} tokens/s, {total_s:.1f} s{beside}")
+    return {
+        "figure": "tokens_a_s", "of": f"priority {said}", "value": speed, "unit": "tokens/s", "first_s": first_s,
+        "total_s": total_s, "others_total_s": others_s, "failed": failed, "times": len(answers),
+        "readme": f"watts, no budget, a chat of tier priority {said}: tokens a second",
+    }  # fmt: skip
 
 
 async def _full_w(ours: Node) -> float:
@@ -106,18 +139,25 @@ def _tier(said: str, answers: list[Answer], tier: str) -> dict[str, Any]:
     others = [one.total_s for one in answers if one.tier == tier and one.sort != "chat" and not one.error]
     times_s = [one.total_s for one in chats if not one.error]
     firsts_s = [one.first_s for one in chats if not one.error]
-    p50, p99 = (float(np.percentile(times_s, at)) if times_s else 0.0 for at in (50, 99))
+    p50, p95, p99 = (_percentile(times_s, at) for at in (50, 95, 99))
+    first_p50, first_p95 = (_percentile(firsts_s, at) for at in (50, 95))
     longest_s = max([*times_s, *others], default=0.0)
-    say(f"  {tier}: p50 {p50:.1f} s, p99 {p99:.1f} s, longest {longest_s:.1f} s of {len(chats)} chats")
+    say(
+        f"  {tier:8}  first word p50 {first_p50:5.1f} s, p95 {first_p95:5.1f} s"
+        f"   whole p50 {p50:5.1f} s, p95 {p95:5.1f} s   ({len(chats)} chats)"
+    )
     return {
         "figure": "latency_p99_s", "of": f"{said}: {tier}", "value": p99, "unit": "s", "p50_s": p50,
-        "chats": len(chats),
-        "first_p50_s": float(np.median(firsts_s)) if firsts_s else 0.0,
+        "p95_s": p95, "chats": len(chats), "first_p50_s": first_p50, "first_p95_s": first_p95,
         "failed": sum(bool(one.error) for one in answers if one.tier == tier),
         "pictures": len(others), "pictures_median_s": float(np.median(others)) if others else None,
         "longest_s": longest_s,
         "readme": f"watts, budget {said}, chats of tier {tier}: answered within, p99 of {len(chats)}",
     }  # fmt: skip
+
+
+def _percentile(values: list[float], at: float) -> float:
+    return float(np.percentile(values, at)) if values else 0.0
 
 
 if __name__ == "__main__":
