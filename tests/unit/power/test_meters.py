@@ -5,14 +5,15 @@ import base64
 import json
 import math
 import threading
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
 
 from omniwatt.contract.power import Manner, MeterLost, Reading
-from omniwatt.power.meters import open_meter
+from omniwatt.power.meters import open_meter, wall
 from omniwatt.power.meters.counter import Counter
 from omniwatt.power.meters.estimate import CpuModel, Estimate, by_engine, uncalibrated
 from omniwatt.power.meters.nvml import Nvml
@@ -287,12 +288,24 @@ def outlet_server():
             if status == 0:
                 self.wfile.write(body)
                 return
+            if status < 0:
+                self._drip(body)
+                return
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _drip(self, body: bytes) -> None:
+            """A drop now and then, for as long as nothing else is to be said; nothing at all after nothing."""
+            drop = b"" if not body else b" " if body.endswith(b"\r\n\r\n") else b"X-A: b\r\n"
+            with suppress(OSError):
+                self.wfile.write(body)
+                while answers[-1][0] < 0:
+                    self.wfile.write(drop)
+                    time.sleep(0.05)
 
         def log_message(self, *args: object) -> None:
             return
@@ -371,6 +384,48 @@ def test_whatever_a_wall_meter_answers_it_is_asked_again(outlet_server, answer) 
         answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))
         _wait(lambda: meter.read().watts == 500.0)
     assert "/elsewhere" not in asked, "the password is for this meter alone"
+
+
+def test_a_wall_meter_that_answers_drop_by_drop_or_never_is_given_up_and_asked_again(
+    outlet_server, monkeypatch
+) -> None:
+    port, answers, _ = outlet_server
+    monkeypatch.setattr(wall, "LEAST_WAIT_S", 0.2)
+    outlet = Outlet(url=f"http://127.0.0.1:{port}/", form="redfish", user="root", password="calvin", period_s=0.02)
+    with closing(Wall(outlet)) as meter:
+        for drops in (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b""):
+            answers.append((-1, drops))
+            _wait(lambda: meter.read() and "no answer within 0.2 s" in meter._why)
+            answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))
+            _wait(lambda: meter.read() and not meter._why)
+        answers.append((-1, b"HTTP/1.1 200 OK\r\n"))
+    try:
+        with pytest.raises(MeterLost, match="no answer within"):
+            Wall(outlet)
+    finally:
+        answers.append((200, b""))
+
+
+def test_what_a_wall_meter_says_is_fit_for_a_terminal(outlet_server) -> None:
+    port, answers, _ = outlet_server
+    answers.append((0, b"\x1b[2J\x1b]0;owned\x07 no HTTP" * 100 + b"\r\n\r\n"))
+    with pytest.raises(MeterLost) as lost:
+        Wall(Outlet(url=f"http://127.0.0.1:{port}/", form="redfish", user="root", password="calvin"))
+    assert str(lost.value).isprintable()
+    assert len(str(lost.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"period_s": 0.0}, {"period_s": math.nan}, {"period_s": -1.0}, {"late_s": -1.0}, {"late_s": math.inf},
+        {"unit_w": 0.0}, {"unit_w": -1.0}, {"unit_w": math.nan}, {"url": "http://meter:99999/"}, {"url": "http://[x"},
+        {"url": "http://a:b@meter/"}, {"url": "ftp://meter/"}, {"url": ""},
+    ],
+)  # fmt: skip
+def test_a_wall_meter_that_can_never_work_is_refused_before_it_is_asked(wrong) -> None:
+    with pytest.raises(MeterLost):
+        Wall(Outlet(**({"url": "http://127.0.0.1:9/", "form": "json", "field": "a"} | wrong)), patient=True)
 
 
 def test_a_wall_meter_may_come_later(outlet_server) -> None:

@@ -11,12 +11,12 @@ A thread asks it; reading never waits. What is asked and answered is named by th
 import base64
 import http.client
 import json
-import math
+import socket
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +30,11 @@ UNCERTAINTY_PCT = 3.0
 NO_ANSWER = (OSError, ValueError, LookupError, ArithmeticError, RecursionError, http.client.HTTPException)
 """What asking and reading an answer may raise, whatever is at the other end."""
 LONGEST_BYTES = 4 * 1024 * 1024
+LEAST_WAIT_S = 2.0
+"""An answer that takes longer than this, and than a period, is none."""
+MOST_SAID = 200
+MOST_W = 1e9
+"""A gigawatt: more than any site is no measurement, and would drown the joules of years."""
 REDFISH = ("PowerControl.0.PowerConsumedWatts", "PowerWatts.Reading")
 
 
@@ -68,51 +73,66 @@ class Wall:
 
     def __init__(self, outlet: Outlet, clock: Callable[[], float] = time.monotonic, *, patient: bool = False) -> None:
         """`patient`: it need not be there yet, and nobody waits for it here."""
+        _check(outlet)
         self._outlet = outlet
         self._clock = clock
         self.manner = Manner(max(0.1, 2 * outlet.late_s), outlet.period_s, doubt_s=0.08)
+        self._wait_s = max(LEAST_WAIT_S, outlet.period_s)
         self._counter = Counter(gap_s=max(5.0, 5 * outlet.period_s))
         self._lock = threading.Lock()
         self._latest: Reading | None = None
         self._why = ""
+        self._line: http.client.HTTPConnection | None = None
+        self._asked_s = time.monotonic()
+        self._answered = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep_asking, name="wall-meter", daemon=True)
+        self._thread.start()
         if not patient:
-            self._ask()
-        if not self._why:
-            self._thread.start()
-            return
-        raise MeterLost(f"the meter at {outlet.place} gave no watts: {self._why}")
+            self._first()
 
     def read(self) -> Reading:
         """The newest answer; its `at_s` tells how old it is."""
+        self._hurry()
         with self._lock:
             latest, why = self._latest, self._why
         stale_s = max(5.0, 3 * self._outlet.period_s) + self._outlet.late_s
         if latest is None or self._clock() - latest.at_s > stale_s:
-            raise MeterLost(f"the meter has been silent: {why or 'no answer'}")
+            raise MeterLost(f"the meter has been silent: {why or 'no answer yet'}")
         return latest
 
     def close(self) -> None:
         """Stop asking."""
         self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=2.0)
+        self._cut()
+        self._thread.join(timeout=2.0)
+
+    # --- inside
+
+    def _first(self) -> None:
+        """Wait for the first answer."""
+        while not self._answered.wait(0.1) and time.monotonic() - self._asked_s < 2 * self._wait_s:
+            self._hurry()
+        if self._latest is None:
+            self.close()
+            raise MeterLost(f"the meter at {self._outlet.place} gave no watts: {self._why or 'no answer'}")
 
     def _keep_asking(self) -> None:
-        if self._latest is None:
+        while not self._closed.is_set():
             self._ask()
-        while not self._closed.wait(self._outlet.period_s):
-            self._ask()
+            self._answered.set()
+            self._closed.wait(self._outlet.period_s)
 
     def _ask(self) -> None:
+        asked_s, self._asked_s = self._clock(), time.monotonic()
         try:
             watts = watts_in(self._fetch(), self._outlet)
         except NO_ANSWER as error:
             with self._lock:
-                self._why = f"{type(error).__name__}: {error}"
+                self._why = self._words(error)
             return
-        at_s = self._clock() - self._outlet.late_s
+        # Somewhere between question and answer it looked.
+        at_s = (asked_s + self._clock()) / 2 - self._outlet.late_s
         with self._lock:
             energy_j = self._counter.add(at_s, watts)
             self._latest = Reading(
@@ -121,30 +141,77 @@ class Wall:
             self._why = ""
 
     def _fetch(self) -> bytes:
-        outlet = self._outlet
-        if not outlet.url.startswith(("http://", "https://")):
-            raise ValueError("its address must begin with http:// or https://")
-        if "@" in outlet.url.split("/")[2]:
-            raise ValueError("its address must not hold a password: use power.wall_user and power.wall_password_file")
-        request = urllib.request.Request(outlet.url, headers={"Accept": "*/*"})  # noqa: S310 - just checked
+        """What it answers: from itself, whatever proxies there are, and it is not followed elsewhere."""
+        outlet, parts = self._outlet, urlsplit(self._outlet.url)
+        headers = {"Accept": "*/*"}
         if outlet.user:
             pair = base64.b64encode(f"{outlet.user}:{outlet.password}".encode()).decode()
-            request.add_header("Authorization", f"Basic {pair}")
+            headers["Authorization"] = f"Basic {pair}"
+        self._line = line = self._connection(parts.scheme, parts.hostname or "", parts.port)
+        try:
+            line.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", headers=headers)
+            answer = line.getresponse()
+            if answer.status // 100 == 3:
+                raise ValueError("it sends us elsewhere: power.wall_url must be where the answer is")
+            if answer.status != 200:
+                raise ValueError(f"it answers with status {answer.status}")
+            return answer.read(LONGEST_BYTES)
+        finally:
+            self._line = None
+            line.close()
+
+    def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+        if scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=self._wait_s)
         context = ssl.create_default_context()
-        if not outlet.verify_tls:
+        if not self._outlet.verify_tls:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        timeout_s = max(2.0, outlet.period_s)
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Stay)
-        with opener.open(request, timeout=timeout_s) as answer:
-            found: bytes = answer.read(LONGEST_BYTES)
-            return found
+        return http.client.HTTPSConnection(host, port, timeout=self._wait_s, context=context)
+
+    def _hurry(self) -> None:
+        """A meter that answers drop by drop never lets a single read wait too long: look at the whole."""
+        if time.monotonic() - self._asked_s > self._wait_s:
+            self._cut()
+
+    def _cut(self) -> None:
+        line = self._line
+        sock = line.sock if line is not None else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _words(self, error: Exception) -> str:
+        if time.monotonic() - self._asked_s > self._wait_s:
+            return f"no answer within {self._wait_s:g} s"
+        if isinstance(error, json.JSONDecodeError):
+            return "its answer is no JSON (power.wall_form)"
+        if isinstance(error, LookupError):
+            return f"its answer holds no watts at {str(error.args[0] if error.args else '')!r} (power.wall_field)"
+        text = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        # What strangers said may be in it, and operators' terminals show it.
+        return "".join(sign if sign.isprintable() else "?" for sign in text[:MOST_SAID])
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: the password is for this meter alone."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
+def _check(outlet: Outlet) -> None:
+    """Raises MeterLost for what can never work."""
+    if not outlet.url.startswith(("http://", "https://")):
+        raise MeterLost("the wall meter's address must begin with http:// or https://")
+    if "@" in outlet.url.split("/")[2]:
+        raise MeterLost(
+            "the wall meter's address must not hold a password: use power.wall_user and power.wall_password_file"
+        )
+    try:
+        port_is_one = urlsplit(outlet.url).port != 0
+    except ValueError:
+        port_is_one = False
+    if not port_is_one:
+        raise MeterLost(f"the wall meter's address is none: {outlet.place}")
+    if not 0.02 <= outlet.period_s <= 3600.0:
+        raise MeterLost("power.wall_period_s is from 0.02 to 3600 seconds")
+    if not 0.0 <= outlet.late_s <= 600.0:
+        raise MeterLost("power.wall_late_s is from 0 to 600 seconds")
+    if not 0.0 < outlet.unit_w <= 1e6:
+        raise MeterLost("power.wall_unit_w is above 0 (0.001 for milliwatts), and a million at most")
 
 
 def watts_in(body: bytes, outlet: Outlet) -> float:
@@ -156,7 +223,7 @@ def watts_in(body: bytes, outlet: Outlet) -> float:
     else:
         value = _at(json.loads(body), outlet.field)
     watts = float(value) * outlet.unit_w
-    if not math.isfinite(watts) or watts < 0.0:
+    if not 0.0 <= watts <= MOST_W:
         raise ValueError(f"{watts} W cannot be")
     return watts
 
