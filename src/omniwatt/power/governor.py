@@ -59,7 +59,7 @@ FAULTS = {
     "frozen": "the meter repeats itself",
     "negative": "the meter tells less than nothing",
     "range": "the meter tells what cannot be",
-    "units": "the meter speaks in other units",
+    "units": "the meter speaks in other units (power.wall_unit_w)",
     "jump": "the meter jumps",
     "clock": "the meter's clock is not ours",
 }
@@ -309,7 +309,7 @@ class Governor:
             return told
         return msgspec.structs.replace(
             told,
-            watts=reading.watts,
+            watts=None if loop.believed.doubted else reading.watts,
             method=reading.method,
             source=reading.source,
             scope=reading.scope,
@@ -319,6 +319,7 @@ class Governor:
     def _reason(self) -> str:
         """What is not as it was asked for, in words."""
         fault = FAULTS.get(self._loop.decision.fault, "") if self._loop.decision else ""
+        fault = fault or (FAULTS["range"] if self._loop.believed.doubted else "")
         uncapped = self._caps.why if self._caps else self._uncapped
         return self._why or self._unmetered or self._loop.fault or fault or uncapped
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Joules, Meter, MeterLost, Reading
 from omniwatt.power.account import Account
+from omniwatt.power.believed import Believed
 from omniwatt.power.policy import decide
 from omniwatt.power.sight import Decision, Sight, State, Tuning
 
@@ -75,6 +76,7 @@ class Loop:
         self.load = Load({}, 0.0, 0.0)
         self.fault = ""
         """Why the meter tells nothing; empty while it does."""
+        self.believed = Believed(machine.idle_w, machine.max_w)
         self._counted = counted
         self._turn_end: tuple[float, float] | None = None
         """When the last turn read the counter, and what it said."""
@@ -114,6 +116,9 @@ class Loop:
         if self.reading is not None and reading.at_s == self.reading.at_s:  # a clock that fell back is new, too
             return
         self.reading = reading
+        if (believed := self.believed.take(reading)) is None:
+            return
+        reading = believed
         self.account.close(reading, self.machine.idle_w, self._since_last())
 
     def settle(self, job: str, now_s: float) -> Joules | None:
