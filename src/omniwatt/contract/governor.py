@@ -8,6 +8,8 @@ TIERS = ("priority", "default", "flex")
 """Who goes first."""
 LEASE_S = 0.5
 """Silence of the governor for so long ends every hold: what it held runs on."""
+BATCH_S = 0.02
+"""Units are told together, at most this late. A call that is over sooner may be told of in a sum alone."""
 Call = int
 """A number the host gives each of its calls; never used twice on one connection."""
 
@@ -29,13 +31,15 @@ class Hello(Value, frozen=True, tag="hello"):
 class Told(Value, frozen=True, tag="told"):
     """What happened since the last one; in this order."""
 
-    entered: tuple[tuple[Call, str], ...] = ()
-    """Calls that began, with their jobs."""
+    entered: tuple[tuple[Call, str, str], ...] = ()
+    """Calls that began, with their jobs and tiers; no tier: nobody will ask what it has cost."""
     work: tuple[tuple[Call, str, float], ...] = ()
     """(call, kind, units) of steps that began."""
     parked: tuple[Call, ...] = ()
     """Calls that now wait at a step boundary."""
     left: tuple[Call, ...] = ()
+    brief: tuple[tuple[str, float], ...] = ()
+    """(kind, units) of all that calls did which came and went untold, together."""
 
 
 FromHost = Hello | Told

@@ -1,6 +1,10 @@
 """What watts and joules amount to: kilowatt-hours, money, grams of CO2, laptops. Pure."""
 
+from typing import Any
+
 import msgspec
+
+from omniwatt.contract.power import Joules
 
 J_PER_KWH = 3.6e6
 LAPTOP_W = 200.0
@@ -46,3 +50,21 @@ def cost_of(joules: float, tariff: Tariff) -> dict[str, float | str]:
     if tariff.g_co2_per_kwh is not None:
         found["g_co2"] = kwh * tariff.g_co2_per_kwh
     return found
+
+
+def energy(joules: Joules) -> dict[str, Any]:
+    """`usage.energy` as it stands in answers: what the job is charged, its share of the idle watts included."""
+    total_j = joules.dynamic_j + joules.idle_j
+    return {
+        "energy_joules": total_j,
+        "idle_joules": joules.idle_j,
+        "energy_kwh": total_j / J_PER_KWH,
+        "avg_power_watts": total_j / joules.duration_s if joules.duration_s > 0.0 else 0.0,
+        "duration_seconds": joules.duration_s,
+        "method": joules.method,
+        "source": joules.source,
+        "scope": joules.scope,
+        "attribution": "work_units",
+        "idle_included": True,
+        "uncertainty_pct": joules.uncertainty_pct,
+    }

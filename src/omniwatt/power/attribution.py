@@ -3,7 +3,8 @@
 An interval's energy is cut twice. First by what flows anyway (the idle watts) and what work added (the dynamic part).
 The dynamic part goes to the engines by their activity (the CPU seconds or device watts of their own processes, where
 that is known), and within an engine to its jobs by units of work x learnt joules a unit: one batch serves many jobs,
-and only the units tell them apart. The idle part goes to the jobs in flight in equal parts; with none it is nobody's.
+and only the units tell them apart. The idle part goes to the jobs in flight: of the time in which n were there, each
+has an nth; with none it is nobody's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,8 @@ from omniwatt.contract.power import Work
 
 Rates = Mapping[tuple[str, str], float]
 """(engine, kind of work) -> joules a unit."""
+BRIEF = ""
+"""The job of work that is told of in sums: calls too short to be told of one by one."""
 LEAST_UNITS = 1e-6
 """Less work than this teaches nothing."""
 FADE = 0.99
@@ -35,7 +38,9 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[Work, ...] = ()
     """Steps begun earlier that still run: an engine's jobs are charged by these where it began none."""
     residents: Mapping[str, tuple[str, ...]] = {}
-    """Engine -> jobs in flight on it."""
+    """Engine -> jobs that were in flight on it, be it for a part of the time."""
+    present: Mapping[str, float] = {}
+    """Job -> its part of the time, 1 for one that was there throughout and alone. Empty: the residents' equal parts."""
     activity: Mapping[str, float] = {}
     """Engine -> how much of the dynamic part is its own, in any unit; `""` is what serves all. Empty: unknown."""
 
@@ -67,14 +72,20 @@ def share(interval: Interval, rates: Rates) -> Shares:
         for job, part in jobs.items():
             dynamic[job] = dynamic.get(job, 0.0) + part_j * part
         lost_j += 0.0 if jobs else part_j
-    present = sorted({job for jobs in interval.residents.values() for job in jobs})
-    each_j = idle_j / len(present) if present else 0.0
-    return Shares(dynamic, dict.fromkeys(present, each_j), 0.0 if present else idle_j, lost_j)
+    idle = {job: idle_j * part for job, part in _present(interval).items()}
+    return Shares(dynamic, idle, max(0.0, idle_j - sum(idle.values())), lost_j)
 
 
 def expected_j(work: Iterable[Work], rates: Rates) -> float:
     """What units are expected to take."""
     return sum(one.units * rates.get((one.engine, one.kind), UNKNOWN_J) for one in work)
+
+
+def _present(interval: Interval) -> Mapping[str, float]:
+    if interval.present:
+        return interval.present
+    jobs = sorted({job for jobs in interval.residents.values() for job in jobs})
+    return dict.fromkeys(jobs, 1.0 / len(jobs)) if jobs else {}
 
 
 def _by_engine(interval: Interval, rates: Rates, dynamic_j: float) -> dict[str, float]:

@@ -15,6 +15,7 @@ import msgspec
 
 from omniwatt import settings
 from omniwatt.contract.error import BadInput
+from omniwatt.contract.governor import BATCH_S
 from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
 from omniwatt.power import amounts, calibrate, learnt
@@ -24,7 +25,7 @@ from omniwatt.power.line import STOP_S, Line
 from omniwatt.power.messages import (
     LOCK,
     SILENT_S,
-    Begin,
+    Ahead,
     Budget,
     Engine,
     Gone,
@@ -37,6 +38,7 @@ from omniwatt.power.messages import (
     encode,
 )
 from omniwatt.power.orders import Orders, check
+from omniwatt.power.tills import Bill, Till, Tills
 
 WATCH_S = 0.25
 KEEP_S = 60.0
@@ -79,8 +81,9 @@ class Power:
             power, gate, cores or len(os.sched_getaffinity(0)), self._calibration, str(home / "power_state"), lock
         )
         self._joined: dict[int, _Joined] = {}
-        self._jobs: dict[str, tuple[str, int]] = {}
-        """Job -> its tier, and in which life of the governor it began."""
+        self._tills = Tills()
+        self._ahead_j = [0.0, 0.0]
+        """Dynamic and idle joules charged by the rates that the governor has not been told of."""
         self._asked: dict[str, asyncio.Future[Joules | None]] = {}
         self._line: Line | None = None
         self._dead: Line | None = None
@@ -150,30 +153,57 @@ class Power:
         joined.want = Want(pid, held, urgent)
         return self._post(joined.want)
 
+    def call(self, job: str, engine: str, capability: str) -> Bill:
+        """A call for a job begins on an engine; told to the governor by the engine's host, if it lasts."""
+        brief = self._budget_w is None and self._telemetry.brief and self._line is not None
+        return self._tills.call(job, engine, capability, brief=brief)
+
     # --- for the way of a request
 
     def begin(self, job: str, tier: str) -> None:
-        """A request whose cost will be asked for."""
+        """A request whose cost will be asked for; said again when its tier is known."""
         if self._line is not None:
-            self._jobs[job] = (tier, self._jobs.get(job, ("", self._life))[1])
-            self._post(Begin(job, tier))
+            self._tills.begin(job, tier, self._life)
 
     async def settle(self, job: str) -> dict[str, Any] | None:
         """What it has cost, as `usage.energy`; None where nobody can say."""
-        _, life = self._jobs.pop(job, ("", -1))
-        if life != self._life or self._line is None:
+        till = self._tills.end(job)
+        if till is None or not till.calls:
             return None
-        answer = self._asked[job] = asyncio.get_running_loop().create_future()
+        if till.life != self._life or self._line is None:
+            self._post(Settle(job))  # whoever governs now may know of it all the same
+            return None
+        joules = await self._ask(job, till.brief_j) if till.told else self._charge(till)
+        return None if joules is None else amounts.energy(joules)
+
+    async def _ask(self, job: str, brief_j: float) -> Joules | None:
+        answer: asyncio.Future[Joules | None] = asyncio.get_running_loop().create_future()
+        self._asked[job] = answer
         try:
-            if not self._post(Settle(job)):
+            if not self._post(Settle(job, brief_j)):
                 return None
             async with asyncio.timeout(SETTLE_S):
-                joules = await answer
+                return await answer
         except TimeoutError:
             return None
         finally:
             self._asked.pop(job, None)
-        return None if joules is None else energy(joules)
+
+    def _charge(self, till: Till) -> Joules | None:
+        """By the rates, without asking; the governor hears of many such at once. None while the meter is silent."""
+        told = self._telemetry
+        if not told.brief or not told.method:
+            return None
+        joules = till.joules(told)
+        if not any(self._ahead_j):
+            asyncio.get_running_loop().call_later(BATCH_S, self._tell_ahead)
+        self._ahead_j[0] += joules.dynamic_j
+        self._ahead_j[1] += joules.idle_j
+        return joules
+
+    def _tell_ahead(self) -> None:
+        self._post(Ahead(*self._ahead_j))
+        self._ahead_j = [0.0, 0.0]
 
     @property
     def tight(self) -> bool:
@@ -189,6 +219,7 @@ class Power:
         full["budget"] = self._orders.budget
         full["budget_left_s"] = self._orders.left_s
         full["rates"] = learnt.rows(full.pop("learnt"))
+        del full["brief"]
         if self.enabled and self._line is None:
             full["state"] = "ungoverned"
         full["tight"] = self.tight
@@ -237,6 +268,8 @@ class Power:
             log.warning("no governor could be started: %s; engines run without one", error.strerror)
             return
         self._life += 1
+        self._ahead_j = [0.0, 0.0]
+        self._telemetry = msgspec.structs.replace(self._telemetry, brief=False)
         self._heard_at_s = self._begun_at_s + STOP_S  # it takes a moment to start
         self._introduce()
 
@@ -247,8 +280,6 @@ class Power:
             self._post(joined.engine)
             if joined.want.held or joined.want.urgent:
                 self._post(joined.want)
-        for job, (tier, _) in self._jobs.items():
-            self._post(Begin(job, tier))
         self._post(Budget(self._budget_w))
 
     def _hang_up(self) -> None:
@@ -333,6 +364,7 @@ class Power:
                 if told.why != self._telemetry.why and told.why:
                     log.warning("power: %s", told.why)
                 self._telemetry = told
+                self._tills.learn(told.learnt)
                 self._max_w = told.max_w or self._max_w
                 self._short.append(told.slots is not None and sum(told.wanted.values()) > SHORT * told.slots)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
@@ -355,21 +387,3 @@ class Power:
         except ValueError as error:
             log.error("power.budget: %s", error)
             return self._budget_w
-
-
-def energy(joules: Joules) -> dict[str, Any]:
-    """`usage.energy` as it stands in answers: what the job is charged, its share of the idle watts included."""
-    total_j = joules.dynamic_j + joules.idle_j
-    return {
-        "energy_joules": total_j,
-        "idle_joules": joules.idle_j,
-        "energy_kwh": total_j / amounts.J_PER_KWH,
-        "avg_power_watts": total_j / joules.duration_s if joules.duration_s > 0.0 else 0.0,
-        "duration_seconds": joules.duration_s,
-        "method": joules.method,
-        "source": joules.source,
-        "scope": joules.scope,
-        "attribution": "work_units",
-        "idle_included": True,
-        "uncertainty_pct": joules.uncertainty_pct,
-    }

@@ -33,7 +33,7 @@ from omniwatt.power.loop import Loop
 from omniwatt.power.machine import TURN_S, node, nvml, tuning
 from omniwatt.power.machinery import Process, bound, door, wake_when_orphaned
 from omniwatt.power.messages import (
-    Begin,
+    Ahead,
     Budget,
     Engine,
     FromGateway,
@@ -53,6 +53,8 @@ REST_S = 0.5
 """Between two turns while nothing is limited and nothing runs."""
 TELEMETRY_S = 0.2
 LOCK_RETRY_S = 1.0
+AHEAD_S = 0.25
+"""Of full power: more than this is not charged ahead of the meter."""
 NICE = -10
 FAULTS = {
     "gone": "the meter is silent",
@@ -73,7 +75,15 @@ class Governor:
         self._stream = stream
         self._start = start
         self._poll = select.epoll()
-        self._tiers: dict[str, str] = {}
+        self._asked: set[str] = set()
+        """Jobs whose cost will be asked for."""
+        self._used_s: dict[str, float] = {}
+        """CPU seconds by engine so far."""
+        self._looked_s: dict[int, float] = {}
+        """Of each process group, as of the last look."""
+        self._brief_s = float("-inf")
+        """When calls were last told of in sums."""
+        self._unattributed_j = 0.0
         self._engines: dict[int, str] = {}
         self._links: dict[int, socket.socket] = {}
         self._lock: socket.socket | None = None
@@ -90,7 +100,7 @@ class Governor:
         library = nvml() if start.power.meter not in ("none", "estimate", "rapl") else None
         found = node(start.power, start.calibration, start.cores, library)
         self._by_core = found.by_core
-        self._gate = Gate(self._tier_of, lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
+        self._gate = Gate(lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
         self._caps = self._capped(library)
         actuators = Node(self._gate, self._duty, found.machine.capacity, by_core=found.by_core, trim=self._caps)
         manner = self._meter.manner if self._meter else Manner()
@@ -169,7 +179,8 @@ class Governor:
         return self._duty.slots is not None or self._duty.holds
 
     def _busy(self) -> bool:
-        return self._loop.budget_w is not None or self._gate.calls > 0
+        brief = time.monotonic() - self._brief_s < 2 * TURN_S
+        return self._loop.budget_w is not None or self._gate.calls > 0 or brief
 
     def _pause_s(self) -> float:
         return TURN_S if self._busy() else REST_S
@@ -186,13 +197,15 @@ class Governor:
         if not self._by_core:
             return {}
         strangers_s = self._meter.others_s if isinstance(self._meter, Estimate) else 0.0
-        found: dict[str, float] = {"": self._duty.others_s + strangers_s}
-        for pid, name in self._engines.items():
-            found[name] = found.get(name, 0.0) + self._duty.used_by(pid)
-        return found
+        for pid in self._engines:
+            self._count(pid)
+        return self._used_s | {"": self._duty.others_s + strangers_s}
 
-    def _tier_of(self, job: str) -> str:
-        return self._tiers.get(job, "default")
+    def _count(self, pid: int) -> None:
+        """What a group used since it was last looked at is its engine's, also when it is about to go."""
+        used_s, name = self._duty.used_by(pid), self._engines[pid]
+        self._used_s[name] = self._used_s.get(name, 0.0) + max(0.0, used_s - self._looked_s.get(pid, used_s))
+        self._looked_s[pid] = used_s
 
     # --- what is heard
 
@@ -236,6 +249,8 @@ class Governor:
             case Hello() as hello:
                 self._gate.hello(fd, hello)
             case Told() as told if fd in self._gate.hosts:
+                self._asked.update(job for _, job, tier in told.entered if tier)
+                self._brief_s = now_s if told.brief else self._brief_s
                 self._note(self._gate.told(fd, told, now_s), now_s)
                 if told.entered or told.left:
                     pid = self._gate.hosts[fd].pid
@@ -247,10 +262,10 @@ class Governor:
             account.begin(job, event.engine, now_s)
         account.did(event.work)
         for job in event.left:
-            account.leave(job, event.engine)
-            if job not in self._tiers:
+            account.leave(job, event.engine, now_s)
+            if job not in self._asked:
                 # Nobody will ask: it ran outside of any request.
-                account.drop(job)
+                account.drop(job, now_s)
 
     def _obey(self, message: FromGateway) -> None:
         now_s = time.monotonic()
@@ -258,31 +273,34 @@ class Governor:
             case Engine(pid=pid, name=name, threads=threads, exempt=exempt):
                 self._engines[pid] = name
                 self._duty.join(pid, threads, exempt=exempt)
+                self._count(pid)
                 self._duty.works_for(pid, self._gate.tiers(pid))
             case Gone(pid=pid):
-                self._engines.pop(pid, None)
+                if pid in self._engines:
+                    self._count(pid)
+                    del self._engines[pid], self._looked_s[pid]
                 self._duty.leave(pid)
             case Want(pid=pid, held=held, urgent=urgent):
                 self._duty.want(pid, now_s, held=held, urgent=urgent)
-            case Begin(job=job, tier=tier):
-                self._tiers[job] = tier
-            case Settle(job=job):
-                self._settle(job)
+            case Settle(job=job, brief_j=brief_j):
+                self._settle(job, brief_j)
+            case Ahead(dynamic_j=dynamic_j, idle_j=idle_j):
+                self._loop.account.advance(dynamic_j, idle_j)
             case Budget(watts=watts):
                 self._budget_w = watts
                 self._turn(now_s)
             case Start():
                 pass
 
-    def _settle(self, job: str) -> None:
+    def _settle(self, job: str, brief_j: float) -> None:
         """What hosts have said by now counts: they say it before their answer's end can be known."""
         for fd in list(self._links):
             self._listen(fd)
         now_s = time.monotonic()
         # The meter is read for it: who drew that must be known as of now, too.
         self._duty.tick(now_s)
-        joules = self._loop.settle(job, now_s)
-        self._tiers.pop(job, None)
+        joules = self._loop.settle(job, now_s, brief_j)
+        self._asked.discard(job)
         packets.post(self._stream, encode(Settled(job, joules)))
 
     # --- how it stands
@@ -291,6 +309,9 @@ class Governor:
         loop, reading = self._loop, self._loop.reading
         decision, account = loop.decision, loop.account
         machine = loop.machine
+        # It counts up: what was charged ahead is found in what is nobody's only a moment later.
+        nobodys_j = account.unattributed_idle_j + account.unattributed_dynamic_j - account.ahead_j
+        self._unattributed_j = max(self._unattributed_j, nobodys_j)
         told = Telemetry(
             at_s=now_s,
             budget_w=self._budget_w,
@@ -302,8 +323,9 @@ class Governor:
             running=loop.load.running,
             wanted=dict(loop.load.wanted),
             metered_j=account.metered_j,
-            unattributed_j=account.unattributed_idle_j + account.unattributed_dynamic_j,
+            unattributed_j=self._unattributed_j,
             learnt=account.learnt,
+            brief=self._budget_w is None and not loop.fault and account.ahead_j < AHEAD_S * machine.max_w,
         )
         if reading is None:
             return told

@@ -16,8 +16,8 @@ from omniwatt.power.believed import Believed
 from omniwatt.power.policy import decide
 from omniwatt.power.sight import Decision, Sight, State, Tuning
 
-FRESH_S = 0.005
-"""A reading younger than this is as good as a new one."""
+FRESH_S, COUNTED_FRESH_S = 0.005, 0.0002
+"""A reading younger than this is as good as a new one; of a meter that counts exactly, the books want it newer."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -78,6 +78,7 @@ class Loop:
         """Why the meter tells nothing; empty while it does."""
         self.believed = Believed(machine.idle_w, machine.max_w)
         self._counted = counted
+        self._fresh_s = COUNTED_FRESH_S if counted else FRESH_S
         self._turn_end: tuple[float, float] | None = None
         """When the last turn read the counter, and what it said."""
         self._meter = meter
@@ -104,7 +105,7 @@ class Loop:
 
     def read(self, now_s: float) -> None:
         """Read the meter and close an interval of the books. A meter that fails leaves the last reading standing."""
-        if self._meter is None or 0.0 <= now_s - self._read_s < FRESH_S:
+        if self._meter is None or 0.0 <= now_s - self._read_s < self._fresh_s:
             return
         self._read_s = now_s
         try:
@@ -119,12 +120,12 @@ class Loop:
         if (believed := self.believed.take(reading)) is None:
             return
         reading = believed
-        self.account.close(reading, self.machine.idle_w, self._since_last())
+        self.account.close(reading, self.machine.idle_w, self._since_last(), now_s)
 
-    def settle(self, job: str, now_s: float) -> Joules | None:
-        """What a job has cost, up to now."""
+    def settle(self, job: str, now_s: float, brief_j: float = 0.0) -> Joules | None:
+        """What a job has cost, up to now; see Account.settle."""
         self.read(now_s)
-        return self.account.settle(job, now_s)
+        return self.account.settle(job, now_s, brief_j)
 
     def limit(self, budget_w: float | None) -> None:
         """Hold this from the next turn on; None lets everything run."""
@@ -162,7 +163,7 @@ class Loop:
         return replace(reading, at_s=now_s - length_s / 2, watts=(reading.energy_j - before[1]) / length_s)
 
     def _since_last(self) -> dict[str, float]:
-        """How active each engine was since the last reading."""
+        """How active each engine was since the last reading; one that is new, since it came."""
         now = dict(self._activity())
         before, self._active = self._active, now
-        return {name: max(0.0, value - before.get(name, value)) for name, value in now.items()}
+        return {name: max(0.0, value - before.get(name, 0.0)) for name, value in now.items()}

@@ -56,17 +56,19 @@ class Want(Value, frozen=True, tag="want"):
     urgent: bool = False
 
 
-class Begin(Value, frozen=True, tag="begin"):
-    """A job that will be settled, and whose tier it is."""
-
-    job: str
-    tier: str
-
-
 class Settle(Value, frozen=True, tag="settle"):
     """What has the job cost? Answered by a Settled, at once."""
 
     job: str
+    brief_j: float = 0.0
+    """What those of its calls took that hosts tell of in sums alone, by the rates."""
+
+
+class Ahead(Value, frozen=True, tag="ahead"):
+    """What jobs were charged of which hosts tell in sums alone: by the rates, ahead of what the meter counts next."""
+
+    dynamic_j: float
+    idle_j: float
 
 
 class Budget(Value, frozen=True, tag="budget"):
@@ -75,13 +77,13 @@ class Budget(Value, frozen=True, tag="budget"):
     watts: float | None
 
 
-FromGateway = Start | Engine | Gone | Want | Begin | Settle | Budget
+FromGateway = Start | Engine | Gone | Want | Settle | Ahead | Budget
 
 # --- governor -> gateway
 
 
 class Settled(Value, frozen=True, tag="settled"):
-    """None where no meter was read while it ran."""
+    """None where no meter was read while it ran, or no host told of it."""
 
     job: str
     joules: Joules | None
@@ -112,6 +114,8 @@ class Telemetry(Value, frozen=True, tag="telemetry"):
     unattributed_j: float = 0.0
     learnt: dict[str, Learnt] = {}
     """Engine -> joules a unit of its kinds of work, and how well they predict the meter."""
+    brief: bool = False
+    """The meter is well and nothing is limited: short calls may be told of in sums, and charged by the rates."""
 
 
 FromGovernor = Settled | Telemetry

@@ -1,7 +1,25 @@
 """Who stops and continues engine processes: there is one hand on the signals, the governor's where there is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+
+class Bill(Protocol):
+    """One call, as those see it who charge for it."""
+
+    @property
+    def tier(self) -> str:
+        """Its job's; empty: nobody will ask what it has cost."""
+        ...
+
+    @property
+    def brief(self) -> bool:
+        """The governor need not be told of it one by one, should it be short."""
+        ...
+
+    def end(self, work: Mapping[str, float]) -> None:
+        """It is over, and did so many units of each kind; said again, nothing."""
+        ...
 
 
 class Hand(Protocol):
@@ -27,6 +45,10 @@ class Hand(Protocol):
         """Have it held for the cores' sake, or never held. False: nobody is there to do it."""
         ...
 
+    def call(self, job: str, engine: str, capability: str) -> Bill:
+        """A call for a job begins on an engine."""
+        ...
+
 
 class Nobody:
     """No governor: the workers stop and continue by themselves."""
@@ -37,3 +59,16 @@ class Nobody:
     def leave(self, pid: int) -> None: ...
     def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
         return False
+
+    def call(self, job: str, engine: str, capability: str) -> Bill:
+        return NOBODYS
+
+
+class _Nobodys:
+    tier, brief = "", False
+
+    def end(self, work: Mapping[str, float]) -> None: ...
+
+
+NOBODYS: Bill = _Nobodys()
+"""Of a call that no request is charged with."""

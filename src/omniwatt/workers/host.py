@@ -158,7 +158,7 @@ class Host:
         engine = self._engine
         if engine is None or not self._ready:
             raise EngineFailed("The engine is not loaded.")
-        permit = self._permits.enter(verb.job.id) if self._permits else None
+        permit = self._permits.enter(verb.job.id, verb.tier, brief=verb.brief) if self._permits else None
         context = CallContext(self._count, permit)
         call.on_cancel(context.cancel)
         inputs = Inputs(call) if verb.streams else EMPTY

@@ -2,9 +2,14 @@
 
 One connection for all calls of the process, read by a thread of its own: a held call is let go on also while the
 event loop is busy. Without a governor, or once it is gone or silent for as long as its lease, nothing waits.
+
+Each message wakes the governor. A call that is `brief` is told of only once it is BATCH_S old, and when it is over
+sooner only in a sum with others: hundreds of small requests a second cost it a message or two each BATCH_S.
 """
 
 import asyncio
+import os
+import select
 import socket
 import threading
 import time
@@ -15,10 +20,8 @@ from functools import partial
 import msgspec
 
 from omniwatt import packets
-from omniwatt.contract.governor import Hello, Hold, Told, decode_hold, encode
+from omniwatt.contract.governor import BATCH_S, Hello, Hold, Told, decode_hold, encode
 
-BATCH_S = 0.02
-"""Units are told together, at most this late while steps go on."""
 RETRY_S = 0.1
 """Between two attempts to reach the governor."""
 
@@ -26,10 +29,16 @@ RETRY_S = 0.1
 class Permit:
     """One call's right to take steps. Safe to use from any thread."""
 
-    def __init__(self, permits: "Permits", number: int, job: str) -> None:
+    def __init__(self, permits: "Permits", number: int, job: str, tier: str, told: bool) -> None:
         self._permits = permits
         self.number = number
         self.job = job
+        self.tier = tier
+        self.told = told
+        """Whether the governor knows of it, or will with the next message. Under the lock of `permits`."""
+        self.at_s = time.monotonic()
+        self.work: dict[str, float] = {}
+        """What it did, to be told. Under the lock of `permits`."""
         self.held_until_s = 0.0
         """In time.monotonic; in the past: it may go on."""
         self._given_up = False
@@ -39,13 +48,13 @@ class Permit:
         """Tell a step that begins; blocks first for as long as the call is held."""
         if self.held_until_s:
             self._wait()
-        self._permits.tell(self.number, kind, units)
+        self._permits.tell(self, kind, units)
 
     async def astep(self, kind: str, units: float) -> None:
         """`step` for coroutines."""
         if self.held_until_s:
             await self._wait_async()
-        self._permits.tell(self.number, kind, units)
+        self._permits.tell(self, kind, units)
 
     def give_up(self) -> None:
         """Nobody waits for the call any more: it is held no longer, nor again."""
@@ -53,9 +62,9 @@ class Permit:
         self.wake()
 
     def leave(self) -> None:
-        """The call has ended; what it did is told at once."""
+        """The call has ended; what it did is told at once, of a brief one with the next batch."""
         self.give_up()
-        self._permits.leave(self.number)
+        self._permits.leave(self)
 
     def hold(self, until_s: float) -> None:
         """Wait at the next step until then; 0 lets it go on."""
@@ -74,7 +83,7 @@ class Permit:
 
     def _wait(self) -> None:
         if self._left_s() > 0:
-            self._permits.park(self.number)
+            self._permits.park(self)
         while (left_s := self._left_s()) > 0:
             woken = threading.Event()
             self._wakers.append(woken.set)
@@ -85,7 +94,7 @@ class Permit:
     async def _wait_async(self) -> None:
         loop = asyncio.get_running_loop()
         if self._left_s() > 0:
-            self._permits.park(self.number)
+            self._permits.park(self)
         while (left_s := self._left_s()) > 0:
             woken = asyncio.Event()
             self._wakers.append(partial(_set, loop, woken))
@@ -93,6 +102,9 @@ class Permit:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left_s):
                         await woken.wait()
+
+
+_NOTHING = Told()
 
 
 class Permits:
@@ -107,47 +119,59 @@ class Permits:
         self._stream: socket.socket | None = None
         self._closed = threading.Event()
         self._told_at_s = 0.0
-        self._entered: list[tuple[int, str]] = []
-        self._work: dict[tuple[int, str], float] = {}
+        self._due_s: float | None = None
+        """When the next batch goes; None: nothing waits for one."""
+        self._entered: list[Permit] = []
         self._parked: list[int] = []
-        self._left: list[int] = []
+        self._left: list[Permit] = []
+        self._brief: dict[str, float] = {}
         self._new_until_s = 0.0
         """Calls that begin before then wait until the governor has spoken of them."""
+        self._bell = -1
         if path:
+            self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             threading.Thread(target=self._listen, name="permits", daemon=True).start()
 
-    def enter(self, job: str) -> Permit:
-        """A call begins."""
+    def enter(self, job: str, tier: str = "", *, brief: bool = False) -> Permit:
+        """A call begins, for a job of that tier."""
         with self._lock:
             self._next += 1
-            permit = self._calls[self._next] = Permit(self, self._next, job)
+            permit = self._calls[self._next] = Permit(self, self._next, job, tier, told=not brief)
             permit.held_until_s = self._new_until_s
-            self._entered.append((permit.number, job))
-            self._post()
+            if brief:
+                self._later()
+            else:
+                self._entered.append(permit)
+                self._post()
         return permit
 
-    def tell(self, number: int, kind: str, units: float) -> None:
+    def tell(self, permit: Permit, kind: str, units: float) -> None:
         """A step begins."""
         with self._lock:
             if self._stream is None:
                 return
-            key = (number, kind)
-            self._work[key] = self._work.get(key, 0.0) + units
-            if time.monotonic() - self._told_at_s >= BATCH_S:
+            permit.work[kind] = permit.work.get(kind, 0.0) + units
+            if permit.told and time.monotonic() - self._told_at_s >= BATCH_S:
                 self._post()
 
-    def park(self, number: int) -> None:
+    def park(self, permit: Permit) -> None:
         """A call waits at a step boundary."""
         with self._lock:
-            self._parked.append(number)
+            self._introduce(permit)
+            self._parked.append(permit.number)
             self._post()
 
-    def leave(self, number: int) -> None:
+    def leave(self, permit: Permit) -> None:
         """A call has ended."""
         with self._lock:
-            self._calls.pop(number, None)
-            self._left.append(number)
-            self._post()
+            if self._calls.pop(permit.number, None) is None:
+                return
+            if permit.told:
+                self._left.append(permit)
+                self._post()
+            elif self._stream is not None:
+                for kind, units in permit.work.items():
+                    self._brief[kind] = self._brief.get(kind, 0.0) + units
 
     def close(self) -> None:
         """Hang up; nothing is held any more."""
@@ -160,18 +184,61 @@ class Permits:
 
     # --- inside
 
+    def _introduce(self, permit: Permit) -> None:
+        """Under the lock. Of this one the governor is to know from the next message on."""
+        if not permit.told:
+            permit.told = True
+            self._entered.append(permit)
+
+    def _later(self) -> None:
+        """Under the lock. There is something that the next batch may have to tell."""
+        if self._due_s is None and self._stream is not None:
+            self._due_s = time.monotonic() + BATCH_S
+            os.eventfd_write(self._bell, 1)
+
     def _post(self) -> None:
         """Under the lock. What cannot go now goes with the next one."""
         if self._stream is None:
-            self._entered, self._parked, self._left = [], [], []
-            self._work.clear()
+            self._forget()
             return
-        work = tuple((number, kind, units) for (number, kind), units in self._work.items())
-        told = Told(tuple(self._entered), work, tuple(self._parked), tuple(self._left))
-        if packets.post(self._stream, encode(told)):
-            self._entered, self._parked, self._left = [], [], []
-            self._work.clear()
+        told = Told(
+            tuple((one.number, one.job, one.tier) for one in self._entered),
+            tuple(
+                (one.number, kind, units)
+                for one in (*self._calls.values(), *self._left)
+                if one.told
+                for kind, units in one.work.items()
+            ),
+            tuple(self._parked),
+            tuple(one.number for one in self._left),
+            tuple(self._brief.items()),
+        )
+        if told == _NOTHING or packets.post(self._stream, encode(told)):
+            self._forget()
             self._told_at_s = time.monotonic()
+
+    def _forget(self) -> None:
+        """Under the lock. It has been told, or there is nobody to tell."""
+        for one in self._calls.values():
+            if one.told:
+                one.work = {}
+        self._entered, self._parked, self._left, self._brief = [], [], [], {}
+
+    def _flush(self) -> None:
+        """Tell what is due: calls that are BATCH_S old by now, and the sums."""
+        with self._lock:
+            now_s = time.monotonic()
+            if self._due_s is None or now_s < self._due_s:
+                return
+            young_s = [one.at_s for one in self._calls.values() if not one.told and now_s - one.at_s < BATCH_S]
+            for one in self._calls.values():
+                if now_s - one.at_s >= BATCH_S:
+                    self._introduce(one)
+            if self._brief:
+                # More of them may come: looked at once more, so that they need not ring.
+                young_s.append(now_s)
+            self._due_s = min(young_s) + BATCH_S if young_s else None
+            self._post()
 
     def _listen(self) -> None:
         """The thread: connect, take what the governor says, connect again when it has gone."""
@@ -181,27 +248,44 @@ class Permits:
                 with stream:
                     self._talk(stream)
             self._closed.wait(RETRY_S)
+        os.close(self._bell)
 
     def _talk(self, stream: socket.socket) -> None:
         with self._lock:
             packets.post(stream, encode(self._hello))
             self._stream = stream
-            self._entered = [(number, permit.job) for number, permit in self._calls.items()]
+            self._entered = [permit for permit in self._calls.values() if permit.told]
+            self._due_s = time.monotonic() + BATCH_S if len(self._entered) < len(self._calls) else None
             self._post()
         with suppress(OSError, msgspec.DecodeError):
-            while packet := stream.recv(packets.PACKET_BYTES):
-                self._take(decode_hold(packet))
+            self._hear(stream)
         with self._lock:
             self._stream, self._new_until_s = None, 0.0
             self._post()
         self._let_go()
+
+    def _hear(self, stream: socket.socket) -> None:
+        """Until the governor is gone. Raises OSError, and DecodeError for what it cannot have said."""
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        poll.register(self._bell, select.POLLIN)
+        while True:
+            due_s = self._due_s
+            for fd, _ in poll.poll(None if due_s is None else max(0.0, due_s - time.monotonic()) * 1e3 + 1):
+                if fd == self._bell:
+                    os.eventfd_read(self._bell)
+                elif packet := stream.recv(packets.PACKET_BYTES):
+                    self._take(decode_hold(packet))
+                else:
+                    return
+            self._flush()
 
     def _take(self, hold: Hold) -> None:
         until_s = time.monotonic() + hold.lease_s
         with self._lock:
             self._new_until_s = until_s if hold.new else 0.0
             calls = list(self._calls.items())
-            if self._work or self._entered or self._left or self._parked:
+            if self._entered or self._left or self._parked:
                 self._post()
         for number, permit in calls:
             held = number in hold.calls or (hold.new and number > hold.known)

@@ -115,7 +115,8 @@ class HostProcess:
         """Do one job. Closing it cancels the work in the engine and waits (a second at most) for the slot."""
         streams = inputs is not EMPTY
         loop = asyncio.get_running_loop()
-        call = self._connection.open(encode(Run(job, streams)))
+        bill = self._hand.call(job.id, self.name, job.capability)
+        call = self._connection.open(encode(Run(job, streams, bill.tier, bill.brief)))
         self._enter(call)
         feeder = asyncio.create_task(_feed(call, inputs)) if streams else None
         finished = False
@@ -123,7 +124,10 @@ class HostProcess:
             async for message in call:
                 event = decode_event(message)
                 self._event_at_s = loop.time()
-                finished = finished or type(event) is Finished
+                if type(event) is Finished:
+                    finished = True
+                    # Before the end is known anywhere: what is charged then has all its work in it.
+                    bill.end(event.details.get("steps", {}))
                 yield event
             if not finished:
                 raise EngineFailed(f"The {self.name} engine stopped without finishing its answer.")
@@ -137,6 +141,7 @@ class HostProcess:
                 if not finished:
                     self._cancel(call)
                 await _settle(call)
+            bill.end(_steps(call))
             if feeder is not None:
                 feeder.cancel()
                 await asyncio.wait([feeder])
@@ -266,10 +271,8 @@ class HostProcess:
     def _leave(self, call: Call) -> None:
         self.in_flight -= 1
         self._event_at_s = asyncio.get_running_loop().time()
-        if call.trailer:
-            with suppress(msgspec.DecodeError):
-                for kind, units in decode_report(call.trailer).steps.items():
-                    self.steps[kind] = self.steps.get(kind, 0.0) + units
+        for kind, units in _steps(call).items():
+            self.steps[kind] = self.steps.get(kind, 0.0) + units
         if self.in_flight == 0:
             self.on_busy()
 
@@ -309,6 +312,13 @@ class HostProcess:
 
 def _nothing() -> None:
     return
+
+
+def _steps(call: Call) -> dict[str, float]:
+    """What a call that has ended did; empty when nobody could say."""
+    with suppress(msgspec.DecodeError):
+        return decode_report(call.trailer).steps if call.trailer else {}
+    return {}
 
 
 def _spawn(name: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:

@@ -20,6 +20,10 @@ class Run(Value, frozen=True, tag="run"):
 
     job: Job
     streams: bool = False
+    tier: str = ""
+    """Whose work it is to the governor; empty: nobody will ask what it has cost."""
+    brief: bool = False
+    """The governor need not be told of it one by one, should it be short."""
 
 
 class Stats(Value, frozen=True, tag="stats"):

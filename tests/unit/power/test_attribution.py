@@ -155,11 +155,11 @@ def test_the_books_balance_through_cancels_crashes_and_late_work(events, idle_w)
         if verb == "begin":
             account.begin(job, engine, at_s)
         elif verb == "leave":
-            account.leave(job, engine)
+            account.leave(job, engine, at_s)
         elif verb == "work":
             account.did([Work(job, engine, "decode", 2.0)])
         elif verb == "drop":
-            account.drop(job)
+            account.drop(job, at_s)
             assert account.settle(job, at_s) is None
         elif verb == "settle":
             bill = account.settle(job, at_s)

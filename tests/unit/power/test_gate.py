@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from omniwatt.contract.governor import Hello, Hold, Told
 from omniwatt.power.actuators.gate import IDLE_S, RENEW_S, Gate
+from omniwatt.power.attribution import BRIEF
 
 TICK_S = 0.05
 
@@ -19,7 +20,7 @@ class Machine:
         self.now_s = 100.0
         self.tiers = tiers
         self.step_s = step_s
-        self.gate = Gate(lambda job: tiers[int(job)], lambda _: weight)
+        self.gate = Gate(lambda _: weight)
         self.holds = [Hold() for _ in tiers]
         self.ends_s: list[float | None] = [None] * len(tiers)
         """When the step that runs is over; None while the call waits."""
@@ -31,7 +32,7 @@ class Machine:
 
     def enter(self) -> None:
         for host in range(len(self.tiers)):
-            self.gate.told(host, Told(entered=((1, str(host)),)), self.now_s)
+            self.gate.told(host, Told(entered=((1, str(host), self.tiers[host]),)), self.now_s)
         self._entered = True
 
     def run(self, seconds: float, slots: float | None, pause: tuple[str, ...] = ()) -> None:
@@ -143,11 +144,15 @@ def test_holds_are_said_again_within_their_lease_and_only_then() -> None:
 
 
 def test_what_the_books_hear() -> None:
-    gate = Gate(lambda _: "default", lambda _: 1.0)
+    gate = Gate(lambda _: 1.0)
     gate.hello(7, Hello(70, "paint", 1, True))
-    event = gate.told(7, Told(((1, "a"), (2, "b")), ((1, "tile", 2.0), (9, "tile", 1.0)), (), (2,)), 1.0)
+    event = gate.told(
+        7, Told(((1, "a", "flex"), (2, "b", "")), ((1, "tile", 2.0), (9, "tile", 1.0)), (), (2,), (("text", 3.0),)), 1.0
+    )
     assert (event.engine, event.begun, event.left) == ("paint", ("a", "b"), ("b",))
-    assert [(one.job, one.engine, one.kind, one.units) for one in event.work] == [("a", "paint", "tile", 2.0)]
+    work = [(one.job, one.engine, one.kind, one.units) for one in event.work]
+    assert work == [(BRIEF, "paint", "text", 3.0), ("a", "paint", "tile", 2.0)]
+    assert gate.tiers(70) == ["flex"]
     gone = gate.lost(7, 2.0)
     assert gone is not None
     assert gone.left == ("a",)

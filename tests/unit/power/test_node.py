@@ -43,11 +43,11 @@ def decision(slots: float, count: int = 1, trim: float = 1.0, pause: tuple[str, 
 
 
 def node(*, by_core: bool, tiers: tuple[str, ...]) -> tuple[Node, Gate, Duty, Limits]:
-    gate = Gate(lambda job: job, lambda hello: slots_of(hello, by_core=by_core, cores=2))
+    gate = Gate(lambda hello: slots_of(hello, by_core=by_core, cores=2))
     duty = Duty(2, Deaf(), lambda _: Still())
     for host, tier in enumerate(tiers):
         gate.hello(host, Hello(100 + host, "paint", 2, True, "" if by_core else "cuda"))
-        gate.told(host, Told(entered=((1, tier),), work=((1, "tile", 1.0),)), 1.0)
+        gate.told(host, Told(entered=((1, tier, tier),), work=((1, "tile", 1.0),)), 1.0)
     limits = Limits()
     return Node(gate, duty, 2.0, by_core=by_core, trim=limits), gate, duty, limits
 

@@ -11,6 +11,7 @@ import msgspec
 
 from omniwatt.contract.governor import LEASE_S, TIERS, Hello, Hold, Told
 from omniwatt.contract.power import Work
+from omniwatt.power.attribution import BRIEF
 
 QUANTUM_S = 0.5
 """A call that runs keeps its slot for so long against others of its tier."""
@@ -57,10 +58,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    """All calls of all hosts. `tier_of` gives a job's tier; `weigh` a host's step-slots for one of its steps."""
+    """All calls of all hosts. `weigh` gives a host's step-slots for one of its steps."""
 
-    def __init__(self, tier_of: Callable[[str], str], weigh: Callable[[Hello], float]) -> None:
-        self._tier_of = tier_of
+    def __init__(self, weigh: Callable[[Hello], float]) -> None:
         self._weigh = weigh
         self._hellos: dict[Host, Hello] = {}
         self._seats: dict[tuple[Host, int], Seat] = {}
@@ -82,8 +82,8 @@ class Gate:
         """Take in what happened in a host; decide again with `choose` afterwards."""
         self._pass(now_s)
         hello = self._hellos[host]
-        begun = [self._enter(host, number, job, now_s) for number, job in told.entered]
-        work = []
+        begun = [self._enter(host, number, job, tier or "default", now_s) for number, job, tier in told.entered]
+        work = [Work(BRIEF, hello.engine, kind, units) for kind, units in told.brief]
         for number, kind, units in told.work:
             if seat := self._seats.get((host, number)):
                 seat.parked = False
@@ -169,9 +169,8 @@ class Gate:
 
     # --- inside
 
-    def _enter(self, host: Host, number: int, job: str, now_s: float) -> str:
+    def _enter(self, host: Host, number: int, job: str, tier: str, now_s: float) -> str:
         hello = self._hellos[host]
-        tier = self._tier_of(job)
         peers = [seat.served_s for seat in self._seats.values() if seat.tier == tier and seat.weight]
         seat = Seat(host, number, job, now_s, min(peers, default=0.0))
         seat.tier = tier
@@ -179,7 +178,7 @@ class Gate:
         # A host that holds its new calls until it hears of them has not let this one begin.
         seat.parked = seat.held = self._told.get(host, Hold()).new and seat.weight > 0
         self._seats[host, number] = seat
-        self._known[host] = number
+        self._known[host] = max(number, self._known.get(host, 0))
         return job
 
     def _gates(self, host: Host) -> bool:
@@ -198,8 +197,6 @@ class Gate:
                 self._slot_s += length_s * seat.weight
 
     def _choose(self, now_s: float) -> None:
-        for seat in self._seats.values():
-            seat.tier = self._tier_of(seat.job)
         if self._free is None:
             for seat in self._seats.values():
                 self._let(seat, now_s)
