@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from omniwatt.power.actuators.quota import Quota, open_quota, quota_name
 from omniwatt.power.choice import chosen, cpu_model
 from omniwatt.power.loop import Loop
 from omniwatt.power.machine import TURN_S, node, nvml, tuning
-from omniwatt.power.machinery import Process, bound, door, wake_when_orphaned
+from omniwatt.power.machinery import Process, bound, door, go_after, go_first, wake_when_orphaned
 from omniwatt.power.messages import (
     Ahead,
     Budget,
@@ -55,7 +56,6 @@ TELEMETRY_S = 0.2
 LOCK_RETRY_S = 1.0
 AHEAD_S = 0.25
 """Of full power: more than this is not charged ahead of the meter."""
-NICE = -10
 FAULTS = {
     "gone": "the meter is silent",
     "frozen": "the meter repeats itself",
@@ -71,8 +71,10 @@ FAULTS = {
 class Governor:
     """Everything but the process. `stream` is the gateway's end of the line."""
 
-    def __init__(self, stream: socket.socket, start: Start) -> None:
+    def __init__(self, stream: socket.socket, start: Start, *, first: bool) -> None:
+        """`first`: the kernel lets this process run as soon as it wants to; see machinery.go_first."""
         self._stream = stream
+        self._first = first
         self._start = start
         self._poll = select.epoll()
         self._asked: set[str] = set()
@@ -167,8 +169,15 @@ class Governor:
         if self._lock is None and now_s - self._lock_at_s >= LOCK_RETRY_S:
             self._lock_at_s = now_s
             self._lock, self._lock_why = bound(self._start.lock)
+            self._go_before(self._engines)
         self._why = "" if self._lock else self._lock_why
         return self._lock is not None
+
+    def _go_before(self, engines: Iterable[int]) -> None:
+        """Whoever holds processes to milliseconds must not wait for them."""
+        if self._lock is not None and not self._first:
+            for pid in engines:
+                go_after(pid)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -273,6 +282,7 @@ class Governor:
             case Engine(pid=pid, name=name, threads=threads, exempt=exempt):
                 self._engines[pid] = name
                 self._duty.join(pid, threads, exempt=exempt)
+                self._go_before([pid])
                 self._count(pid)
                 self._duty.works_for(pid, self._gate.tiers(pid))
             case Gone(pid=pid):
@@ -387,12 +397,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     wake_when_orphaned()
-    with suppress(OSError):
-        os.nice(NICE)
+    first = go_first()
     with socket.socket(fileno=int(sys.argv[1])) as stream:
         start = decode_from_gateway(stream.recv(packets.PACKET_BYTES))
         if isinstance(start, Start):
-            Governor(stream, start).run()
+            Governor(stream, start, first=first).run()
 
 
 if __name__ == "__main__":
