@@ -136,6 +136,8 @@ class Generation:
         self._woken = False
         self._stopped = threading.Event()
         self._ended = False
+        self.on_end: Callable[[], None] = _nothing
+        """Called once everything is computed, read or not."""
         self._thread = self._loop.run_in_executor(pool, self._work, server, body)
 
     def _work(self, server: Any, body: dict[str, Any]) -> None:
@@ -157,9 +159,15 @@ class Generation:
             self._loop.call_soon_threadsafe(self._news.set)
         return False
 
+    @property
+    def ahead(self) -> bool:
+        """True while there are chunks nobody has taken yet."""
+        return bool(self._chunks)
+
     def _end(self) -> None:
         self._ended = True
         self._news.set()
+        self.on_end()
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         while True:
@@ -178,6 +186,10 @@ class Generation:
         """Stop at the next batch or token and return when the thread has left."""
         self._stopped.set()
         await finish(self._thread)
+
+
+def _nothing() -> None:
+    return
 
 
 async def finish(work: "asyncio.Future[Any]") -> None:

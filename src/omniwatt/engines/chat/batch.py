@@ -7,6 +7,8 @@ from omniwatt.engines.llama_server import LlamaServer
 
 TARGET_S = 0.150
 SMALLEST, LARGEST = 8, 512
+CROWDED = 0.2
+"""Slower by this much is worth holding others for."""
 BYTES_TOKENS_PER_S = 3.3e10
 """Weight bytes times prompt tokens one CPU thread of today gets through in a second: only the first guess."""
 
@@ -22,6 +24,15 @@ def fitted(size: int, batch_s: float, token_s: float, slots: int) -> int:
     """The size that takes the target, from the time of a batch of `size` and of one token. Pure."""
     per_token_s = max((batch_s - token_s) / max(1, size - 1), 1e-6)
     return clamp(1 + (TARGET_S - token_s) / per_token_s, slots)
+
+
+def crowds(size: int, batch_s: float, token_s: float, slots: int) -> bool:
+    """Whether answers beside one another in full slots slow each other down by much. Pure.
+
+    On processors they do: each token costs nearly what it costs alone. On a graphics card they hardly do.
+    """
+    per_token_s = (batch_s - token_s) / max(1, size - 1)
+    return (max(2, slots) - 1) * per_token_s > CROWDED * token_s
 
 
 def worth_reloading(size: int, better: int) -> bool:

@@ -135,7 +135,7 @@ class Builder:
         if not ids:
             raise BadInput("The prompt is empty", param=param)
         drawn = parameters(sampling, self._options.get("sampling", {}), self._vocabulary)
-        work = Work(ids, job.cache_scope, self._window, sampling.max_tokens, drawn, sampling.logprobs, bound)
+        work = Work(ids, job.cache_scope, self._window, sampling.max_tokens, drawn, sampling.logprobs, bound, job.tier)
         return [
             Choice(index, replace(work, sampling=_reseeded(drawn, index)), sampling.stop, reader(), Tally())
             for index in range(sampling.n)

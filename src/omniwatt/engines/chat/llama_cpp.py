@@ -15,6 +15,7 @@ from omniwatt.engines.chat import batch
 from omniwatt.engines.chat.build import Builder
 from omniwatt.engines.chat.choice import Choice, Stream, run_best, run_choice, run_together
 from omniwatt.engines.chat.decoder import Decoder
+from omniwatt.engines.chat.precedence import Precedence
 from omniwatt.engines.chat.slots import SlotPool, common
 from omniwatt.engines.llama_server import SPIN, LlamaServer, base_params, file_bytes
 
@@ -33,6 +34,7 @@ class LlamaCpp:
     _builder: Builder
     _decoder: Decoder
     _slots: SlotPool
+    _at_once: int
 
     def __init__(self) -> None:
         self._opened: LlamaServer | None = None
@@ -43,28 +45,32 @@ class LlamaCpp:
         slots = max(1, spec.slots)
         asked = int(spec.options.get("n_batch", 0))
         weights = file_bytes(spec.artifacts["model"])
-        size = asked or batch.first_guess(weights, spec.threads, spec.gpu_layers, slots)
+        size = asked or batch.first_guess(weights, spec.threads, spec.gpu_layers, 2 * slots)
         vocabulary, window = await self._open(spec, size, progress)
         batch_s, token_s = await batch.measure(self._server, size, vocabulary)
-        better = batch.fitted(size, batch_s, token_s, slots)
+        worth = batch.crowds(size, batch_s, token_s, slots)
+        better = batch.fitted(size, batch_s, token_s, 2 * slots)
         if not asked and batch.worth_reloading(size, better):
             await self._server.close()
             size = better
             await self._open(spec, size, progress)
         self._builder = Builder(self._server, spec.options, window, vocabulary)
         await self._builder.look()
-        self._slots = SlotPool(slots, window)
-        self._decoder = Decoder(self._server, self._slots, size, vocabulary - 1)
+        self._at_once = slots
+        self._slots = SlotPool(slots, window, slots)
+        self._decoder = Decoder(self._server, self._slots, size, vocabulary - 1, Precedence(worth=worth))
         await self._warm()
         progress(1.0)
-        details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
-        return Loaded(slots, window, spec.threads, psutil.Process().memory_info().rss, details, gated=False)
+        details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4), "gives_way": worth}
+        memory = psutil.Process().memory_info().rss
+        return Loaded(slots, window, spec.threads, memory, details, reserve=slots, gated=False)
 
     async def _open(self, spec: EngineSpec, size: int, progress: Callable[[float], None]) -> tuple[int, int]:
         spin = int(spec.options.get("spin", SPIN))
         params = base_params(spec.artifacts["model"], threads=spec.threads, gpu_layers=spec.gpu_layers, spin=spin)
         params.n_ctx = spec.context_window
-        params.n_parallel = max(1, spec.slots)
+        # As many again for the first tier: an answer that gives way keeps its slot.
+        params.n_parallel = 2 * max(1, spec.slots)
         params.kv_unified = True
         params.n_batch = params.n_ubatch = size
         params.chat_template = str(spec.options.get("chat_template", ""))
@@ -108,7 +114,7 @@ class LlamaCpp:
             streams = self._completions(job.body, groups, ctx)
         else:
             raise BadInput(f"A chat model cannot do {job.capability!r}")
-        events = streams[0] if len(streams) == 1 else run_together(streams, len(self._slots.slots))
+        events = streams[0] if len(streams) == 1 else run_together(streams, self._at_once)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -130,7 +136,7 @@ class LlamaCpp:
         if len(streams) == 1:
             return streams[0]
         one_by_one = len(choices[0].work.ids) > LONG_PROMPT
-        return run_together(streams, 1 if one_by_one else len(self._slots.slots))
+        return run_together(streams, 1 if one_by_one else self._at_once)
 
     async def close(self) -> None:
         """Free the model."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections import deque
+from bisect import insort
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
+
+from omniwatt.contract.tier import due_s, rank
 
 Reuse = Literal["own", "public", "none"]
 """`own`: all in the slot is the same tenant's; `public`: cut back to the public prefix first; `none`: start anew."""
@@ -79,18 +81,21 @@ class _Waiter:
     scope: str
     cells: int
     anew: bool
+    tier: str
+    due_s: float
     granted: asyncio.Future[Lease] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class SlotPool:
-    """Hands out slots and cache cells, first come first served."""
+    """Hands out slots and cache cells by tier and age. The last `reserve` slots in use are the first tier's alone."""
 
-    def __init__(self, slots: int, cells: int) -> None:
-        self.slots = [Slot(place) for place in range(slots)]
+    def __init__(self, slots: int, cells: int, reserve: int = 0) -> None:
+        self.slots = [Slot(place) for place in range(slots + reserve)]
+        self._ordinary = slots
         self.public: Sequence[int] = ()
         self._cells = cells
         self._used = 0
-        self._waiters: deque[_Waiter] = deque()
+        self._waiters: list[_Waiter] = []
 
     @property
     def free(self) -> int:
@@ -102,14 +107,17 @@ class SlotPool:
         """How long nobody has used any slot."""
         return 0.0 if self.free < len(self.slots) else time.monotonic() - max(slot.used_at for slot in self.slots)
 
-    async def acquire(self, ids: Sequence[int], scope: str, cells: int, *, anew: bool = False) -> Lease:
+    async def acquire(
+        self, ids: Sequence[int], scope: str, cells: int, *, anew: bool = False, tier: str = "default"
+    ) -> Lease:
         """Wait for a slot and `cells` cells of cache.
 
         `anew` takes the first slot and reuses nothing but the public prefix: sums in another order give other last
         digits, and a seeded answer should come out the same again.
         """
-        waiter = _Waiter(ids, scope, min(cells, self._cells), anew)
+        waiter = _Waiter(ids, scope, min(cells, self._cells), anew, tier, due_s(tier, time.monotonic()))
         self._waiters.append(waiter)
+        self._waiters.sort(key=lambda one: one.due_s)
         self._grant()
         try:
             return await waiter.granted
@@ -118,6 +126,7 @@ class SlotPool:
                 self.release(waiter.granted.result())
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
+                self._grant()
             raise
 
     def hold(self, slot: Slot, ids: Sequence[int]) -> Lease | None:
@@ -145,14 +154,14 @@ class SlotPool:
         self._grant()
 
     def _grant(self) -> None:
-        while self._waiters:
-            waiter = self._waiters[0]
+        for waiter in [one for one in self._waiters if not one.granted.cancelled()]:
             free = [slot for slot in self.slots if not slot.busy]
-            if not free or self._used + waiter.cells > self._cells:
-                return
-            self._waiters.popleft()
-            if waiter.granted.cancelled():
+            if len(self.slots) - len(free) >= (len(self.slots) if rank(waiter.tier) == 0 else self._ordinary):
+                # One of the first tier behind it may still have a slot of the reserve.
                 continue
+            if self._used + waiter.cells > self._cells:
+                return
+            self._waiters.remove(waiter)
             candidates, scope = (free[:1], "") if waiter.anew else (free, waiter.scope)
             slot, reuse, shared = choose(candidates, waiter.ids, scope, self.public)
             slot.busy, slot.scope, slot.pristine = True, waiter.scope, False
@@ -164,23 +173,44 @@ class Turns:
     """Prompts are read in slices, each in its turn: a one-line prompt never waits for a long one."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._waiting = 0
+        self._taken = False
+        self._waiters: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
 
     @property
     def contended(self) -> bool:
         """True while another prompt waits for its turn."""
-        return self._waiting > 0
+        return bool(self._waiters)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold the turn; asyncio's lock is first come first served."""
-        self._waiting += 1
-        try:
-            await self._lock.acquire()
-        finally:
-            self._waiting -= 1
+    async def turn(self, tier: str = "default") -> AsyncIterator[None]:
+        """Hold the turn: by tier, then first come first served."""
+        await self._wait(tier)
         try:
             yield
         finally:
-            self._lock.release()
+            self._pass_on()
+
+    async def _wait(self, tier: str) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        self._count += 1
+        mine = (due_s(tier, time.monotonic()), self._count, asyncio.get_running_loop().create_future())
+        insort(self._waiters, mine)
+        try:
+            await mine[2]
+        except asyncio.CancelledError:
+            if mine in self._waiters:
+                self._waiters.remove(mine)
+            elif not mine[2].cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiters:
+            granted = self._waiters.pop(0)[2]
+            if not granted.done():
+                granted.set_result(None)
+                return
+        self._taken = False
