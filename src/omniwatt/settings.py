@@ -207,6 +207,26 @@ class Power(Slice, frozen=True):
     """Other budgets by time of day: `[[power.windows]]` with `start`, `end`, `budget` and perhaps `days`."""
     events: tuple[Event, ...] = ()
     """Times in which less may be taken: `[[power.events]]` with `start`, `length_s`, `reduce_pct`, `within_s`."""
+    site_budget: str = ""
+    """Makes this server the site: so many watts (`2kW`) for all nodes that follow it together, itself included."""
+    site_windows: tuple[Window, ...] = ()
+    """Other budgets of the site by time of day: `[[power.site_windows]]`, as `windows`."""
+    site_events: tuple[Event, ...] = ()
+    """Times in which the site may take less: `[[power.site_events]]`, as `events`."""
+    site_url: str = ""
+    """The site to follow (`https://box1:8080`): this node then takes no more than it is lent, nor than `budget`."""
+    site_key_env: str = ""
+    """The environment variable that holds an admin key of the site."""
+    site_key_file: str = ""
+    """Or the file that holds it; read again when the site does not accept it any more."""
+    site_certificate: str = ""
+    """Certificate (PEM) to trust besides those this machine trusts: one that the site signed itself, say."""
+    site_insecure: bool = False
+    """Send the key over plain http beyond this machine and its private network, too."""
+    site_name: str = ""
+    """What this node is called at the site, once in all of it; empty is the machine's name."""
+    site_weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
+    """Its share where several nodes want more than there is."""
     meter: Literal["auto", "estimate", "rapl", "nvml", "wall", "replay", "none"] = "auto"
     """What tells the watts. `auto`: the wall meter where one is set, else cards and processor; without a sensor they
     are estimated from CPU time, and say so. `none`: no watts, no joules, no budget."""

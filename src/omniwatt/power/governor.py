@@ -44,6 +44,7 @@ from omniwatt.power.messages import (
     Start,
     Telemetry,
     Want,
+    clock_s,
     decode_from_gateway,
     encode,
 )
@@ -91,7 +92,7 @@ class Governor:
         self._lock: socket.socket | None = None
         self._lock_at_s = float("-inf")
         self._lock_why = ""
-        self._budget_w: float | None = None
+        self._budget = Budget(None)
         self._why = self._unmetered = self._uncapped = ""
         groups = Groups()
         quota = _quota(start) if start.power.quota else None
@@ -150,6 +151,10 @@ class Governor:
             self._meter.close()
 
     # --- turns
+
+    @property
+    def _budget_w(self) -> float | None:
+        return self._budget.at(clock_s())
 
     def _turn(self, now_s: float) -> None:
         for pid in self._engines:
@@ -296,8 +301,8 @@ class Governor:
                 self._settle(job, brief_j)
             case Ahead(dynamic_j=dynamic_j, idle_j=idle_j):
                 self._loop.account.advance(dynamic_j, idle_j)
-            case Budget(watts=watts):
-                self._budget_w = watts
+            case Budget() as budget:
+                self._budget = budget
                 self._turn(now_s)
             case Start():
                 pass
@@ -323,6 +328,7 @@ class Governor:
         nobodys_j = account.unattributed_idle_j + account.unattributed_dynamic_j - account.ahead_j
         self._unattributed_j = max(self._unattributed_j, nobodys_j)
         told = Telemetry(
+        slot_w = machine.slot_w * (decision.gain if decision else 1.0)
             at_s=now_s,
             budget_w=self._budget_w,
             idle_w=machine.idle_w,
@@ -331,6 +337,10 @@ class Governor:
             why=self._reason(),
             slots=decision.slots if decision else None,
             running=loop.load.running,
+            capacity=machine.capacity,
+            floor_w=machine.idle_w + min(loop.tuning.floor_slots, machine.capacity) * machine.slot_w,
+            rest_w=decision.predicted_w - slot_w * decision.slots if decision else machine.idle_w,
+            slot_w=slot_w,
             wanted=dict(loop.load.wanted),
             metered_j=account.metered_j,
             unattributed_j=self._unattributed_j,

@@ -1,5 +1,7 @@
 """What gateway and governor tell one another: one message a packet (SOCK_SEQPACKET), as tagged msgpack."""
 
+import time
+
 import msgspec
 
 from omniwatt import settings
@@ -72,9 +74,21 @@ class Ahead(Value, frozen=True, tag="ahead"):
 
 
 class Budget(Value, frozen=True, tag="budget"):
-    """Watts to hold; None: no limit."""
+    """Watts to hold; None: no limit. Watts that are lent hold until `until_s`, then `then_w`: nobody need say so."""
 
     watts: float | None
+    until_s: float = float("inf")
+    """By `clock_s`."""
+    then_w: float = 0.0
+
+    def at(self, now_s: float) -> float | None:
+        """What is to be held now."""
+        return self.watts if now_s < self.until_s else self.then_w
+
+
+def clock_s() -> float:
+    """The time leases are kept in: it goes on while the machine sleeps, and nobody sets it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 FromGateway = Start | Engine | Gone | Want | Settle | Ahead | Budget
@@ -97,6 +111,13 @@ class Telemetry(Value, frozen=True, tag="telemetry"):
     budget_w: float | None = None
     idle_w: float = 0.0
     max_w: float = 0.0
+    floor_w: float = 0.0
+    """With the steps that may always run."""
+    rest_w: float = 0.0
+    """As `idle_w`, and what a step-slot adds, as they were found to be of late."""
+    slot_w: float = 0.0
+    capacity: float = 0.0
+    """Step-slots the machine has."""
     method: str = ""
     source: str = ""
     scope: str = ""
