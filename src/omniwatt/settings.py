@@ -387,20 +387,10 @@ def _convert(tree: dict[str, Any]) -> Settings:
 
 def _split_lists(tree: dict[str, Any]) -> dict[str, Any]:
     """Environment variables and flags carry lists as comma-separated text."""
-    slices: dict[str, type[Slice]] = {
-        "server": Server,
-        "models": Models,
-        "admission": Admission,
-        "audio": Audio,
-        "draw": Draw,
-        "realtime": Realtime,
-        "power": Power,
-        "storage": Storage,
-        "log": Log,
-    }
-    for section, kind in slices.items():
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for section, kind in kinds.items():
         fields = tree.get(section)
-        if not isinstance(fields, dict):
+        if not isinstance(fields, dict) or not isinstance(kind, type):
             continue
         for field in msgspec.structs.fields(kind):
             value = fields.get(field.name)
