@@ -11,6 +11,8 @@ from rich.text import Text
 BLOCKS = " ▁▂▃▄▅▆▇█"
 OVER = 1.02
 """More than this over the budget is shown as too much: the promise is within 2 %."""
+UNSURE_PCT = 50.0
+"""As uncertain as that are watts nobody calibrated."""
 UNITS = {
     "prefill": "token",
     "decode": "token",
@@ -26,9 +28,9 @@ STATES = {
     "tracking": "holding the budget",
     "demand-limited": "less work than the budget allows",
     "guard": "over the budget: flexible work pauses",
-    "stale": "the meter is silent: by the model alone, with a wider margin",
+    "stale": "by the model alone, with a wider margin",
     "floor": "at the safe floor",
-    "below-idle": "the budget lies below what the machine takes with nothing to do",
+    "below-idle": "the budget lies below what the machine takes without our work: only the least of it goes on",
     "unlimited": "no budget is set",
     "unmetered": "no meter",
     "ungoverned": "the governor is not running",
@@ -37,8 +39,22 @@ STATES = {
 
 def view(status: Mapping[str, Any], width: int = 80) -> Group:
     """The whole view as something rich can print."""
-    lines = [_headline(status), *_curve(status, width), _engines(status), _meaning(status), _method(status)]
+    head = [_headline(status), *(Text(f"→ {one}", style="yellow") for one in advice(status))]
+    lines = [*head, *_curve(status, width), _engines(status), _meaning(status), _method(status)]
     return Group(*(line for line in lines if line.plain))
+
+
+def advice(status: Mapping[str, Any]) -> list[str]:
+    """What the operator can do about it; nothing where all is well."""
+    found = []
+    if status.get("state") == "below-idle":
+        least = f"more than {watts(status['idle_w'])}" if status.get("idle_w") else "more"
+        found.append(f"give it {least} (omniwatt power set 60%), or no limit (omniwatt power set none)")
+    if status.get("budget_unkept"):
+        found.append(f"this budget ends with the server: {status['budget_unkept']}")
+    if status.get("state") in ("stale", "guard", "below-idle") and status.get("uncertainty_pct", 0.0) >= UNSURE_PCT:
+        found.append("what this machine takes is assumed: omniwatt power calibrate")
+    return found
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:

@@ -154,8 +154,19 @@ def save(found: Calibration, file: Path) -> None:
 def load(file: Path) -> Calibration | None:
     """The calibration that was kept; None where there is none. Raises ValueError for a file that is none."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Calibration)
+        found = msgspec.json.decode(file.read_bytes(), type=Calibration)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except OSError as error:
+        raise ValueError(f"{file.name} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"{file.name} is no calibration: {error}; run `omniwatt power calibrate`") from error
+    if not _can_be(found):
+        raise ValueError(f"{file.name} holds watts that cannot be; run `omniwatt power calibrate`")
+    return found
+
+
+def _can_be(found: Calibration) -> bool:
+    cpu, wall = found.cpu, found.wall
+    line_can_be = wall is None or (0.0 < wall.slope < 1e3 and abs(wall.offset) < 1e7 and wall.error_pct >= 0.0)
+    return 0.0 <= cpu.idle_w < cpu.max_w < 1e7 and cpu.cores > 0 and cpu.uncertainty_pct >= 0.0 and line_can_be

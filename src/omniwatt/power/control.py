@@ -218,6 +218,7 @@ class Power:
         full["budget_w"] = self._budget_w
         full["budget"] = self._orders.budget
         full["budget_left_s"] = self._orders.left_s
+        full["budget_unkept"] = self._orders.unkept
         full["rates"] = learnt.rows(full.pop("learnt"))
         del full["brief"]
         if self.enabled and self._line is None:

@@ -82,6 +82,6 @@ def bound(name: str) -> tuple[socket.socket | None, str]:
     except OSError as error:
         lock.close()
         if error.errno == errno.EADDRINUSE:
-            return None, "another governor holds this machine's budget"
+            return None, "another governor holds this machine's budget; this server's is taken up when that one ends"
         return None, f"the kernel does not let us claim this machine's budget: {error.strerror or error}"
     return lock, ""

@@ -1,8 +1,8 @@
 """What the operator wants of the watts: a budget by the settings or by word of mouth, and what energy costs."""
 
+import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from omniwatt.power.amounts import Tariff
 NONE, DEFAULT = "none", "default"
 LONGEST_S = 7 * 86_400.0
 """A budget for a while holds no longer than this."""
+MOST_CHARS = 100
+"""What is kept is a word."""
+
+log = logging.getLogger(__name__)
 
 
 class Orders:
@@ -25,7 +29,9 @@ class Orders:
         check(power, max_w)
         self._power = power
         self._file = file
-        self._kept = _kept(file)
+        self._kept = _kept(file, max_w)
+        self.unkept = ""
+        """Why the last word given will not outlast the server; empty when it will."""
         self._clock = clock
         self._lease = ("", 0.0)
 
@@ -70,7 +76,9 @@ class Orders:
             return
         self._lease = ("", 0.0)
         self._kept = "" if text == DEFAULT else text
-        _keep(self._file, self._kept)
+        self.unkept = _keep(self._file, self._kept)
+        if self.unkept:
+            log.warning("the budget %s holds, but only until the server ends: %s", text, self.unkept)
 
     def read(self, power: settings.Power, max_w: float) -> None:
         """Take up settings as they are now. Raises ValueError, changing nothing, for those that cannot be held."""
@@ -102,17 +110,32 @@ def check(power: settings.Power, max_w: float) -> None:
             raise ValueError("an event's length_s and within_s are seconds")
 
 
-def _kept(file: Path) -> str:
+def _kept(file: Path, max_w: float) -> str:
+    """The word that was kept; none where it cannot be read, or is none."""
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
+        with file.open(encoding="utf-8") as lines:
+            text = lines.read(MOST_CHARS).strip()
+        if text not in ("", NONE):
+            schedule.watts(text, max_w)
+    except FileNotFoundError:
         return ""
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it holds no budget"
+        log.warning("%s is not taken: %s; the settings' budget holds", file.name, said)
+        return ""
+    return text
 
 
-def _keep(file: Path, text: str) -> None:
-    with suppress(OSError):
+def _keep(file: Path, text: str) -> str:
+    """Whole or not at all. Returns why not."""
+    try:
         if not text:
             file.unlink(missing_ok=True)
-        else:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            return ""
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    except OSError as error:
+        return f"{file.name} cannot be written: {error.strerror}"
+    return ""

@@ -5,15 +5,20 @@ from datetime import datetime, timedelta
 
 from omniwatt.contract.power import DAYS, Event, Window
 
+MOST_W = 1e9
+"""A gigawatt: more than any site is a slip of the pen."""
+
 
 def watts(text: str, max_w: float) -> float:
-    """`180W`, `180`, `1.2kW` or `60%` in watts. Raises ValueError for what is none of these, negative or not finite."""
+    """`180W`, `180`, `1.2kW` or `60%` in watts. Raises ValueError for what is none of these, or beyond 0 to MOST_W."""
     plain = text.strip().lower().replace(" ", "")
     for ending, unit_w in (("%", max_w / 100.0), ("kw", 1000.0), ("w", 1.0), ("", 1.0)):
         if plain.endswith(ending):
             value = _number(plain.removesuffix(ending), text)
             if ending == "%" and not max_w > 0.0:
                 raise ValueError("a share of the full load needs its watts: run `omniwatt power calibrate`")
+            if not value * unit_w <= MOST_W:
+                raise ValueError(f"{text!r} is no budget: no machine takes so much")
             return value * unit_w
     raise AssertionError("the empty ending always fits")
 
@@ -23,7 +28,7 @@ def _number(text: str, whole: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0.0 <= value < 1e9:
+    if not 0.0 <= value < float("inf"):
         raise ValueError(f"{whole!r} is no budget: write 180W, 1.2kW or 60%")
     return value
 

@@ -45,10 +45,19 @@ def test_the_whole_view() -> None:
     [
         (
             {"state": "below-idle", "why": "idle takes 2 W"},
-            "below what the machine takes with nothing to do: idle takes 2 W",
+            "idle takes 2 W → give it more than 2.0 W (omniwatt power set 60%), or no limit",
         ),
         ({"method": "", "watts": None, "history": []}, "without a meter"),
         ({"budget_w": None, "state": "unlimited"}, "no budget is set"),
+        (
+            {"state": "stale", "why": "the meter is silent"},
+            "by the model alone, with a wider margin: the meter is silent",
+        ),
+        ({"state": "stale"}, "→ what this machine takes is assumed: omniwatt power calibrate"),
+        (
+            {"budget_unkept": "power_budget cannot be written: No space left"},
+            "ends with the server: power_budget cannot",
+        ),
         ({"watts": 27_800.0, "budget_w": 28_000.0, "max_w": 0.0}, "27.80 kW of 28.00 kW"),
         ({"budget_left_s": 12.3}, "for 12 s more"),
         ({"budget_left_s": 10_800.0}, "for 3.0 h more"),

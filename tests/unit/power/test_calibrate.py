@@ -49,8 +49,15 @@ def test_a_calibration_is_kept_and_a_broken_one_named(tmp_path) -> None:
     assert load(file) is None
     save(model, file)
     assert load(file) == model
-    file.write_text("{}")
-    with pytest.raises(ValueError, match="calibrate"):
+    good = file.read_text()
+    wrong = ("{}", "", "\x00", "[" * 100_000, good.replace("40.0", "-40.0"), good.replace("4,", "0,"))
+    for text in (*wrong, good.replace("15.0", "0.0"), good.replace("40.0", "1e99")):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="calibrate"):
+            load(file)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ValueError, match="json cannot be read"):
         load(file)
 
 

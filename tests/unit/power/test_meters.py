@@ -393,7 +393,8 @@ def test_a_wall_meter_that_answers_drop_by_drop_or_never_is_given_up_and_asked_a
     monkeypatch.setattr(wall, "LEAST_WAIT_S", 0.2)
     outlet = Outlet(url=f"http://127.0.0.1:{port}/", form="redfish", user="root", password="calvin", period_s=0.02)
     with closing(Wall(outlet)) as meter:
-        for drops in (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b""):
+        start = b"HTTP/1.1 200 OK\r\n"
+        for drops in (start, start + b"Content-Length: 900\r\n\r\n", start + b"\r\n", b""):
             answers.append((-1, drops))
             _wait(lambda: meter.read() and "no answer within 0.2 s" in meter._why)
             answers.append((200, json.dumps({"PowerWatts": {"Reading": 500}}).encode()))

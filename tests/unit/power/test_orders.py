@@ -77,6 +77,24 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_but_holds(tmp_path: Path)
     orders = Orders(Power(), 100.0, tmp_path / "home" / "kept")
     orders.say("50W", 100.0)
     assert orders.watts(NOON, 100.0) == 50.0
+    assert "kept cannot be written" in orders.unkept
+
+
+@pytest.mark.parametrize("kept", [b"\xff\xfe", b"much", b"", b"60%%", b"-5W", b"9" * 10_000, b"nan", b"1e8kW", None])
+def test_a_kept_word_that_is_none_is_said_and_the_settings_hold(kept: bytes | None, tmp_path: Path, caplog) -> None:
+    file = tmp_path / "power_budget"
+    if kept is None:
+        file.mkdir()
+    else:
+        file.write_bytes(kept)
+    orders = Orders(Power(budget="60%"), 100.0, file)
+    assert (orders.by_word, orders.watts(NOON, 100.0)) == (False, 60.0)
+    assert ("power_budget is not taken" in caplog.text) == (kept != b"")
+    orders.say("50W", 100.0)
+    assert orders.watts(NOON, 100.0) == 50.0
+    assert bool(orders.unkept) == (kept is None)
+    orders.say("default", 100.0)
+    assert orders.watts(NOON, 100.0) == 60.0
 
 
 def test_a_budget_for_a_while_leaves_no_trace(tmp_path: Path) -> None:

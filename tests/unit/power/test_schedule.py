@@ -20,7 +20,10 @@ def test_budgets_are_read(text, expected) -> None:
     assert watts(text, 1000.0) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["", "W", "-5W", "nan", "inf W", "60%%", "a lot", "1e12 W", "-0.1%"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "W", "-5W", "nan", "inf W", "60%%", "a lot", "1e12 W", "1e8kW", "1e300", "1e300kW", "1e9%", "1e400", "-0.1%"],
+)
 def test_what_is_no_budget_is_refused(text) -> None:
     with pytest.raises(ValueError, match="no budget"):
         watts(text, 1000.0)

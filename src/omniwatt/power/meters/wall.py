@@ -82,7 +82,7 @@ class Wall:
         self._lock = threading.Lock()
         self._latest: Reading | None = None
         self._why = ""
-        self._line: http.client.HTTPConnection | None = None
+        self._sock: socket.socket | None = None
         self._asked_s = time.monotonic()
         self._answered = threading.Event()
         self._closed = threading.Event()
@@ -147,8 +147,11 @@ class Wall:
         if outlet.user:
             pair = base64.b64encode(f"{outlet.user}:{outlet.password}".encode()).decode()
             headers["Authorization"] = f"Basic {pair}"
-        self._line = line = self._connection(parts.scheme, parts.hostname or "", parts.port)
+        line = self._connection(parts.scheme, parts.hostname or "", parts.port)
         try:
+            line.connect()
+            # By itself: the connection lets go of it where the answer's end is that of the stream.
+            self._sock = line.sock
             line.request("GET", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", headers=headers)
             answer = line.getresponse()
             if answer.status // 100 == 3:
@@ -157,7 +160,7 @@ class Wall:
                 raise ValueError(f"it answers with status {answer.status}")
             return answer.read(LONGEST_BYTES)
         finally:
-            self._line = None
+            self._sock = None
             line.close()
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
@@ -174,9 +177,7 @@ class Wall:
             self._cut()
 
     def _cut(self) -> None:
-        line = self._line
-        sock = line.sock if line is not None else None
-        if sock is not None:
+        if (sock := self._sock) is not None:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
