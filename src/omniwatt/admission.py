@@ -104,7 +104,7 @@ class Place:
         """Run one step on `group`, which the plan must hold."""
         if all(demand.group != group for demand in self.held):
             raise Internal(f"a step on {group!r} that was not admitted")
-        return self._call(group, msgspec.structs.replace(job, tier=self._plan.tier), inputs)
+        return self._call(group, msgspec.structs.replace(job, tier=self._plan.turn), inputs)
 
     def release(self, group: str) -> None:
         """Give back what is held of one group, ahead of the end."""
@@ -184,7 +184,7 @@ class Admission:
         if not late:
             self._refuse_if_full(demand)
         queued = _Queued(
-            Waiting(next(self._tickets), arrived_s, demand, plan.tier, late), asyncio.get_running_loop().create_future()
+            Waiting(next(self._tickets), arrived_s, demand, plan.turn, late), asyncio.get_running_loop().create_future()
         )
         self._queue[queued.seen.ticket] = queued
         self.wake()

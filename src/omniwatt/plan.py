@@ -13,6 +13,7 @@ from omniwatt.catalog.catalog import Resolution
 from omniwatt.catalog.instructions import delivered
 from omniwatt.catalog.voices import Voices, VoiceStyle
 from omniwatt.contract.error import BadInput, ContextTooLong, TooLarge, UnsupportedField, VoiceNotFound
+from omniwatt.contract.governor import TIERS
 from omniwatt.contract.job import Caller, Demand, Plan
 from omniwatt.contract.request import (
     ChatBody,
@@ -63,7 +64,8 @@ def make_plan(
         model=card.name,
         upstream_model=found.upstream_model,
         demand=(Demand(group=card.name, slots=min(_branches(request), max(1, card.slots))),),
-        tier=request.tier,
+        tier=_own(caller) if request.tier == "default" else request.tier,
+        turn=_own(caller),
         deadline_s=request.deadline_s,
         reserve_tokens=prompt_tokens + _reserved_answer(sampling, _branches(request)),
     )
@@ -81,6 +83,11 @@ def make_plan(
         case CountBody() if "audio" not in card.input_modalities:
             return _counting(plan, facts)
     return plan
+
+
+def _own(caller: Caller) -> str:
+    """The tier of the caller's key; one we know nothing of is the default."""
+    return caller.tier if caller.tier in TIERS else "default"
 
 
 def modalities(request: Request, card: Card, roles: Mapping[str, str]) -> tuple[str, ...]:

@@ -208,3 +208,20 @@ def test_refusals_of_sound(
 def test_a_relayed_name_is_kept() -> None:
     found = Resolution(card=EYES, asked="gpt-9", alias=False, upstream_model="gpt-9-2030")
     assert make_plan(asked("chat", chat()), CALLER, found).upstream_model == "gpt-9-2030"
+
+
+@pytest.mark.parametrize(
+    ("key", "asked_for", "tier", "turn"),
+    [
+        ("default", "default", "default", "default"),
+        ("priority", "default", "priority", "priority"),
+        ("flex", "default", "flex", "flex"),
+        ("golden", "default", "default", "default"),
+        ("priority", "flex", "flex", "priority"),
+    ],
+)
+def test_a_request_has_the_tier_of_its_key(key: str, asked_for: str, tier: str, turn: str) -> None:
+    """A guess goes by the books as flex, and waits like the answer it may become."""
+    caller = Caller(key_id="k", name="test", project="p", tier=key)
+    plan = make_plan(asked("chat", chat(), tier=asked_for), caller, Resolution(CHAT, "m", alias=False))
+    assert (plan.tier, plan.turn) == (tier, turn)

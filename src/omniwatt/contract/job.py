@@ -43,6 +43,8 @@ class Plan(Value, frozen=True):
     """The card that answers."""
     demand: tuple[Demand, ...]
     tier: str = "default"
+    turn: str = "default"
+    """The tier it waits and computes by: a guess that is confirmed must not have to be raised on the way."""
     deadline_s: float | None = None
     reserve_tokens: int = 0
     """Prompt estimate + answer limit: held against the caller's token limits until the end settles it."""
@@ -81,7 +83,7 @@ class Job(Value, frozen=True):
     deadline_s: float | None = None
     recorded: dict[str, Any] = {}
     tier: str = "default"
-    """Whose turn it is among the jobs of one engine; admission writes the plan's in."""
+    """Who goes first among the jobs of one engine; admission writes the plan's turn in."""
 
 
 class EngineSpec(Value, frozen=True):
