@@ -189,7 +189,7 @@ def forgotten(books: Books, name: str) -> Books:
 
 def answer(books: Books, ask: Ask, budget_w: float, now_s: float, ttl_s: float = TTL_S) -> tuple[Books, Grant]:
     """Grant what a child may have now. Pure; the books must be kept, whatever becomes of the grant."""
-    known = _heard(books, ask, now_s)
+    known = _heard(books, ask, now_s, ttl_s)
     name, own = ask.need.name, known.given.get(ask.need.name, ())
     room_w = budget_w - sum(known.held_w(child, now_s) for child in known.given if child != name)
     fair_w = fill(budget_w, _served(known, budget_w, now_s, ttl_s)).get(name, 0.0)
@@ -203,15 +203,15 @@ def answer(books: Books, ask: Ask, budget_w: float, now_s: float, ttl_s: float =
     return after, Grant(name=name, number=one.number, watts=watts, floor_w=one.floor_w, asked_s=ask.at_s, ttl_s=ttl_s)
 
 
-def _heard(books: Books, ask: Ask, now_s: float) -> Books:
-    """The books with a question in them, without what by now cannot be followed any more."""
+def _heard(books: Books, ask: Ask, now_s: float, ttl_s: float) -> Books:
+    """The books with a question in them, without what by now cannot be followed any more, nor who never joined."""
     name = ask.need.name
     # A number nobody gave says nothing.
     follows = ask.follows if ask.follows <= books.last else 0
     given = {child: _alive(own, now_s, follows if child == name else 0) for child, own in books.given.items()}
-    return Books(
-        {**books.needs, name: ask.need}, {**books.heard_s, name: now_s}, given, books.last + 1, books.settled_s
-    )
+    heard_s = {child: at_s for child, at_s in books.heard_s.items() if child in given or now_s - at_s <= ttl_s}
+    needs = {child: books.needs[child] for child in heard_s}
+    return Books({**needs, name: ask.need}, {**heard_s, name: now_s}, given, books.last + 1, books.settled_s)
 
 
 def _alive(given: tuple[Given, ...], now_s: float, follows: int) -> tuple[Given, ...]:
