@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +17,7 @@ from omniwatt.contract.error import BadInput
 from omniwatt.contract.governor import BATCH_S
 from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
-from omniwatt.power import amounts, calibrate, learnt
+from omniwatt.power import amounts, calibrate, learnt, share
 from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.line import STOP_S, Line
@@ -34,10 +33,13 @@ from omniwatt.power.messages import (
     Start,
     Telemetry,
     Want,
+    clock_s,
     decode_from_governor,
     encode,
 )
 from omniwatt.power.orders import Orders, check
+from omniwatt.power.share import Share
+from omniwatt.power.site import Site
 from omniwatt.power.tills import Bill, Till, Tills
 
 WATCH_S = 0.25
@@ -74,6 +76,7 @@ class Power:
             self._cpu = cpu_model(power, self._calibration)
             self._max_w = self._cpu.max_w
             self._orders = Orders(power, self._max_w, home / "power_budget")
+            self._share = Share(power, home, lambda: self._telemetry, self._apply_budget)
         except (ValueError, MeterLost) as error:
             raise settings.SettingsError(f"power: {error}") from error
         gate = f"gate-{os.getpid()}-{id(self):x}"
@@ -92,7 +95,7 @@ class Power:
         self._begun_at_s = 0.0
         self._heard_at_s = 0.0
         self._retry_s = RETRY_S
-        self._budget_w: float | None = None
+        self._budget = Budget(None)
         self._rates = home / "power_rates.json"
         self._telemetry = Telemetry(learnt=learnt.load(self._rates))
         self._short: deque[bool] = deque(maxlen=round(TIGHT_S * TELEMETRY_HZ))
@@ -102,13 +105,15 @@ class Power:
 
     async def __aenter__(self) -> Self:
         if self.enabled:
-            self._budget_w = self._wanted_w()
+            self._apply_budget()
             self._launch()
+            self._share.start()
             self._watcher = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self._closing = True
+        await self._share.stop()
         if self._watcher is not None:
             self._watcher.cancel()
             with suppress(asyncio.CancelledError):
@@ -155,8 +160,12 @@ class Power:
 
     def call(self, job: str, engine: str, capability: str) -> Bill:
         """A call for a job begins on an engine; told to the governor by the engine's host, if it lasts."""
-        brief = self._budget_w is None and self._telemetry.brief and self._line is not None
+        brief = self._budget.watts is None and self._telemetry.brief and self._line is not None
         return self._tills.call(job, engine, capability, brief=brief)
+
+    def let(self, pid: int) -> float:
+        """Share of the time a process group is let run."""
+        return self._telemetry.let.get(pid, 1.0) if self._line is not None else 1.0
 
     # --- for the way of a request
 
@@ -215,7 +224,7 @@ class Power:
     def status(self) -> dict[str, Any]:
         """How the node stands: watts, budget, state, the last minute; see messages.Telemetry."""
         full: dict[str, Any] = msgspec.structs.asdict(self._telemetry)
-        full["budget_w"] = self._budget_w
+        full["budget_w"] = self._budget.at(clock_s())
         full["budget"] = self._orders.budget
         full["budget_left_s"] = self._orders.left_s
         full["budget_unkept"] = self._orders.unkept
@@ -223,7 +232,7 @@ class Power:
         del full["brief"]
         if self.enabled and self._line is None:
             full["state"] = "ungoverned"
-        full["tight"] = self.tight
+        full |= {"tight": self.tight} | self._share.status()
         full["history"] = list(self._history)
         if self._telemetry.watts is not None:
             full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._orders.tariff))
@@ -251,9 +260,15 @@ class Power:
     def reload(self, power: settings.Power) -> None:
         """Take up budget, windows, events and prices as the settings say now; a budget by word of mouth still holds.
 
+    @property
+    def site(self) -> Site:
+        """The site, where this server is it. Raises Conflict elsewhere."""
+        return self._share.site
+
         Raises ValueError, changing nothing, for what cannot be held.
         """
         self._orders.read(power, self._max_w)
+        share.check(power)
         if self._orders.by_word and power.budget and self._orders.budget != power.budget:
             log.warning("the budget set by hand (%s) holds; `omniwatt power set default` ends it", self._orders.budget)
         self._apply_budget()
@@ -261,6 +276,7 @@ class Power:
     # --- the governor's life
 
     def _launch(self) -> None:
+        self._share.reload(power)
         self._begun_at_s = time.monotonic()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -281,7 +297,7 @@ class Power:
             self._post(joined.engine)
             if joined.want.held or joined.want.urgent:
                 self._post(joined.want)
-        self._post(Budget(self._budget_w))
+        self._post(self._budget)
 
     def _hang_up(self) -> None:
         """No more governor: what it held is continued at once."""
@@ -376,15 +392,7 @@ class Power:
     # --- the budget
 
     def _apply_budget(self) -> None:
-        budget_w = self._wanted_w()
-        if budget_w != self._budget_w:
-            self._budget_w = budget_w
-            self._post(Budget(budget_w))
-
-    def _wanted_w(self) -> float | None:
-        """A budget that cannot be understood any more leaves the one before."""
-        try:
-            return self._orders.watts(datetime.now().astimezone(), self._max_w)
-        except ValueError as error:
-            log.error("power.budget: %s", error)
-            return self._budget_w
+        budget = self._share.limited(self._orders.now_w(self._max_w))
+        if budget != self._budget:
+            self._budget = budget
+            self._post(budget)

@@ -34,6 +34,7 @@ class Orders:
         """Why the last word given will not outlast the server; empty when it will."""
         self._clock = clock
         self._lease = ("", 0.0)
+        self._now_w: float | None = None
 
     @property
     def budget(self) -> str:
@@ -95,6 +96,14 @@ class Orders:
         windows = () if word else self._power.windows
         found_w = schedule.budget_at(now, base, max_w, windows, self._power.events)
         return None if found_w == float("inf") else found_w
+
+    def now_w(self, max_w: float) -> float | None:
+        """The same, as of now; orders that cannot be understood any more leave the ones before."""
+        try:
+            self._now_w = self.watts(datetime.now().astimezone(), max_w)
+        except ValueError as error:
+            log.error("power.budget: %s", error)
+        return self._now_w
 
 
 def check(power: settings.Power, max_w: float) -> None:

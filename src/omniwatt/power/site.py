@@ -6,8 +6,6 @@ that took it too, and the operator's orders make the budget: settings, schedule 
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,6 @@ class Site:
         self._asks: dict[str, Ask] = {}
         """The last of each node."""
         self._lock = asyncio.Lock()
-        self._budget_w: float | None = 0.0
 
     async def answer(self, ask: Ask) -> Grant:
         """Lend a node what it may have now.
@@ -75,11 +72,9 @@ class Site:
 
     @property
     def budget_w(self) -> float | None:
-        """What holds now; None for no limit. Orders that cannot be understood any more leave the ones before."""
-        with suppress(ValueError):
-            watts = self._orders.watts(datetime.now().astimezone(), MOST_W)
-            self._budget_w = None if watts is None or watts >= MOST_W else watts
-        return self._budget_w
+        """What holds now; None for no limit."""
+        watts = self._orders.now_w(MOST_W)
+        return None if watts is None or watts >= MOST_W else watts
 
     def set_budget(self, budget: str | float, for_s: float | None = None) -> None:
         """As `orders.Orders.say`, in watts. Raises BadInput."""
