@@ -342,6 +342,7 @@ class Governor:
             rest_w=decision.predicted_w - slot_w * decision.slots if decision else machine.idle_w,
             slot_w=slot_w,
             wanted=dict(loop.load.wanted),
+            let=self._duty.let(),
             metered_j=account.metered_j,
             unattributed_j=self._unattributed_j,
             learnt=account.learnt,

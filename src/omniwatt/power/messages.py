@@ -131,6 +131,8 @@ class Telemetry(Value, frozen=True, tag="telemetry"):
     running: float = 0.0
     wanted: dict[str, float] = {}
     """Step-slots by tier that have work."""
+    let: dict[int, float] = {}
+    """Process group -> share of the time it was let run of late, where that is not all of it."""
     metered_j: float = 0.0
     unattributed_j: float = 0.0
     learnt: dict[str, Learnt] = {}

@@ -5,7 +5,7 @@ other: two of them that share the same cores slow each other down several times 
 all its threads at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -13,6 +13,8 @@ ACTIVE_CORES = 0.1
 """An engine that used less than this in its last slice is waiting for something else than the CPU."""
 NEW_LOOK_S = 0.01
 """So long nobody is held for an engine that just got work: it may only be waiting for its input."""
+LEAST_LET = 0.05
+"""Who is let run less than that gets no longer turns for it."""
 SAVED_S = 0.1
 """What an engine keeps of the time it was owed when its work ran out: as long as it may be held."""
 
@@ -32,6 +34,8 @@ class Runner(msgspec.Struct, frozen=True):
     """Cores it used when it last ran; None when it has not run yet since it got work."""
     new: bool = False
     """It just got work, and whether it computes is still to be seen."""
+    let: float = 1.0
+    """Share of its turns that a budget of watts lets it run: it is stopped for the rest of them."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -67,7 +71,18 @@ def next_turn(runners: Iterable[Runner], cores: int, slice_s: float = 0.05, held
         elif runner.id not in chosen:
             turns += 1
     hold = frozenset(runner.id for runner in rivals) - chosen
-    return Turn(run=ids - hold, hold=hold, length_s=max(0.01, min(slice_s, held_limit_s / max(1, turns - 1))))
+    length_s = min(slice_s, held_limit_s / max(1, turns - 1)) * _stretched(rivals, chosen)
+    return Turn(run=ids - hold, hold=hold, length_s=max(0.01, min(length_s, held_limit_s)))
+
+
+def _stretched(rivals: Sequence[Runner], chosen: Collection[int]) -> float:
+    """A turn is as long as its share of the time that is let run, so that a budget takes the same share of all.
+
+    An engine that takes two cores while it runs uses the watts up sooner, and is stopped for longer, than one on one.
+    """
+    spans = {runner.id: 1 / max(runner.let, LEAST_LET) for runner in rivals}
+    own = [spans[each] for each in chosen]
+    return len(spans) * sum(own) / len(own) / sum(spans.values())
 
 
 def ran_on_return_s(ran_s: float, others_s: Iterable[float]) -> float:

@@ -45,6 +45,10 @@ class Hand(Protocol):
         """Have it held for the cores' sake, or never held. False: nobody is there to do it."""
         ...
 
+    def let(self, pid: int) -> float:
+        """Share of the time the group is let run, of that in which it is not held for the cores' sake."""
+        ...
+
     def call(self, job: str, engine: str, capability: str) -> Bill:
         """A call for a job begins on an engine."""
         ...
@@ -59,6 +63,9 @@ class Nobody:
     def leave(self, pid: int) -> None: ...
     def want(self, pid: int, *, held: bool, urgent: bool) -> bool:
         return False
+
+    def let(self, pid: int) -> float:
+        return 1.0
 
     def call(self, job: str, engine: str, capability: str) -> Bill:
         return NOBODYS

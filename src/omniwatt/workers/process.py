@@ -178,6 +178,11 @@ class HostProcess:
         """Loop time of the last byte from the process."""
         return self._connection.heard_at_s
 
+    @property
+    def let(self) -> float:
+        """Share of the time it is let run of late, of that in which it is not paused."""
+        return self._hand.let(self.pid)
+
     def cpu_s(self) -> float:
         """CPU seconds the process and its helpers have used, all threads, ended helpers too; 0.0 once it is gone."""
         return 0.0 if self._reaped else self._tree.cpu_s()

@@ -43,12 +43,13 @@ class _Member:
         self.used_cores = (self.cpu_s - before_s) / length_s
         self.new = False
         if contended:
-            self.ran_s += length_s
+            self.ran_s += length_s * self.process.let
 
     def runner(self, now_s: float) -> Runner:
         held_s = now_s - self.held_at_s if self.process.stopped else 0.0
         urgent = self.process.cancelling > 0
-        return Runner(self.process.pid, self.threads, self.ran_s, held_s, urgent, self.used_cores, self.new)
+        let = self.process.let
+        return Runner(self.process.pid, self.threads, self.ran_s, held_s, urgent, self.used_cores, self.new, let)
 
 
 class Ticker:

@@ -10,6 +10,7 @@ import pytest
 
 from omniwatt.power.actuators.duty import MOST_STOP_S, TICK_S, Duty
 from omniwatt.power.actuators.signals import Signals
+from omniwatt.workers.cores import Runner, next_turn
 
 STEP_S = 0.001
 
@@ -82,6 +83,29 @@ def test_each_second_is_within_two_percent(slots: float, threads: dict[int, int]
     means = [sum(computer.run(1.0).values()) for _ in range(10)]
     assert all(abs(mean / slots - 1) < 0.02 for mean in means), means
     assert computer.longest_s <= MOST_STOP_S + 2 * TICK_S
+
+
+@pytest.mark.parametrize("slots", [0.4, 0.8, 1.3])
+def test_of_engines_that_take_turns_a_budget_takes_the_same_share(slots: float) -> None:
+    computer = Computer(2, {1: 2, 2: 2, 3: 2})
+    computer.work |= {2: 0.5, 3: 0.6}
+    computer.duty.slots = slots
+    ran_s, held_s, used_s = dict.fromkeys((1, 2, 3), 0.0), dict.fromkeys((1, 2, 3), 0.0), dict.fromkeys((1, 2, 3), 0.0)
+    end_s, counted_s = computer.now_s + 12.0, computer.now_s + 2.0
+    while computer.now_s < end_s:
+        let = computer.duty.let()
+        turn = next_turn(
+            [Runner(pid, 2, ran_s[pid], held_s[pid], False, 1.0, let=let.get(pid, 1.0)) for pid in ran_s], 2
+        )
+        for pid in ran_s:
+            computer.duty.want(pid, computer.now_s, held=pid in turn.hold, urgent=False)
+        for pid, cores in computer.run(turn.length_s).items():
+            ran_s[pid] += turn.length_s * let.get(pid, 1.0) if pid in turn.run else 0.0
+            held_s[pid] = 0.0 if pid in turn.run else held_s[pid] + turn.length_s
+            used_s[pid] += cores * turn.length_s if computer.now_s > counted_s else 0.0
+    assert sum(used_s.values()) == pytest.approx(10 * slots, rel=0.02)
+    assert used_s[2] / used_s[1] == pytest.approx(0.5, rel=0.15), "as without a budget, when turns are as long for all"
+    assert used_s[3] / used_s[1] == pytest.approx(0.6, rel=0.15)
 
 
 def test_a_tier_above_pays_nothing_for_those_below() -> None:

@@ -74,6 +74,14 @@ def test_turns_are_fair_bounded_and_within_the_cores(threads: list[int], cores: 
         assert abs(ran[0] - ran[1]) <= 0.1
 
 
+def test_who_is_let_run_for_less_of_a_turn_has_a_longer_one() -> None:
+    one, other = Runner(1, 2, let=0.25), Runner(2, 2, ran_s=1.0, let=0.75)
+    assert next_turn([one, other], 2).length_s == pytest.approx(0.075)
+    assert next_turn([one, Runner(2, 2, ran_s=-1.0, let=0.75)], 2).length_s == pytest.approx(0.025)
+    nearly_stopped = [Runner(1, 2, let=0.0), *(Runner(pid, 2, ran_s=1.0) for pid in range(2, 6))]
+    assert next_turn(nearly_stopped, 2).length_s == pytest.approx(0.1), "nobody is held for longer for it"
+
+
 def test_no_contention_no_turns() -> None:
     assert next_turn([Runner(1, 1), Runner(2, 1)], 2) == Turn(frozenset({1, 2}))
 

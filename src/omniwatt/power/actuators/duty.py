@@ -21,6 +21,8 @@ LEAST_S = 0.001
 """Sooner than this nobody is looked at again."""
 MOST_STOP_S = 0.1
 """The longest a process is stopped at a stretch for the watts' sake."""
+LET_S = 0.5
+"""Over so long is smoothed how much of the time a group was let run."""
 SIP_S = 0.002
 """How long it runs then, although there is no credit."""
 SAVED_S = 0.03
@@ -81,6 +83,8 @@ class Group:
         """CPU seconds in the tick that ends."""
         self.cores = 0.0
         """Of late, smoothed over some ticks in which it could run."""
+        self.let = 1.0
+        """Share of the time it was let run of late, of that in which it was not held for the cores."""
 
 
 class Duty:
@@ -215,6 +219,10 @@ class Duty:
         group = self._groups.get(pid)
         return group.used_s if group else 0.0
 
+    def let(self) -> dict[int, float]:
+        """Share of the time each group was let run of late, where that is not all of it."""
+        return {} if self.slots is None else {pid: group.let for pid, group in self._groups.items() if group.let < 1.0}
+
     def wanted(self) -> dict[str, float]:
         """Cores by tier that have work: what could be in use without a limit."""
         found: dict[str, float] = {}
@@ -235,6 +243,8 @@ class Duty:
         for group in self._groups.values():
             used_s = max(group.used_s, group.usage.clock_s())
             group.used, group.used_s = used_s - group.used_s, used_s
+            if not group.held_for_cores:
+                group.let += min(1.0, length_s / LET_S) * ((0.0 if group.stopped else 1.0) - group.let)
             self._total_s += group.used
             if length_s > 0.0 and (not group.stopped or group.used > 0.0):
                 share = min(1.0, length_s / (5 * TICK_S))
