@@ -135,7 +135,9 @@ class Metrics:
         yield from _queues(self._admission_status())
         yield from _engines(self._pool_status())
         yield from _sessions(self._session_counts())
-        yield from _power(self._power_status())
+        power = self._power_status()
+        yield from _power(power)
+        yield from _site(power)
 
     def _inter_token(self) -> Metric:
         family = HistogramMetricFamily(
@@ -257,6 +259,31 @@ def _power(status: Mapping[str, Any]) -> Iterable[Metric]:
     if status["slots"] is not None:
         yield GaugeMetricFamily("omniwatt_power_step_slots", "Steps that may run at once.", value=status["slots"])
     yield GaugeMetricFamily("omniwatt_power_steps_running", "Steps that run.", value=status["running"])
+
+
+def _site(status: Mapping[str, Any]) -> Iterable[Metric]:
+    """What a site lends this node, and what this site lends its nodes; nothing where there is none."""
+    lease, site = status.get("lease"), status.get("site")
+    if lease:
+        yield GaugeMetricFamily("omniwatt_power_lease_watts", "What the site lends this node.", value=lease["watts"])
+        lost = float(lease["state"] == "lost")
+        yield GaugeMetricFamily("omniwatt_power_site_lost", "1 while the site does not answer.", value=lost)
+    if not site:
+        return
+    if site["budget_w"] is not None:
+        yield GaugeMetricFamily("omniwatt_site_budget_watts", "What all nodes may take.", value=site["budget_w"])
+    for field, name, text in (
+        ("watts", "omniwatt_site_node_watts", "What a node takes now."),
+        ("lent_w", "omniwatt_site_node_lent_watts", "What it may be taking, by the leases it holds."),
+        ("wants_w", "omniwatt_site_node_wanted_watts", "What its work wants."),
+        ("floor_w", "omniwatt_site_node_floor_watts", "What is kept for it without work."),
+        ("heard_s_ago", "omniwatt_site_node_silent_seconds", "Since it last asked."),
+    ):
+        family = GaugeMetricFamily(name, text, labels=["node"])
+        for node in site["nodes"]:
+            if node[field] is not None:
+                family.add_metric([node["name"]], node[field])
+        yield family
 
 
 def _engines(workers: Sequence[WorkerLike]) -> Iterable[Metric]:

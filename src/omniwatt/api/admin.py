@@ -149,10 +149,12 @@ async def ps(exchange: Exchange) -> None:
 class AskedBudget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A budget as an operator writes it: `180W`, `60%`, a number of watts, `none`, or `default`.
 
-    With `for_s` it holds so many seconds, and what held before comes back.
+    `site_budget` is that of all nodes together, in watts, where this server is their site. With `for_s` it holds so
+    many seconds, and what held before comes back.
     """
 
-    budget: str | float
+    budget: str | float | None = None
+    site_budget: str | float | None = None
     for_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
@@ -162,12 +164,19 @@ async def power(exchange: Exchange) -> None:
 
 
 async def set_power(exchange: Exchange) -> None:
-    """Change the budget; it holds within a second, and over restarts unless it is for a while."""
+    """Change the node's budget, or the site's; it holds within a second (a site's within a lease), and over restarts
+    unless it is for a while."""
     try:
         asked = msgspec.convert(await exchange.json(), AskedBudget)
     except msgspec.ValidationError as error:
         raise BadInput(f"The budget cannot be set: {error}", param="budget") from error
-    exchange.parts.power.set_budget(asked.budget, asked.for_s)
+    here = exchange.parts.power
+    if asked.budget is not None and asked.site_budget is None:
+        here.set_budget(asked.budget, asked.for_s)
+    elif asked.site_budget is not None and asked.budget is None:
+        here.site.set_budget(asked.site_budget, asked.for_s)
+    else:
+        raise BadInput("Say either `budget` or `site_budget`.", param="budget")
     await power(exchange)
 
 
@@ -221,7 +230,9 @@ def _from_iso(text: str) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-def _admins_only(handler: Handler) -> Endpoint:
+def admins_only(handler: Handler) -> Endpoint:
+    """An endpoint that refuses everybody else."""
+
     async def checked(exchange: Exchange) -> None:
         if not exchange.caller.admin:
             raise Forbidden("This needs an admin key, or the server's admin socket.")
@@ -234,13 +245,13 @@ routes = [
     Route("/healthz", Endpoint(healthz), methods=["GET"]),
     Route("/readyz", Endpoint(readyz), methods=["GET"]),
     Route("/metrics", Endpoint(prometheus), methods=["GET"]),
-    Route("/admin/keys", _admins_only(create_key), methods=["POST"]),
-    Route("/admin/keys", _admins_only(list_keys), methods=["GET"]),
-    Route("/admin/keys/{key_id}", _admins_only(delete_key), methods=["DELETE"]),
-    Route("/admin/usage", _admins_only(usage), methods=["GET"]),
-    Route("/admin/ps", _admins_only(ps), methods=["GET"]),
-    Route("/admin/power", _admins_only(power), methods=["GET"]),
-    Route("/admin/power", _admins_only(set_power), methods=["PUT"]),
-    Route("/admin/models/{name}/unload", _admins_only(unload), methods=["POST"]),
-    Route("/admin/reload", _admins_only(reload), methods=["POST"]),
+    Route("/admin/keys", admins_only(create_key), methods=["POST"]),
+    Route("/admin/keys", admins_only(list_keys), methods=["GET"]),
+    Route("/admin/keys/{key_id}", admins_only(delete_key), methods=["DELETE"]),
+    Route("/admin/usage", admins_only(usage), methods=["GET"]),
+    Route("/admin/ps", admins_only(ps), methods=["GET"]),
+    Route("/admin/power", admins_only(power), methods=["GET"]),
+    Route("/admin/power", admins_only(set_power), methods=["PUT"]),
+    Route("/admin/models/{name}/unload", admins_only(unload), methods=["POST"]),
+    Route("/admin/reload", admins_only(reload), methods=["POST"]),
 ]

@@ -5,7 +5,7 @@ from itertools import chain
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from omniwatt.api import admin, openapi
+from omniwatt.api import admin, openapi, site
 from omniwatt.api.guards import Guards
 from omniwatt.api.middleware import Authentication, ErrorBoundary, Exchanges
 from omniwatt.api.openai import (
@@ -42,6 +42,7 @@ ROUTES = list(
         realtime_calls.routes,
         openapi.routes,
         admin.routes,
+        site.routes,
     )
 )
 
