@@ -31,13 +31,14 @@ class Hello(Value, frozen=True, tag="hello"):
 class Told(Value, frozen=True, tag="told"):
     """What happened since the last one; in this order."""
 
-    entered: tuple[tuple[Call, str, str], ...] = ()
-    """Calls that began, with their jobs and tiers; no tier: nobody will ask what it has cost."""
+    entered: tuple[tuple[Call, str, str, float], ...] = ()
+    """Calls that began: job, tier (none: nobody will ask what it has cost), and when, in time.monotonic."""
     work: tuple[tuple[Call, str, float], ...] = ()
     """(call, kind, units) of steps that began."""
     parked: tuple[Call, ...] = ()
     """Calls that now wait at a step boundary."""
-    left: tuple[Call, ...] = ()
+    left: tuple[tuple[Call, float], ...] = ()
+    """Calls that ended, and when."""
     brief: tuple[tuple[str, float], ...] = ()
     """(kind, units) of all that calls did which came and went untold, together."""
 

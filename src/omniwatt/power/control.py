@@ -87,7 +87,7 @@ class Power:
         self._tills = Tills()
         self._ahead_j = [0.0, 0.0]
         """Dynamic and idle joules charged by the rates that the governor has not been told of."""
-        self._asked: dict[str, asyncio.Future[Joules | None]] = {}
+        self._asked: dict[str, asyncio.Future[Settled | None]] = {}
         self._line: Line | None = None
         self._dead: Line | None = None
         """Hung up on, and not yet buried."""
@@ -182,21 +182,28 @@ class Power:
         if till.life != self._life or self._line is None:
             self._post(Settle(job))  # whoever governs now may know of it all the same
             return None
-        joules = await self._ask(job, till.brief_j) if till.told else self._charge(till)
+        joules = await self._ask(job, till) if till.told else self._charge(till)
         return None if joules is None else amounts.energy(joules)
 
-    async def _ask(self, job: str, brief_j: float) -> Joules | None:
-        answer: asyncio.Future[Joules | None] = asyncio.get_running_loop().create_future()
+    async def _ask(self, job: str, till: Till) -> Joules | None:
+        answer: asyncio.Future[Settled | None] = asyncio.get_running_loop().create_future()
         self._asked[job] = answer
         try:
-            if not self._post(Settle(job, brief_j)):
+            if not self._post(Settle(job, till.brief_j)):
                 return None
             async with asyncio.timeout(SETTLE_S):
-                return await answer
+                settled = await answer
         except TimeoutError:
             return None
         finally:
             self._asked.pop(job, None)
+        if settled is None:
+            return None
+        if settled.joules is not None:
+            return settled.joules
+        # What was long to us was short to its host.
+        till.as_brief()
+        return self._charge(till)
 
     def _charge(self, till: Till) -> Joules | None:
         """By the rates, without asking; the governor hears of many such at once. None while the meter is silent."""
@@ -253,22 +260,23 @@ class Power:
             raise BadInput(str(error), param="budget") from error
         self._apply_budget()
 
-    def check(self, power: settings.Power) -> None:
-        """Raises ValueError for settings that cannot be held."""
-        check(power, self._max_w)
-
-    def reload(self, power: settings.Power) -> None:
-        """Take up budget, windows, events and prices as the settings say now; a budget by word of mouth still holds.
-
     @property
     def site(self) -> Site:
         """The site, where this server is it. Raises Conflict elsewhere."""
         return self._share.site
 
+    def check(self, power: settings.Power) -> None:
+        """Raises ValueError for settings that cannot be held."""
+        check(power, self._max_w)
+        share.check(power)
+
+    def reload(self, power: settings.Power) -> None:
+        """Take up budget, windows, events and prices as the settings say now; a budget by word of mouth still holds.
+
         Raises ValueError, changing nothing, for what cannot be held.
         """
         self._orders.read(power, self._max_w)
-        share.check(power)
+        self._share.reload(power)
         if self._orders.by_word and power.budget and self._orders.budget != power.budget:
             log.warning("the budget set by hand (%s) holds; `omniwatt power set default` ends it", self._orders.budget)
         self._apply_budget()
@@ -276,7 +284,6 @@ class Power:
     # --- the governor's life
 
     def _launch(self) -> None:
-        self._share.reload(power)
         self._begun_at_s = time.monotonic()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -373,10 +380,10 @@ class Power:
     def _take(self, packet: bytes) -> None:
         self._heard_at_s = max(self._heard_at_s, time.monotonic())
         match decode_from_governor(packet):
-            case Settled(job=job, joules=joules):
+            case Settled(job=job) as settled:
                 answer = self._asked.get(job)
                 if answer is not None and not answer.done():
-                    answer.set_result(joules)
+                    answer.set_result(settled)
             case Telemetry() as told:
                 if told.why != self._telemetry.why and told.why:
                     log.warning("power: %s", told.why)

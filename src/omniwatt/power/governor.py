@@ -237,9 +237,10 @@ class Governor:
 
     def _admit(self) -> None:
         with suppress(OSError):
-            link, _ = self._door.accept()
-            self._links[link.fileno()] = link
-            self._poll.register(link.fileno(), select.EPOLLIN)
+            while True:
+                link, _ = self._door.accept()
+                self._links[link.fileno()] = link
+                self._poll.register(link.fileno(), select.EPOLLIN)
 
     def _listen(self, fd: int) -> None:
         link = self._links.get(fd)
@@ -263,7 +264,7 @@ class Governor:
             case Hello() as hello:
                 self._gate.hello(fd, hello)
             case Told() as told if fd in self._gate.hosts:
-                self._asked.update(job for _, job, tier in told.entered if tier)
+                self._asked.update(job for _, job, tier, _ in told.entered if tier)
                 self._brief_s = now_s if told.brief else self._brief_s
                 self._note(self._gate.told(fd, told, now_s), now_s)
                 if told.entered or told.left:
@@ -272,11 +273,11 @@ class Governor:
 
     def _note(self, event: Event, now_s: float) -> None:
         account = self._loop.account
-        for job in event.begun:
-            account.begin(job, event.engine, now_s)
+        for job, at_s in event.begun:
+            account.begin(job, event.engine, min(at_s, now_s))
         account.did(event.work)
-        for job in event.left:
-            account.leave(job, event.engine, now_s)
+        for job, at_s in event.left:
+            account.leave(job, event.engine, min(at_s, now_s))
             if job not in self._asked:
                 # Nobody will ask: it ran outside of any request.
                 account.drop(job, now_s)
@@ -288,7 +289,9 @@ class Governor:
                 self._engines[pid] = name
                 self._duty.join(pid, threads, exempt=exempt)
                 self._go_before([pid])
-                self._count(pid)
+                # What it took to load is nobody's, not its first job's.
+                self._duty.tick(now_s)
+                self._loop.read(now_s)
                 self._duty.works_for(pid, self._gate.tiers(pid))
             case Gone(pid=pid):
                 if pid in self._engines:
@@ -309,6 +312,7 @@ class Governor:
 
     def _settle(self, job: str, brief_j: float) -> None:
         """What hosts have said by now counts: they say it before their answer's end can be known."""
+        self._admit()
         for fd in list(self._links):
             self._listen(fd)
         now_s = time.monotonic()
@@ -324,23 +328,23 @@ class Governor:
         loop, reading = self._loop, self._loop.reading
         decision, account = loop.decision, loop.account
         machine = loop.machine
+        slot_w = machine.slot_w * (decision.gain if decision else 1.0)
         # It counts up: what was charged ahead is found in what is nobody's only a moment later.
         nobodys_j = account.unattributed_idle_j + account.unattributed_dynamic_j - account.ahead_j
         self._unattributed_j = max(self._unattributed_j, nobodys_j)
         told = Telemetry(
-        slot_w = machine.slot_w * (decision.gain if decision else 1.0)
             at_s=now_s,
             budget_w=self._budget_w,
             idle_w=machine.idle_w,
             max_w=machine.max_w,
-            state=self._state(),
-            why=self._reason(),
-            slots=decision.slots if decision else None,
-            running=loop.load.running,
             capacity=machine.capacity,
             floor_w=machine.idle_w + min(loop.tuning.floor_slots, machine.capacity) * machine.slot_w,
             rest_w=decision.predicted_w - slot_w * decision.slots if decision else machine.idle_w,
             slot_w=slot_w,
+            state=self._state(),
+            why=self._reason(),
+            slots=decision.slots if decision else None,
+            running=loop.load.running,
             wanted=dict(loop.load.wanted),
             let=self._duty.let(),
             metered_j=account.metered_j,

@@ -28,11 +28,17 @@ class Till:
         """Whether the governor has been told of a call of its own accord."""
         self.brief_j = 0.0
         """What its other calls took, by the rates."""
+        self.told_j = 0.0
+        """What those it was told of took, by the rates."""
         self.error_pct = 0.0
         """How far the worst of these rates lies from the meter."""
         self.begun_s = self.ended_s = 0.0
         self.idle_s = 0.0
         """Seconds of the idle watts that are its own."""
+
+    def as_brief(self) -> None:
+        """The governor was not told of any call, after all."""
+        self.brief_j, self.told_j, self.told = self.brief_j + self.told_j, 0.0, False
 
     def joules(self, told: Telemetry) -> Joules:
         """What it is charged of watts as they stand."""
@@ -72,9 +78,10 @@ class Bill:
         if self.brief and time.monotonic() - self._begun_s < BATCH_S:
             # By its host's clock it was shorter still: the host tells of it in a sum.
             self._till.brief_j += energy_j
-            self._till.error_pct = max(self._till.error_pct, error_pct)
         else:
+            self._till.told_j += energy_j
             self._till.told = True
+        self._till.error_pct = max(self._till.error_pct, error_pct)
 
 
 class Tills:

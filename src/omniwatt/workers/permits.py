@@ -37,6 +37,7 @@ class Permit:
         self.told = told
         """Whether the governor knows of it, or will with the next message. Under the lock of `permits`."""
         self.at_s = time.monotonic()
+        self.ended_s = 0.0
         self.work: dict[str, float] = {}
         """What it did, to be told. Under the lock of `permits`."""
         self.held_until_s = 0.0
@@ -130,7 +131,9 @@ class Permits:
         self._bell = -1
         if path:
             self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            threading.Thread(target=self._listen, name="permits", daemon=True).start()
+            # At once: a call that comes now is to be told of.
+            stream = self._introduced()
+            threading.Thread(target=self._listen, args=(stream,), name="permits", daemon=True).start()
 
     def enter(self, job: str, tier: str = "", *, brief: bool = False) -> Permit:
         """A call begins, for a job of that tier."""
@@ -166,6 +169,7 @@ class Permits:
         with self._lock:
             if self._calls.pop(permit.number, None) is None:
                 return
+            permit.ended_s = time.monotonic()
             if permit.told:
                 self._left.append(permit)
                 self._post()
@@ -202,7 +206,7 @@ class Permits:
             self._forget()
             return
         told = Told(
-            tuple((one.number, one.job, one.tier) for one in self._entered),
+            tuple((one.number, one.job, one.tier, one.at_s) for one in self._entered),
             tuple(
                 (one.number, kind, units)
                 for one in (*self._calls.values(), *self._left)
@@ -210,7 +214,7 @@ class Permits:
                 for kind, units in one.work.items()
             ),
             tuple(self._parked),
-            tuple(one.number for one in self._left),
+            tuple((one.number, one.ended_s) for one in self._left),
             tuple(self._brief.items()),
         )
         if told == _NOTHING or packets.post(self._stream, encode(told)):
@@ -240,23 +244,30 @@ class Permits:
             self._due_s = min(young_s) + BATCH_S if young_s else None
             self._post()
 
-    def _listen(self) -> None:
-        """The thread: connect, take what the governor says, connect again when it has gone."""
+    def _listen(self, stream: socket.socket | None) -> None:
+        """The thread: take what the governor says, connect again when it has gone."""
         while not self._closed.is_set():
-            stream = _connected(self._path)
             if stream is not None:
                 with stream:
                     self._talk(stream)
             self._closed.wait(RETRY_S)
+            stream = None if self._closed.is_set() else self._introduced()
         os.close(self._bell)
 
-    def _talk(self, stream: socket.socket) -> None:
+    def _introduced(self) -> socket.socket | None:
+        """Connect, and say who we are and which calls are there."""
+        stream = _connected(self._path)
+        if stream is None:
+            return None
         with self._lock:
             packets.post(stream, encode(self._hello))
             self._stream = stream
             self._entered = [permit for permit in self._calls.values() if permit.told]
             self._due_s = time.monotonic() + BATCH_S if len(self._entered) < len(self._calls) else None
             self._post()
+        return stream
+
+    def _talk(self, stream: socket.socket) -> None:
         with suppress(OSError, msgspec.DecodeError):
             self._hear(stream)
         with self._lock:

@@ -32,7 +32,7 @@ class Machine:
 
     def enter(self) -> None:
         for host in range(len(self.tiers)):
-            self.gate.told(host, Told(entered=((1, str(host), self.tiers[host]),)), self.now_s)
+            self.gate.told(host, Told(entered=((1, str(host), self.tiers[host], self.now_s),)), self.now_s)
         self._entered = True
 
     def run(self, seconds: float, slots: float | None, pause: tuple[str, ...] = ()) -> None:
@@ -146,16 +146,20 @@ def test_holds_are_said_again_within_their_lease_and_only_then() -> None:
 def test_what_the_books_hear() -> None:
     gate = Gate(lambda _: 1.0)
     gate.hello(7, Hello(70, "paint", 1, True))
-    event = gate.told(
-        7, Told(((1, "a", "flex"), (2, "b", "")), ((1, "tile", 2.0), (9, "tile", 1.0)), (), (2,), (("text", 3.0),)), 1.0
+    told = Told(
+        entered=((1, "a", "flex", 0.5), (2, "b", "", 0.6)),
+        work=((1, "tile", 2.0), (9, "tile", 1.0)),
+        left=((2, 0.9),),
+        brief=(("text", 3.0),),
     )
-    assert (event.engine, event.begun, event.left) == ("paint", ("a", "b"), ("b",))
+    event = gate.told(7, told, 1.0)
+    assert (event.engine, event.begun, event.left) == ("paint", (("a", 0.5), ("b", 0.6)), (("b", 0.9),))
     work = [(one.job, one.engine, one.kind, one.units) for one in event.work]
     assert work == [(BRIEF, "paint", "text", 3.0), ("a", "paint", "tile", 2.0)]
     assert gate.tiers(70) == ["flex"]
     gone = gate.lost(7, 2.0)
     assert gone is not None
-    assert gone.left == ("a",)
+    assert gone.left == (("a", 2.0),)
     assert gate.lost(7, 2.0) is None
     assert gate.wanted(2.0) == {}
 

@@ -47,7 +47,7 @@ def node(*, by_core: bool, tiers: tuple[str, ...]) -> tuple[Node, Gate, Duty, Li
     duty = Duty(2, Deaf(), lambda _: Still())
     for host, tier in enumerate(tiers):
         gate.hello(host, Hello(100 + host, "paint", 2, True, "" if by_core else "cuda"))
-        gate.told(host, Told(entered=((1, tier, tier),), work=((1, "tile", 1.0),)), 1.0)
+        gate.told(host, Told(entered=((1, tier, tier, 1.0),), work=((1, "tile", 1.0),)), 1.0)
     limits = Limits()
     return Node(gate, duty, 2.0, by_core=by_core, trim=limits), gate, duty, limits
 

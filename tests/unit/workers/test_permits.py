@@ -114,7 +114,7 @@ def test_what_calls_do_is_told_in_batches_and_all_of_it_at_the_end(tmp_path: Pat
         while not told[-1].left:  # type: ignore[union-attr]
             told.append(governor.heard())
     assert all(isinstance(one, Told) for one in told)
-    assert [job for one in told for _, job, _ in one.entered] == ["job"]  # type: ignore[union-attr]
+    assert [job for one in told for _, job, _, _ in one.entered] == ["job"]  # type: ignore[union-attr]
     work = [(kind, units) for one in told for _, kind, units in one.work]  # type: ignore[union-attr]
     assert sum(units for kind, units in work if kind == "decode") == 100
     assert sum(units for kind, units in work if kind == "prefill") == 7
@@ -191,7 +191,7 @@ def test_a_governor_that_comes_back_is_told_who_is_there(tmp_path: Path) -> None
         governor.gone()
         governor.accept()
         assert governor.heard() == HELLO
-        assert governor.until("entered").entered == ((permit.number, "still here", ""),)
+        assert governor.until("entered").entered == ((permit.number, "still here", "", permit.at_s),)
 
 
 def test_nonsense_from_a_governor_hangs_up_on_it(tmp_path: Path) -> None:

@@ -52,9 +52,10 @@ class Event(msgspec.Struct, frozen=True):
     """What the books want to know: jobs that began or left an engine, and work that was begun."""
 
     engine: str
-    begun: tuple[str, ...] = ()
+    begun: tuple[tuple[str, float], ...] = ()
+    """With when, in time.monotonic; `left` too."""
     work: tuple[Work, ...] = ()
-    left: tuple[str, ...] = ()
+    left: tuple[tuple[str, float], ...] = ()
 
 
 class Gate:
@@ -82,7 +83,7 @@ class Gate:
         """Take in what happened in a host; decide again with `choose` afterwards."""
         self._pass(now_s)
         hello = self._hellos[host]
-        begun = [self._enter(host, number, job, tier or "default", now_s) for number, job, tier in told.entered]
+        begun = [self._enter(host, *one, now_s) for one in told.entered]
         work = [Work(BRIEF, hello.engine, kind, units) for kind, units in told.brief]
         for number, kind, units in told.work:
             if seat := self._seats.get((host, number)):
@@ -92,7 +93,7 @@ class Gate:
         for number in told.parked:
             if seat := self._seats.get((host, number)):
                 seat.parked = True
-        left = [seat.job for number in told.left if (seat := self._seats.pop((host, number), None))]
+        left = [(seat.job, at_s) for number, at_s in told.left if (seat := self._seats.pop((host, number), None))]
         return Event(hello.engine, tuple(begun), tuple(work), tuple(left))
 
     def lost(self, host: Host, now_s: float) -> Event | None:
@@ -103,7 +104,7 @@ class Gate:
         self._known.pop(host, None)
         hello = self._hellos.pop(host, None)
         gone = [key for key in self._seats if key[0] == host]
-        jobs = tuple(self._seats.pop(key).job for key in gone)
+        jobs = tuple((self._seats.pop(key).job, now_s) for key in gone)
         return Event(hello.engine, left=jobs) if hello else None
 
     # --- what the governor decides
@@ -169,8 +170,8 @@ class Gate:
 
     # --- inside
 
-    def _enter(self, host: Host, number: int, job: str, tier: str, now_s: float) -> str:
-        hello = self._hellos[host]
+    def _enter(self, host: Host, number: int, job: str, tier: str, at_s: float, now_s: float) -> tuple[str, float]:
+        hello, tier = self._hellos[host], tier or "default"
         peers = [seat.served_s for seat in self._seats.values() if seat.tier == tier and seat.weight]
         seat = Seat(host, number, job, now_s, min(peers, default=0.0))
         seat.tier = tier
@@ -179,7 +180,7 @@ class Gate:
         seat.parked = seat.held = self._told.get(host, Hold()).new and seat.weight > 0
         self._seats[host, number] = seat
         self._known[host] = max(number, self._known.get(host, 0))
-        return job
+        return job, at_s
 
     def _gates(self, host: Host) -> bool:
         hello = self._hellos[host]
