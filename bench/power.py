@@ -1,10 +1,11 @@
 """Real engines under a watt budget, watched by a process that is no part of the service.
 
-    python -m bench.power [--quick] [--only mix|draw|alone] [--seconds 12]
+    python -m bench.power [--quick] [--only mix|large|chat|gate] [--seconds 20]
 
 The meter is the estimate from CPU time (idle 10 W, 10 W a busy core, so that the shares of budget and load are easy to
 read); the judge reads the CPU time of every process by its own clock and gives the same model's watts. What is judged
 is how well the budget is held, not the watts of a core. Gateway and governor are counted with everything else.
+`gate` is the mix once more, held by the gate alone, as it would be where nothing may be stopped.
 """
 
 import argparse
@@ -137,17 +138,24 @@ def steps(seconds: float) -> list[Phase]:
         Phase("80 %", seconds, lambda _: 0.8),
         Phase("100 % again", seconds, lambda _: 1.0),
         Phase("ramp 90 to 55 %", seconds, lambda t: 0.9 - 0.35 * min(1.0, t / seconds), steady=False),
-        Phase("sine 0.05 Hz", 20.0, lambda t: 0.7 + 0.12 * math.sin(2 * math.pi * 0.05 * t), steady=False),
+        Phase(
+            "sine 0.05 Hz",
+            40.0 if seconds >= 10.0 else 20.0,
+            lambda t: 0.7 + 0.12 * math.sin(2 * math.pi * 0.05 * t),
+            steady=False,
+        ),
     ]
 
 
-async def run(clients: Sequence[str], phases: Sequence[Phase]) -> tuple[Floats, list[Done], list[tuple[float, float]]]:
+async def run(
+    clients: Sequence[str], phases: Sequence[Phase], *, stops: bool = True
+) -> tuple[Floats, list[Done], list[tuple[float, float]]]:
     """The judge's lines, the work done, and the budgets set, all by time.monotonic."""
     with tempfile.TemporaryDirectory(prefix="ow-") as folder:
         home = Path(folder)
         (home / "models").symlink_to(model_store())
         cores = len(os.sched_getaffinity(0))
-        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W}
+        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W, "stops": stops}
         flags: dict[str, dict[str, Any]] = {"storage": {"home": folder}, "models": {"preload": False}, "power": power}
         async with wiring.build(settings.load(None, flags, {})) as parts:
             load = Load(parts)
@@ -261,7 +269,8 @@ def _onlooker(file: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "bench.power_judge", str(os.getpid()), str(file)])
 
 
-MIXES = {"mix": ("chat", "chat", "draw", "hear"), "large": ("large",), "chat": ("chat", "chat")}
+MIXED = ("chat", "chat", "draw", "hear")
+MIXES = {"mix": MIXED, "large": ("large",), "chat": ("chat", "chat"), "gate": MIXED}
 
 
 def main() -> None:
@@ -269,15 +278,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short phases; the result says so and is not kept")
     parser.add_argument("--only", choices=tuple(MIXES), help="one of the mixes")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each phase")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each phase")
     given = parser.parse_args()
     seconds = 6.0 if given.quick else given.seconds
     figures: list[dict[str, Any]] = []
     for name, clients in MIXES.items():
         if given.only in (None, name):
             say(name)
-            phases = steps(seconds)
-            figures += judged(clients, phases, *asyncio.run(run(clients, phases)))
+            phases = steps(seconds)[: 5 if name == "gate" else None]
+            found = judged(clients, phases, *asyncio.run(run(clients, phases, stops=name != "gate")))
+            figures += [
+                figure | {"of": f"{figure['of']} (gate alone)"} if name == "gate" else figure for figure in found
+            ]
     notes = {"meter": "estimate", "idle_w": IDLE_W, "core_w": CORE_W, "judge": "bench.power_judge, all processes"}
     report(f"power_{given.only}" if given.only else "power", figures, given.quick, notes)
 

@@ -254,6 +254,9 @@ class Power(Slice, frozen=True):
     """What it sees."""
     recording: str = ""
     """A CSV with the columns time_s and watts, for the meter `replay`."""
+    stops: bool = True
+    """Stop and continue engines for milliseconds where processors draw the watts: that is what holds a budget closely.
+    Without it only steps wait, of whole engines, and one that cannot be asked before each step is not held at all."""
     quota: bool = False
     """Hold CPU time by a control group's quota where one can be made, instead of stopping and continuing engines."""
     caps: bool = False

@@ -105,7 +105,14 @@ class Governor:
         self._by_core = found.by_core
         self._gate = Gate(lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
         self._caps = self._capped(library)
-        actuators = Node(self._gate, self._duty, found.machine.capacity, by_core=found.by_core, trim=self._caps)
+        actuators = Node(
+            self._gate,
+            self._duty,
+            found.machine.capacity,
+            by_core=found.by_core,
+            stops=start.power.stops,
+            trim=self._caps,
+        )
         manner = self._meter.manner if self._meter else Manner()
         tuned = tuning(manner, found.machine.capacity, by_core=found.by_core, trim=start.power.caps)
         counted = not manner.window_s

@@ -42,14 +42,14 @@ def decision(slots: float, count: int = 1, trim: float = 1.0, pause: tuple[str, 
     return Decision(slots, count, trim, pause, "tracking", 0.0, 0.0)
 
 
-def node(*, by_core: bool, tiers: tuple[str, ...]) -> tuple[Node, Gate, Duty, Limits]:
+def node(*, by_core: bool, tiers: tuple[str, ...], stops: bool = True) -> tuple[Node, Gate, Duty, Limits]:
     gate = Gate(lambda hello: slots_of(hello, by_core=by_core, cores=2))
     duty = Duty(2, Deaf(), lambda _: Still())
     for host, tier in enumerate(tiers):
         gate.hello(host, Hello(100 + host, "paint", 2, True, "" if by_core else "cuda"))
         gate.told(host, Told(entered=((1, tier, tier, 1.0),), work=((1, "tile", 1.0),)), 1.0)
     limits = Limits()
-    return Node(gate, duty, 2.0, by_core=by_core, trim=limits), gate, duty, limits
+    return Node(gate, duty, 2.0, by_core=by_core, stops=stops, trim=limits), gate, duty, limits
 
 
 def held(gate: Gate, now_s: float) -> list[tuple[int, ...]]:
@@ -86,6 +86,15 @@ def test_on_cores_duty_trims_and_only_lower_tiers_wait_at_steps() -> None:
     one.obey(None, 3.0)
     assert duty.slots is None
     assert held(gate, 3.0) == [(), (), ()]
+
+
+def test_on_cores_without_stops_engines_wait_whole_at_their_steps() -> None:
+    one, gate, duty, _ = node(by_core=True, stops=False, tiers=("default", "default", "flex"))
+    one.obey(decision(0.8, count=1), 2.0)
+    assert duty.slots is None
+    assert [len(calls) for calls in held(gate, 2.0)] == [0, 1, 1]
+    one.obey(decision(0.8, count=0), 3.0)
+    assert [len(calls) for calls in held(gate, 3.0)] == [1, 1, 1]
 
 
 def test_on_cards_whole_steps_wait_and_limits_trim() -> None:

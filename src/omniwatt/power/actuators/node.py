@@ -27,13 +27,23 @@ class Trim(Protocol):
 
 
 class Node:
-    """`by_core`: a step-slot is a processor core, and duty trims; otherwise it is a device, and only the gate holds."""
+    """`by_core`: a step-slot is a processor core, and duty trims if it `stops`; otherwise only the gate holds."""
 
-    def __init__(self, gate: Gate, duty: Duty, capacity: float, *, by_core: bool, trim: Trim | None = None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        duty: Duty,
+        capacity: float,
+        *,
+        by_core: bool,
+        stops: bool = True,
+        trim: Trim | None = None,
+    ) -> None:
         self._gate = gate
         self._duty = duty
         self._capacity = capacity
         self._by_core = by_core
+        self._stops = by_core and stops
         self._trim = trim
         self._wanted: dict[str, float] = {}
 
@@ -54,7 +64,7 @@ class Node:
             self._duty.slots, self._duty.paused = None, frozenset()
             if self._trim is not None:
                 self._trim.restore()
-        elif self._by_core:
+        elif self._stops:
             # Within a tier duty shares the cores out evenly, which whole calls that wait for one another would not be.
             pause = {*decision.pause, *crowded_out(self._wanted, decision.slots)}
             self._gate.choose(math.inf if pause else None, pause, now_s)
