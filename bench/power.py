@@ -241,6 +241,7 @@ def judged(
             "work_a_second": found,
             "work_share": {kind: found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate},
             "dynamic_share": float((watts[span].mean() - IDLE_W) / (demand_w - IDLE_W)),
+            "work_of_dynamic": _mean_share(found, rates) * (demand_w - IDLE_W) / float(watts[span].mean() - IDLE_W),
         }  # fmt: skip
         if figure["budget_w"] is not None:
             figure |= measured(watts[span], budget_w[span], aim_w[span], TICK_S, [0.0], SETTLE_S)
@@ -258,6 +259,12 @@ def _work(done: Sequence[Done], from_s: float, to_s: float) -> dict[str, float]:
         if from_s <= one.at_s < to_s:
             found[one.kind] = found.get(one.kind, 0.0) + one.units / (to_s - from_s)
     return found
+
+
+def _mean_share(found: dict[str, float], rates: dict[str, float]) -> float:
+    """Of what was done without a budget, over the kinds of work."""
+    shares = [found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate]
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def _models(clients: Sequence[str]) -> set[str]:
