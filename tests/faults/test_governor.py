@@ -138,6 +138,8 @@ async def test_a_governor_that_hangs_is_replaced(tmp_path: Path) -> None:
         pid, governor = only(one).pid, power.pid
         await until(lambda: status(pid) in HELD)
         os.kill(governor, signal.SIGSTOP)
+        assert await until(lambda: status(pid) not in HELD) < 0.5
+        assert await held_share(pid, 0.3) == 0.0
         await until(lambda: power.pid not in (0, governor), 6.0)
         assert not psutil.pid_exists(governor)
         await until(lambda: status(pid) not in HELD)

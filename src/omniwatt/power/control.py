@@ -25,6 +25,7 @@ from omniwatt.power.messages import (
     LOCK,
     SILENT_S,
     Ahead,
+    Beat,
     Budget,
     Engine,
     Gone,
@@ -40,10 +41,13 @@ from omniwatt.power.messages import (
 from omniwatt.power.orders import Orders, check
 from omniwatt.power.share import Share
 from omniwatt.power.site import Site
+from omniwatt.power.pulse import Pulse
 from omniwatt.power.tills import Bill, Till, Tills
 
 WATCH_S = 0.25
 KEEP_S = 60.0
+TAKE_UP_S = 0.6
+"""A few turns and the telemetry after them."""
 RETRY_S, RETRY_MOST_S = 0.05, 5.0
 HEALTHY_S = 10.0
 SETTLE_S = 0.25
@@ -89,6 +93,7 @@ class Power:
         """Dynamic and idle joules charged by the rates that the governor has not been told of."""
         self._asked: dict[str, asyncio.Future[Settled | None]] = {}
         self._line: Line | None = None
+        self._pulse = Pulse(self._missed)
         self._dead: Line | None = None
         """Hung up on, and not yet buried."""
         self._life = 0
@@ -156,7 +161,7 @@ class Power:
         if joined is None:
             return False
         joined.want = Want(pid, held, urgent)
-        return self._post(joined.want)
+        return self._post(joined.want) and not self._pulse.late
 
     def call(self, job: str, engine: str, capability: str) -> Bill:
         """A call for a job begins on an engine; told to the governor by the engine's host, if it lasts."""
@@ -265,6 +270,15 @@ class Power:
         """The site, where this server is it. Raises Conflict elsewhere."""
         return self._share.site
 
+    async def taken_up(self) -> None:
+        """Wait until it can be seen how the governor does with what was set last; TAKE_UP_S at most."""
+        set_s = time.monotonic()
+        while self._line is not None and time.monotonic() - set_s < TAKE_UP_S:
+            told = self._telemetry
+            if told.budget_w == self._budget.at(clock_s()) and told.at_s - set_s > TAKE_UP_S / 4:
+                return
+            await asyncio.sleep(TAKE_UP_S / 50)
+
     def check(self, power: settings.Power) -> None:
         """Raises ValueError for settings that cannot be held."""
         check(power, self._max_w)
@@ -310,6 +324,7 @@ class Power:
         """No more governor: what it held is continued at once."""
         if self._line is None:
             return
+        self._pulse.stop()
         self._dead, self._line = self._line, None
         self._dead.close()
         if self._power.quota:
@@ -325,6 +340,13 @@ class Power:
         for joined in list(self._joined.values()):
             joined.want = Want(joined.engine.pid, urgent=joined.want.urgent)
             joined.freed()
+
+    def _missed(self) -> None:
+        """It does not say any more whom it holds: they go on, until it is heard again or replaced."""
+        log.warning("the governor (pid %d) is late: what it holds for the watts' sake goes on", self.pid)
+        for joined in list(self._joined.values()):
+            if not joined.want.held:
+                joined.freed()
 
     async def _bury(self) -> None:
         """Wait until it is gone; it ends by itself once it is hung up on."""
@@ -392,6 +414,8 @@ class Power:
                 self._max_w = told.max_w or self._max_w
                 self._short.append(told.slots is not None and sum(told.wanted.values()) > SHORT * told.slots)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
+            case Beat(holds=holds):
+                self._pulse.beat(holds=holds)
 
     def _post(self, message: Value) -> bool:
         return self._line is not None and self._line.post(encode(message))

@@ -35,6 +35,7 @@ from omniwatt.power.machine import TURN_S, node, nvml, tuning
 from omniwatt.power.machinery import Process, bound, door, go_after, go_first, wake_when_orphaned
 from omniwatt.power.messages import (
     Ahead,
+    Beat,
     Budget,
     Engine,
     FromGateway,
@@ -49,6 +50,7 @@ from omniwatt.power.messages import (
     encode,
 )
 from omniwatt.power.meters.estimate import Estimate
+from omniwatt.power.pulse import BEAT_S
 from omniwatt.tree import Everyone, Groups, Tree
 
 REST_S = 0.5
@@ -76,6 +78,7 @@ class Governor:
         """`first`: the kernel lets this process run as soon as it wants to; see machinery.go_first."""
         self._stream = stream
         self._first = first
+        self._beats, self._beat_at_s = False, 0.0
         self._start = start
         self._poll = select.epoll()
         self._asked: set[str] = set()
@@ -133,6 +136,7 @@ class Governor:
                     turn_s = now_s + self._pause_s()
                 if now_s >= duty_s:
                     duty_s = self._duty.tick(now_s) if self._holding() else turn_s
+                self._beat(now_s)
                 if now_s >= tell_s:
                     packets.post(self._stream, encode(self._telemetry(now_s)))
                     tell_s = now_s + TELEMETRY_S
@@ -145,6 +149,13 @@ class Governor:
                     turn_s = min(turn_s, time.monotonic() + TURN_S)
         finally:
             self.close()
+
+    def _beat(self, now_s: float) -> None:
+        """Tell the gateway, which lets everybody go on when this is missing."""
+        holds = self._holding()
+        if holds != self._beats or (holds and now_s - self._beat_at_s >= BEAT_S):
+            self._beats, self._beat_at_s = holds, now_s
+            packets.post(self._stream, encode(Beat(holds)))
 
     def close(self) -> None:
         """Let everything run, and go."""

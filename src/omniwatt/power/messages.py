@@ -141,7 +141,13 @@ class Telemetry(Value, frozen=True, tag="telemetry"):
     """The meter is well and nothing is limited: short calls may be told of in sums, and charged by the rates."""
 
 
-FromGovernor = Settled | Telemetry
+class Beat(Value, frozen=True, tag="beat"):
+    """Said again and again while it holds processes, and once when it does not any more."""
+
+    holds: bool
+
+
+FromGovernor = Settled | Telemetry | Beat
 
 encode = msgspec.msgpack.Encoder().encode
 decode_from_gateway = msgspec.msgpack.Decoder(FromGateway).decode
