@@ -177,6 +177,7 @@ async def set_power(exchange: Exchange) -> None:
         here.site.set_budget(asked.site_budget, asked.for_s)
     else:
         raise BadInput("Say either `budget` or `site_budget`.", param="budget")
+    await here.taken_up()
     await power(exchange)
 
 

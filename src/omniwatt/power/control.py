@@ -39,9 +39,9 @@ from omniwatt.power.messages import (
     encode,
 )
 from omniwatt.power.orders import Orders, check
+from omniwatt.power.pulse import Pulse
 from omniwatt.power.share import Share
 from omniwatt.power.site import Site
-from omniwatt.power.pulse import Pulse
 from omniwatt.power.tills import Bill, Till, Tills
 
 WATCH_S = 0.25
