@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Self
 
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from omniwatt.contract.job import Caller, Job, Plan
 from omniwatt.contract.protocol import Engines
 from omniwatt.contract.request import MediaBody, MediaPart, Request
 from omniwatt.flows import recipes
-from omniwatt.ledger import Ledger
+from omniwatt.ledger import Entry, Ledger
 from omniwatt.limits import Limiter
 from omniwatt.plan import ROLES, make_plan, modalities
 from omniwatt.plan_pictures import frugal
@@ -68,42 +68,42 @@ class Pipeline:
         Close the generator to cancel: slots are free and the ledger row is written when `aclose` returns.
         """
         with self._ledger.open(request, caller, guess) as entry:
-            found = self._resolve(request.model)
-            request, degraded = frugal(request, self._power.tight)
-            roles = self._roles()
-            facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
-            plan = entry.plan = make_plan(
-                request, caller, found, facts, roles, self._voices and self._voices(), self._audio, self._draw
-            )
-            arrived_s = time.monotonic()
-            with self._limiter.hold(caller, plan) as hold:
-                self._power.begin(request.id, plan.tier)
-                try:
-                    await self._ensure(plan)
-                    async with self._admission.admit(plan) as place:
-                        entry.granted()
-                        yield Started(
-                            model=plan.upstream_model or plan.model,
-                            tier=plan.tier,
-                            rate_limits=hold.rate_limits,
-                            queue_s=time.monotonic() - arrived_s,
-                            degraded=degraded,
-                            expected_j=self._typical.expect(plan.model, request),
-                        )
-                        steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
-                        async with aclosing(ending_once(steps)) as events:
-                            async for event in events:
-                                told = (
-                                    await self._costed(event, request, found) if isinstance(event, Finished) else event
-                                )
-                                entry.see(told)
-                                yield told
-                finally:
+            async with _Charged(self._power, entry, request.id, caller.tier) as charged:
+                found = self._resolve(request.model)
+                request, degraded = frugal(request, self._power.tight)
+                roles = self._roles()
+                facts = [await self._probe(request, part) for part in _acceptable_media(request, found, roles)]
+                plan = entry.plan = make_plan(
+                    request, caller, found, facts, roles, self._voices and self._voices(), self._audio, self._draw
+                )
+                arrived_s = time.monotonic()
+                with self._limiter.hold(caller, plan) as hold:
+                    charged.begin(plan.tier)
                     try:
-                        entry.energy = await self._power.settle(request.id)
+                        await self._ensure(plan)
+                        async with self._admission.admit(plan) as place:
+                            entry.granted()
+                            yield Started(
+                                model=plan.upstream_model or plan.model,
+                                tier=plan.tier,
+                                rate_limits=hold.rate_limits,
+                                queue_s=time.monotonic() - arrived_s,
+                                degraded=degraded,
+                                expected_j=self._typical.expect(plan.model, request),
+                            )
+                            steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
+                            async with aclosing(ending_once(steps)) as events:
+                                async for event in events:
+                                    if isinstance(event, Finished):
+                                        event = await self._costed(event, request, found)  # noqa: PLW2901
+                                    entry.see(event)
+                                    yield event
                     finally:
-                        hold.settle(entry.usage)
-                        hold.counts = not entry.unwanted
+                        try:
+                            await charged.settle()
+                        finally:
+                            hold.settle(entry.usage)
+                            hold.counts = not entry.unwanted
 
     async def _costed(self, end: Finished, request: Request, found: Resolution) -> Finished:
         """The end, with the joules it took and the arithmetic; neither where nobody can say."""
@@ -127,6 +127,32 @@ class Pipeline:
         if not facts:
             raise EngineFailed("the media engine found nothing")
         return facts[0]
+
+
+class _Charged:
+    """From its first look at what came to its end, however it ends, a request is charged what is done for it."""
+
+    def __init__(self, power: Metering, entry: Entry, job: str, tier: str) -> None:
+        self._power = power
+        self._entry = entry
+        self._job = job
+        self.begin(tier)
+
+    def begin(self, tier: str) -> None:
+        """Said again when its tier is known."""
+        self._power.begin(self._job, tier)
+
+    async def settle(self) -> None:
+        """Nothing more will be done for it."""
+        used = await self._power.settle(self._job)
+        if used is not None:
+            self._entry.energy = used
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.settle()
 
 
 async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from omniwatt.contract.power import Reading, Work
 from omniwatt.power.account import Account
-from omniwatt.power.attribution import Interval, Learnt, expected_j, learn, share
+from omniwatt.power.attribution import BRIEF, Interval, Learnt, expected_j, learn, share
 
 JOBS, ENGINES, KINDS = ("a", "b", "c"), ("chat", "draw"), ("prefill", "decode", "tile")
 
@@ -141,6 +141,8 @@ EVENTS = st.lists(
         st.tuples(st.just("settle"), st.sampled_from(JOBS), st.just("")),
         st.tuples(st.just("drop"), st.sampled_from(JOBS), st.just("")),
         st.tuples(st.just("work"), st.sampled_from(JOBS), st.sampled_from(ENGINES)),
+        st.tuples(st.just("ahead"), st.just(""), st.just("")),
+        st.tuples(st.just("brief"), st.just(BRIEF), st.sampled_from(ENGINES)),
         st.tuples(st.just("tick"), st.just(""), st.just("")),
     ),
     max_size=60,
@@ -156,20 +158,24 @@ def test_the_books_balance_through_cancels_crashes_and_late_work(events, idle_w)
             account.begin(job, engine, at_s)
         elif verb == "leave":
             account.leave(job, engine, at_s)
-        elif verb == "work":
+        elif verb == "ahead":
+            account.advance(0.5, 0.25)
+            settled_j += 0.75
+        elif verb in ("work", "brief"):
             account.did([Work(job, engine, "decode", 2.0)])
         elif verb == "drop":
             account.drop(job, at_s)
             assert account.settle(job, at_s) is None
         elif verb == "settle":
-            bill = account.settle(job, at_s)
+            bill = account.settle(job, at_s, brief_j=0.125)
             settled_j += bill.dynamic_j + bill.idle_j if bill else 0.0
         else:
             at_s += 0.5
             account.close(_reading(at_s, at_s * 12.0), idle_w)
     everywhere = settled_j + account.open_j + account.unattributed_idle_j + account.unattributed_dynamic_j
     assert account.metered_j == pytest.approx(at_s * 12.0)
-    assert everywhere == pytest.approx(account.metered_j)
+    assert everywhere - account.ahead_j == pytest.approx(account.metered_j)
+    assert min(account.ahead_j, account.unattributed_idle_j, account.unattributed_dynamic_j) >= -1e-9
     assert settled_j == pytest.approx(account.settled_j)
 
 
@@ -184,6 +190,36 @@ def test_a_step_longer_than_the_interval_is_learnt_whole() -> None:
     bill = account.settle("a", 100.0)
     assert bill is not None
     assert bill.dynamic_j == pytest.approx(1999 * 5.0)
+
+
+def test_what_was_charged_ahead_is_taken_off_what_is_metered_next() -> None:
+    account = Account()
+    account.close(_reading(0.0, 0.0), 2.0)
+    account.begin("long", "draw", 0.0)
+    account.did([Work("long", "draw", "tile", 1.0), Work(BRIEF, "echo", "decode", 1.0)])
+    account.advance(3.0, 0.5)
+    account.close(_reading(1.0, 12.0), 2.0, {"draw": 1.0, "echo": 1.0})
+    assert account.ahead_j == 0.0
+    assert account.unattributed_dynamic_j == pytest.approx(2.0)
+    bill = account.settle("long", 1.0)
+    assert bill is not None
+    assert (bill.dynamic_j, bill.idle_j) == pytest.approx((5.0, 1.5))
+
+
+def test_a_job_that_came_and_went_between_two_readings_is_charged_for_its_time_alone() -> None:
+    account = Account()
+    account.close(_reading(0.0, 0.0), 10.0)
+    account.begin("short", "echo", 0.9)
+    account.did([Work("short", "echo", "decode", 1.0)])
+    account.leave("short", "echo", 0.95)
+    account.begin("later", "echo", 0.9625)
+    account.close(_reading(1.0, 14.0), 10.0)
+    short, later = account.settle("short", 1.0), account.settle("later", 1.0)
+    assert short is not None
+    assert later is not None
+    assert (short.dynamic_j, short.idle_j) == pytest.approx((4.0, 0.5))
+    assert (later.dynamic_j, later.idle_j) == pytest.approx((0.0, 0.375))
+    assert account.unattributed_idle_j == pytest.approx(9.125)
 
 
 def test_nothing_is_settled_for_what_never_began() -> None:

@@ -36,9 +36,9 @@ class Governor:
         self.stream, _ = self._server.accept()
         self.stream.settimeout(PATIENCE_S)
 
-    def say(self, *calls: int, lease_s: float = 60.0) -> None:
+    def say(self, *calls: int, lease_s: float = 60.0, new: bool = False) -> None:
         assert self.stream is not None
-        assert packets.post(self.stream, encode(Hold(calls, lease_s)))
+        assert packets.post(self.stream, encode(Hold(calls, lease_s, new)))
 
     def heard(self) -> FromHost:
         assert self.stream is not None
@@ -119,6 +119,41 @@ def test_what_calls_do_is_told_in_batches_and_all_of_it_at_the_end(tmp_path: Pat
     assert sum(units for kind, units in work if kind == "decode") == 100
     assert sum(units for kind, units in work if kind == "prefill") == 7
     assert len(told) < 20
+
+
+def test_brief_calls_are_told_in_sums_and_the_one_that_lasts_by_itself(tmp_path: Path) -> None:
+    with gate(tmp_path) as (governor, permits):
+        lasting = permits.enter("lasting", "flex", brief=True)
+        lasting.step("tile", 1)
+        for number in range(50):
+            permit = permits.enter(f"short {number}", brief=True)
+            permit.step("decode", 2)
+            permit.leave()
+        told = []
+        while not told or not told[-1].left:
+            told.append(governor.heard())
+            if told[-1].entered:
+                lasting.step("tile", 1)
+                lasting.leave()
+        assert len(told) <= 5
+        assert [one.entered for one in told if one.entered] == [((1, "lasting", "flex", lasting.at_s),)]
+        assert sum(units for one in told for _, units in one.brief) == 100
+        assert sum(units for one in told for _, kind, units in one.work if kind == "tile") == 2
+        assert told[-1].left == ((1, lasting.ended_s),)
+
+
+def test_a_brief_call_that_is_held_is_told_at_once(tmp_path: Path) -> None:
+    with gate(tmp_path) as (governor, permits):
+        governor.say(lease_s=60.0, new=True)
+        first = permits.enter("first", brief=True)
+        if not first.held_until_s:
+            held(first)
+        thread = stepping(first)
+        told = governor.until("parked")
+        assert (told.parked, [one[:2] for one in told.entered]) == ((1,), [(1, "first")])
+        governor.say()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def test_a_held_call_waits_at_its_next_step_and_is_let_go_on_by_word(tmp_path: Path) -> None:
