@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -27,6 +28,8 @@ Examples:
   omniwatt power set 180W             stays over restarts
   omniwatt power set 75% --for 3h     then back to what held before
   omniwatt power set default          back to what the settings say
+  omniwatt power set 1.5kW --site     for all nodes that follow this server
+  omniwatt power forget box3          a node of the site that is gone for good
   omniwatt power calibrate            under this machine's meter, a minute
   omniwatt power calibrate --idle-w 38 --max-w 112      figures off a plug
 """
@@ -55,12 +58,25 @@ def power(context: click.Context, *, as_json: bool, once: bool, config: Path | N
 @power.command("set")
 @click.argument("budget")
 @click.option("--for", "span", help="Only so long: 30s, 10min, 3h, 1d. Then what held before does again.")
+@click.option("--site", is_flag=True, help="The budget of all nodes together, where this server is their site.")
 @config_option
-def set_budget(budget: str, span: str | None, config: Path | None) -> None:
+def set_budget(budget: str, span: str | None, *, site: bool, config: Path | None) -> None:
     """Change the budget: 180W, 1.2kW, 60%, `none`, or `default` for what the settings say."""
-    asked: dict[str, Any] = {"budget": budget} | ({"for_s": seconds_of(span)} if span else {})
+    asked: dict[str, Any] = {"site_budget" if site else "budget": budget}
+    asked |= {"for_s": seconds_of(span)} if span else {}
     status = remote.admin(settings_from(config), "PUT", "/admin/power", asked)
     _print(status)
+
+
+@power.command()
+@click.argument("node")
+@config_option
+def forget(node: str, config: Path | None) -> None:
+    """Free what the site keeps for a node that is switched off for good."""
+    settings = settings_from(config)
+    remote.admin(settings, "DELETE", f"/admin/power/nodes/{quote(node, safe='')}")
+    console.print(f"{node} is forgotten: what was kept for it is free")
+    _print(_status(settings))
 
 
 @power.command()

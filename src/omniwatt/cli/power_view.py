@@ -8,6 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from omniwatt.cli.power_site import lease_lines, site_lines
+from omniwatt.cli.units import joules, span, watts
+
 BLOCKS = " ▁▂▃▄▅▆▇█"
 OVER = 1.02
 """More than this over the budget is shown as too much: the promise is within 2 %."""
@@ -40,14 +43,15 @@ STATES = {
 def view(status: Mapping[str, Any], width: int = 80) -> Group:
     """The whole view as something rich can print."""
     head = [_headline(status), *(Text(f"→ {one}", style="yellow") for one in advice(status))]
+    head += lease_lines(status.get("lease"))
     lines = [*head, *_curve(status, width), _engines(status), _meaning(status), _method(status)]
-    return Group(*(line for line in lines if line.plain))
+    return Group(*(line for line in lines if line.plain), *site_lines(status.get("site")))
 
 
 def advice(status: Mapping[str, Any]) -> list[str]:
     """What the operator can do about it; nothing where all is well."""
     found = []
-    if status.get("state") == "below-idle":
+    if status.get("state") == "below-idle" and not status.get("lease"):
         least = f"more than {watts(status['idle_w'])}" if status.get("idle_w") else "more"
         found.append(f"give it {least} (omniwatt power set 60%), or no limit (omniwatt power set none)")
     if status.get("budget_unkept"):
@@ -66,29 +70,6 @@ def sparkline(values: Sequence[float], low: float, high: float, width: int) -> s
     cut = [round(i * len(values) / count) for i in range(count + 1)]
     peaks = [max(values[a:b]) for a, b in itertools.pairwise(cut)]
     return "".join(BLOCKS[min(8, max(0, 1 + int((peak - low) / span * 7.999)))] for peak in peaks)
-
-
-def watts(value: float | None) -> str:
-    """Watts as people write them."""
-    if value is None:
-        return "-"
-    if value >= 10_000:
-        return f"{value / 1000:.2f} kW"
-    return f"{value:.0f} W" if value >= 100 else f"{value:.1f} W"
-
-
-def span(seconds: float) -> str:
-    """Seconds, minutes or hours: what reads best."""
-    if seconds >= 5400.0:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 60:.0f} min" if seconds >= 90.0 else f"{seconds:.0f} s"
-
-
-def joules(value: float) -> str:
-    """Joules, kJ or kWh: what reads best."""
-    if value >= 1e6:
-        return f"{value / 3.6e6:.3f} kWh"
-    return f"{value / 1e3:.1f} kJ" if value >= 1e4 else f"{value:.0f} J" if value >= 10 else f"{value:.2f} J"
 
 
 def rates(rows: Sequence[Mapping[str, Any]]) -> Table | str:

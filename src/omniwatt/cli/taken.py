@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omniwatt.cli.power_view import joules
+from omniwatt.cli.units import joules
 
 
 def taken(energy: object) -> str:

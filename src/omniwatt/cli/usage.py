@@ -15,7 +15,7 @@ from rich.table import Table
 
 from omniwatt.cli import remote
 from omniwatt.cli.common import config_option, console, settings_from
-from omniwatt.cli.power_view import joules
+from omniwatt.cli.units import joules
 
 COLUMNS = {
     "key": "key_id",

@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from omniwatt.cli.power_view import joules
+from omniwatt.cli.units import joules
 from omniwatt.demo.stage import Admin, Outcome, Stage
 from omniwatt.demo.steps import STEPS
 

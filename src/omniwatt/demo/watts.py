@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from rich.live import Live
 
-from omniwatt.cli.power_view import STATES, sparkline, view, watts
+from omniwatt.cli.power_view import STATES, sparkline, view
+from omniwatt.cli.units import watts
 from omniwatt.demo import pictures
 from omniwatt.demo.stage import Outcome, Stage
 

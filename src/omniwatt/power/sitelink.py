@@ -116,7 +116,7 @@ class SiteLink:
             found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 80)
         except OSError as error:
             raise SiteSilent(f"{parts.hostname} is not known here: {error.strerror}") from error
-        if not all(ip_address(address[0].partition("%")[0]).is_private for *_, address in found):
+        if not all(ip_address(str(address[0]).partition("%")[0]).is_private for *_, address in found):
             raise SiteSilent(
                 "its address is not of a private network, and plain http would show the key: "
                 "use https, or say power.site_insecure = true"

@@ -3,7 +3,8 @@
 import pytest
 from rich.console import Console
 
-from omniwatt.cli.power_view import joules, sparkline, view, watts
+from omniwatt.cli.power_view import sparkline, view
+from omniwatt.cli.units import joules, watts
 from omniwatt.power.amounts import Tariff, a_day_of, cost_of
 
 STATUS = {

@@ -1,0 +1,80 @@
+"""How a site looks in a terminal: what it lends this node, and, where this server is the site, a row for each node."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from omniwatt.cli.units import span, watts
+
+STANDING = {
+    "ok": ("ok", "green"),
+    "short": ("wants more", "yellow"),
+    "waiting": ("no room for it yet", "yellow"),
+    "lost": ("silent: its floor is kept", "red"),
+}
+LATE_S = 2.0
+"""Longer than this since a node asked is worth a second look."""
+
+
+def lease_lines(lease: Mapping[str, Any] | None) -> list[Text]:
+    """What the site lends this node; what to do where it lends nothing."""
+    if not lease:
+        return []
+    place, why = lease["site"], lease.get("why")
+    of_whom = f"as {lease['name']}, by {place}"
+    if lease["state"] == "lent":
+        wants = f"; its work wants {watts(lease['wants_w'])}" if lease["wants_w"] > lease["watts"] * 1.01 else ""
+        late = f"; {why}, {span(lease['left_s'])} left" if why else ""
+        return [Text(f"{watts(lease['watts'])} are lent to it, {of_whom}{wants}{late}", style="yellow" if late else "")]
+    if lease["state"] == "asking":
+        return [Text(f"asks {place} for watts{f': {why}' if why else ''}", style="yellow")]
+    if lease["state"] == "waiting":
+        return [
+            Text(f"nothing is lent to it, {of_whom}: {why}", style="bold yellow"),
+            Text("→ at the site: omniwatt power --once shows who has what; omniwatt power set 2kW --site gives more"),
+        ]
+    since = span(lease["heard_s_ago"])
+    return [
+        Text(f"site lost: {place} {why or 'does not answer'}, for {since}", style="bold red"),
+        Text(f"→ holds its floor of {watts(lease['floor_w'])} and asks on: start the site again, or mend what it says"),
+    ]
+
+
+def site_lines(site: Mapping[str, Any] | None) -> list[Text | Table]:
+    """The site's budget, and who has what of it."""
+    if not site:
+        return []
+    head = Text()
+    over = site["budget_w"] is not None and site["watts"] > 1.02 * site["budget_w"]
+    head.append(f"\nsite: {watts(site['watts'])}", style="bold red" if over else "bold green")
+    head.append(" without a limit" if site["budget_w"] is None else f" of {watts(site['budget_w'])}")
+    if site.get("budget_left_s"):
+        head.append(f" for {span(site['budget_left_s'])} more")
+    head.append(f", {watts(site['lent_w'])} lent", style="dim")
+    if site.get("why"):
+        head.append(f"   {site['why']}", style="yellow")
+    gone = [node["name"] for node in site["nodes"] if node["state"] == "lost"]
+    lines: list[Text | Table] = [head, _table(site)] if site["nodes"] else [head, Text("no node has asked yet")]
+    if gone:
+        lines.append(Text(f"→ switched off for good? omniwatt power forget {gone[0]} frees its floor", style="yellow"))
+    return lines
+
+
+def _table(site: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("NODE", overflow="fold")
+    for column in ("NOW", "LENT", "WANTS", "FLOOR", "HEARD"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("")
+    for node in site["nodes"]:
+        says, style = STANDING.get(node["state"], (node["state"], ""))
+        told = Text(says, style=style)
+        if node.get("why"):
+            told.append(f"; {node['why']}", style="yellow")
+        heard_s = node["heard_s_ago"]
+        heard = "never" if heard_s is None else "now" if heard_s < LATE_S else f"{span(heard_s)} ago"
+        figures = (watts(node[field]) for field in ("watts", "lent_w", "wants_w", "floor_w"))
+        table.add_row(node["name"], *figures, heard, told)
+    return table
