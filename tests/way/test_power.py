@@ -1,6 +1,8 @@
 """Joules on the whole way: metered by CPU time, said with the answer and kept in the ledger, whatever the end."""
 
+import asyncio
 import math
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -198,3 +200,25 @@ async def test_a_refused_request_is_charged_for_the_look_at_its_sound(tmp_path: 
             await exhausted(parts, replace(request(2, "hello"), deadline_s=-1.0))
     assert [record.energy_j is not None for record in ended] == [True, False]
     assert ended[0].energy_j > 0
+
+
+BURN = "import time\nend = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
+
+
+async def test_under_a_meter_of_its_own_what_strangers_draw_is_no_answers(tmp_path: Path) -> None:
+    """30 W all the time, 20 of them for work: nearly all of it a neighbour's."""
+    recording = tmp_path / "watts.csv"
+    recording.write_text("time_s,watts\n0,30\n1000,30\n")
+    asked = request(1, 'echo: {"tokens": 20, "token_s": 0.02}')
+    neighbour = await asyncio.create_subprocess_exec(sys.executable, "-c", BURN)
+    try:
+        async with metered(tmp_path, meter="replay", recording=str(recording), max_w=40.0) as parts:
+            await asyncio.sleep(0.5)
+            energy = await energy_of(parts, asked)
+    finally:
+        neighbour.kill()
+        await neighbour.wait()
+    assert (energy["method"], energy["source"]) == ("measured", "replay")
+    seconds = energy["duration_seconds"]
+    assert energy["idle_joules"] == pytest.approx(IDLE_W * seconds, rel=0.1)
+    assert 0.0 < energy["energy_joules"] - energy["idle_joules"] < 0.25 * 20.0 * seconds

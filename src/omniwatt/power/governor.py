@@ -24,6 +24,7 @@ from omniwatt import packets
 from omniwatt.contract.governor import Hello, Told, decode_from_host
 from omniwatt.contract.governor import encode as encode_hold
 from omniwatt.contract.power import Manner, Meter, MeterLost
+from omniwatt.power.activity import Activity
 from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
 from omniwatt.power.actuators.duty import TICK_S, Duty
 from omniwatt.power.actuators.gate import Event, Gate
@@ -83,10 +84,6 @@ class Governor:
         self._poll = select.epoll()
         self._asked: set[str] = set()
         """Jobs whose cost will be asked for."""
-        self._used_s: dict[str, float] = {}
-        """CPU seconds by engine so far."""
-        self._looked_s: dict[int, float] = {}
-        """Of each process group, as of the last look."""
         self._brief_s = float("-inf")
         """When calls were last told of in sums."""
         self._unattributed_j = 0.0
@@ -105,7 +102,7 @@ class Governor:
         self._meter = self._opened()
         library = nvml() if start.power.meter not in ("none", "estimate", "rapl") else None
         found = node(start.power, start.calibration, start.cores, library)
-        self._by_core = found.by_core
+        self._activity = Activity(self._duty, self._meter, by_core=found.by_core)
         self._gate = Gate(lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
         self._caps = self._capped(library)
         actuators = Node(
@@ -119,7 +116,7 @@ class Governor:
         manner = self._meter.manner if self._meter else Manner()
         tuned = tuning(manner, found.machine.capacity, by_core=found.by_core, trim=start.power.caps)
         counted = not manner.window_s
-        self._loop = Loop(found.machine, tuned, self._meter, actuators, self._activity, counted=counted)
+        self._loop = Loop(found.machine, tuned, self._meter, actuators, self._activity.used_s, counted=counted)
         self._loop.account.learnt.update(start.learnt)
         self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
@@ -224,21 +221,6 @@ class Governor:
             if hold is not None:
                 packets.post(link, encode_hold(hold))
 
-    def _activity(self) -> dict[str, float]:
-        """CPU seconds of each engine so far; nothing where cards draw the watts: there the units of work tell."""
-        if not self._by_core:
-            return {}
-        strangers_s = self._meter.others_s if isinstance(self._meter, Estimate) else 0.0
-        for pid in self._engines:
-            self._count(pid)
-        return self._used_s | {"": self._duty.others_s + strangers_s}
-
-    def _count(self, pid: int) -> None:
-        """What a group used since it was last looked at is its engine's, also when it is about to go."""
-        used_s, name = self._duty.used_by(pid), self._engines[pid]
-        self._used_s[name] = self._used_s.get(name, 0.0) + max(0.0, used_s - self._looked_s.get(pid, used_s))
-        self._looked_s[pid] = used_s
-
     # --- what is heard
 
     def _hear(self, wait_s: float) -> bool:
@@ -306,15 +288,16 @@ class Governor:
             case Engine(pid=pid, name=name, threads=threads, exempt=exempt):
                 self._engines[pid] = name
                 self._duty.join(pid, threads, exempt=exempt)
+                self._activity.join(pid, name)
                 self._go_before([pid])
                 # What it took to load is nobody's, not its first job's.
                 self._duty.tick(now_s)
                 self._loop.read(now_s)
                 self._duty.works_for(pid, self._gate.tiers(pid))
             case Gone(pid=pid):
-                if pid in self._engines:
-                    self._count(pid)
-                    del self._engines[pid], self._looked_s[pid]
+                self._duty.tick(now_s)
+                self._activity.leave(pid)
+                self._engines.pop(pid, None)
                 self._duty.leave(pid)
             case Want(pid=pid, held=held, urgent=urgent):
                 self._duty.want(pid, now_s, held=held, urgent=urgent)
@@ -368,7 +351,10 @@ class Governor:
             metered_j=account.metered_j,
             unattributed_j=self._unattributed_j,
             learnt=account.learnt,
-            brief=self._budget_w is None and not loop.fault and account.ahead_j < AHEAD_S * machine.max_w,
+            brief=self._budget_w is None
+            and not loop.fault
+            and not loop.believed.doubted
+            and account.ahead_j < AHEAD_S * machine.max_w,
         )
         if reading is None:
             return told

@@ -52,7 +52,7 @@ class Estimate:
     `used_s` must not fall; a process that ends keeps what it used (tree.py does).
     """
 
-    manner = Manner()
+    manner = Manner(gain_doubt=0.01)
 
     def __init__(
         self,
@@ -133,6 +133,34 @@ class _Others:
             # Far more than the clocks show: there are processes that we cannot see.
             self._unseen = max(0.0, unseen) if unseen > UNSEEN or not self._everyone_s else 0.0
         self._sampled_at = (now_s, sampled_s, clocked_s)
+
+
+class Strangers:
+    """CPU seconds of processes that are not ours, beside a meter of another kind: what they draw is not our jobs'."""
+
+    def __init__(
+        self,
+        used_s: Callable[[], float],
+        everyone_s: Callable[[], float],
+        *,
+        stat: Path = STAT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`used_s`, `everyone_s`: CPU seconds of our own processes, and of all."""
+        self._used_s = used_s
+        self._clock = clock
+        self._others = _Others(stat, everyone_s)
+        self._at_s = clock()
+        self._others.look(self._at_s, used_s())
+        self._total_s = 0.0
+
+    def used_s(self) -> float:
+        """So far, as of a tenth of a second ago."""
+        now_s = self._clock()
+        if now_s > self._at_s:
+            self._total_s += self._others.look(now_s, self._used_s()) * (now_s - self._at_s)
+            self._at_s = now_s
+        return self._total_s
 
 
 def busy_s(stat: Path = STAT) -> float:
