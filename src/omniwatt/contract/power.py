@@ -56,6 +56,9 @@ class Manner(Value, frozen=True):
     """Between two new readings; 0: every look is new."""
     doubt_s: float = 0.01
     """How wrong `at_s` may be."""
+    gain_doubt: float = 0.25
+    """How far the watts it shows for a step may be from those the machine is described by, as a share: a sensor may
+    know better, an estimate is made of that very description."""
 
 
 class MeterLost(Exception):

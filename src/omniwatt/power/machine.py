@@ -19,6 +19,8 @@ DUTY_GRAIN = 0.05
 """Of the cores: stops and continues that come a few milliseconds late, in what a tenth of a second shows."""
 CARD_IDLE_SHARE = 0.15
 """Of a card's limit: what it takes with a model in memory and nothing running (H100: 110 to 130 of 700 W)."""
+GAIN_DRIFT = 0.032
+"""Of its doubt, in a second."""
 STEP_S, SHORT_S, REACT_MOST_S = 0.4, 0.1, 2.0
 
 
@@ -64,7 +66,14 @@ def tuning(manner: Manner, slots: float, *, by_core: bool, trim: bool = False) -
     """By what a meter's readings mean and what the actuators can do. `trim`: cards whose limits may be lowered."""
     floor = FLOOR_SHARE * slots if by_core else min(1.0, FLOOR_SHARE * slots)
     grain = min(1.0, DUTY_GRAIN * slots) if by_core else 1.0
-    base = Tuning(floor_slots=floor, grain=grain, trim=trim and not by_core, delay_doubt_s=manner.doubt_s)
+    base = Tuning(
+        floor_slots=floor,
+        grain=grain,
+        trim=trim and not by_core,
+        delay_doubt_s=manner.doubt_s,
+        gain_doubt=manner.gain_doubt,
+        gain_drift=GAIN_DRIFT * manner.gain_doubt,
+    )
     if not manner.window_s:
         return msgspec.structs.replace(base, window_s=TURN_S, period_s=TURN_S, lag_s=0.0)
     # A step ends and power falls within STEP_S; a mean shows it in full once its window has passed.
