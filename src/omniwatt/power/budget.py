@@ -118,6 +118,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     ttl_s: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     joined: bool = True
     """False for a newcomer whose floor is not free yet: it draws nothing."""
+    why: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    """Why it has not joined, in words."""
 
 
 class Given(msgspec.Struct, frozen=True):

@@ -99,6 +99,7 @@ class Member:
         self._follows = 0
         self._joined = False
         self._why = ""
+        self._state, self._since_s = "", self._heard_s
         self._said = ""
         """The state that was last warned of."""
 
@@ -184,20 +185,22 @@ class Member:
     def _take(self, grant: Grant) -> None:
         before, self._lease = self._lease, take(self._lease, grant)
         self._heard_s, self._joined = self._clock(), grant.joined
-        self._why = (
-            "" if grant.joined else f"there is no room for the {self._told().floor_w:.1f} W this node always takes"
-        )
+        self._why = grant.why
         if self._lease.watts < before.watts:
             self._lowered_s = self._heard_s
         self._changed()
 
     def _notice(self) -> None:
-        """Say once what is wrong, and once that it is over."""
-        state = self.state
-        if state in ("lost", "waiting") and state != self._said:
+        """Say once what is wrong, unless it passes, and once that it is over."""
+        state, now_s = self.state, self._clock()
+        if state != self._state:
+            self._state, self._since_s = state, now_s
+        # What was lent has lasted for a while without an answer; to wait for room may take a moment.
+        wrong = state == "lost" or (state == "waiting" and now_s - self._since_s > 2 * TTL_S)
+        if wrong and state != self._said:
             log.warning(
                 "the site at %s lends this node (%s) nothing: %s; it holds %.1f W and asks on",
-                self.place, self.name, self._why or "no answer", allowed_w(self._lease, self._clock()),
+                self.place, self.name, self._why or "no answer", allowed_w(self._lease, now_s),
             )  # fmt: skip
             self._said = state
         elif state == "lent" and self._said:

@@ -55,7 +55,7 @@ class Site:
                 raise Overloaded(why, retry_after_s=AGAIN_S) from error
             self._books = books
             self._asks[ask.need.name] = ask
-            return grant
+            return grant if grant.joined else replace(grant, why=self._no_room(ask.need, now_s))
 
     async def forget(self, name: str) -> None:
         """Free the floor of a node that is switched off. Raises NotFound, or Conflict while it still asks."""
@@ -121,11 +121,18 @@ class Site:
             "why": ask.state if ask and not lost else "",
         }
 
+    def _no_room(self, need: Need, now_s: float) -> str:
+        return self._unsettled(now_s) or f"there is no room for the {need.floor_w:.1f} W this node always takes"
+
+    def _unsettled(self, now_s: float) -> str:
+        left_s = self._books.settled_s - now_s
+        return f"what was lent before is not known: nothing is lent for {left_s:.0f} s" if left_s > 0.0 else ""
+
     def _why(self, now_s: float) -> str:
         """What is not as it should be, in words."""
         books, budget_w = self._books, self.budget_w
-        if now_s < books.settled_s:
-            return f"what was lent before is not known: nothing is lent for {books.settled_s - now_s:.1f} s"
+        if why := self._unsettled(now_s):
+            return why
         floors_w = sum(max(books.floor_w(name), books.needs[name].floor_w) for name in books.needs.keys() & books.given)
         if budget_w is not None and floors_w > budget_w:
             return f"the nodes take {floors_w:.0f} W with nothing to do: more than the site's budget"
