@@ -93,6 +93,7 @@ class Governor:
         self._lock_at_s = float("-inf")
         self._lock_why = ""
         self._budget = Budget(None)
+        self._turned_s = float("-inf")
         self._why = self._unmetered = self._uncapped = ""
         groups = Groups()
         quota = _quota(start) if start.power.quota else None
@@ -172,6 +173,7 @@ class Governor:
         return self._budget.at(clock_s())
 
     def _turn(self, now_s: float) -> None:
+        self._turned_s = now_s
         for pid in self._engines:
             self._duty.works_for(pid, self._gate.tiers(pid))
         self._loop.limit(self._budget_w if self._governs(now_s) else None)
@@ -307,7 +309,9 @@ class Governor:
                 self._loop.account.advance(dynamic_j, idle_j)
             case Budget() as budget:
                 self._budget = budget
-                self._turn(now_s)
+                if now_s - self._turned_s >= TURN_S / 2:
+                    # Sooner than that the meter has nothing to say yet, and the next turn is near.
+                    self._turn(now_s)
             case Start():
                 pass
 
