@@ -32,7 +32,7 @@ async def chat() -> AsyncIterator[LlamaCpp]:
     engine = LlamaCpp()
     loaded = await engine.load(spec("smollm2-135m-instruct", context_window=WINDOW), lambda _: None)
     assert (loaded.slots, loaded.reserve) == (4, 4)
-    engine._decoder._precedence.worth = True
+    engine._precedence.step = float
     yield engine
     await engine.close()
 
@@ -64,6 +64,12 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def whole_of(chat: LlamaCpp, one: Job) -> list[Event]:
+    """The answer with nobody else, the second time: what of the prompt is in the cache moves the last digits."""
+    await events(chat, one)
+    return await events(chat, one)
+
+
 async def interrupted(chat: LlamaCpp, one: Job, times: int = 3, steps: Steps | None = None) -> list[Event]:
     """The answer, while somebody of a higher tier comes and goes `times` times."""
     found, left = [], times
@@ -72,7 +78,7 @@ async def interrupted(chat: LlamaCpp, one: Job, times: int = 3, steps: Steps | N
             found.append(event)
             if isinstance(event, TextDelta) and event.tokens and left and len(found) % 5 == 0:
                 left -= 1
-                above = chat._decoder._precedence.part("priority")
+                above = chat._precedence.part("priority")
                 above.__enter__()
                 asyncio.get_running_loop().call_later(0.05, above.__exit__, None, None, None)
     return found
@@ -110,8 +116,7 @@ GOES_ON = {
 @pytest.mark.parametrize("name", GOES_ON)
 async def test_an_answer_that_was_held_is_the_very_same(chat: LlamaCpp, name: str) -> None:
     one = GOES_ON[name]
-    await events(chat, one)
-    whole = await events(chat, one)
+    whole = await whole_of(chat, one)
     steps = Steps()
     with counted(chat) as asked:
         found = await interrupted(chat, one, steps=steps)
@@ -157,8 +162,7 @@ STAYS = {
 @pytest.mark.parametrize("name", STAYS)
 async def test_what_could_not_go_on_exactly_is_not_broken_off(chat: LlamaCpp, name: str) -> None:
     one = STAYS[name]
-    await events(chat, one)
-    whole = await events(chat, one)
+    whole = await whole_of(chat, one)
     with counted(chat) as asked:
         found = await interrupted(chat, one)
     assert made(found) == made(whole)
@@ -187,9 +191,9 @@ async def test_the_higher_tier_is_written_first(chat: LlamaCpp) -> None:
 
 async def test_who_is_always_outranked_finishes_all_the_same(chat: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
     one = GOES_ON["greedy"]
-    whole = await events(chat, one)
+    whole = await whole_of(chat, one)
     monkeypatch.setattr(precedence, "HELD_S", 0.1)
-    with counted(chat) as asked, chat._decoder._precedence.part("priority"):
+    with counted(chat) as asked, chat._precedence.part("priority"):
         begun_s = time.monotonic()
         found = await events(chat, one)
     assert made(found) == made(whole)
@@ -199,9 +203,9 @@ async def test_who_is_always_outranked_finishes_all_the_same(chat: LlamaCpp, mon
 
 async def test_a_long_prompt_is_held_between_slices(chat: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
     long = job(LONG, scope="", sampling=Sampling(max_tokens=3, temperature=0.0))
-    whole = await events(chat, long)
+    whole = await whole_of(chat, long)
     monkeypatch.setattr(precedence, "HELD_S", 0.05)
-    with counted(chat, slices=True) as asked, chat._decoder._precedence.part("priority"):
+    with counted(chat, slices=True) as asked, chat._precedence.part("priority"):
         found = await events(chat, long)
     assert len(asked) > 3
     assert (text(found), finished(found).usage.prompt_tokens) == (text(whole), finished(whole).usage.prompt_tokens)
@@ -210,7 +214,7 @@ async def test_a_long_prompt_is_held_between_slices(chat: LlamaCpp, monkeypatch:
 @pytest.mark.parametrize("before", [0, 5])
 async def test_leaving_while_held_is_at_once(chat: LlamaCpp, before: int) -> None:
     endless = job("Tell me a very long story.", sampling=Sampling(max_tokens=1000, temperature=0.0))
-    with counted(chat) as asked, chat._decoder._precedence.part("priority" if not before else "flex"):
+    with counted(chat) as asked, chat._precedence.part("priority" if not before else "flex"):
         reading: list[Event] = []
 
         async def read() -> None:
@@ -220,7 +224,7 @@ async def test_leaving_while_held_is_at_once(chat: LlamaCpp, before: int) -> Non
 
         task = asyncio.create_task(read())
         await until(lambda: len(reading) >= before)
-        with chat._decoder._precedence.part("priority"):
+        with chat._precedence.part("priority"):
             await asyncio.sleep(0.3)
             written, begun = len(reading), len(asked)
             await asyncio.sleep(0.2)
@@ -234,8 +238,8 @@ async def test_leaving_while_held_is_at_once(chat: LlamaCpp, before: int) -> Non
 
 
 async def test_where_it_pays_nobody_all_run_on(chat: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat._decoder._precedence, "worth", False)
-    with counted(chat) as asked, chat._decoder._precedence.part("priority"):
+    monkeypatch.setattr(chat._precedence, "step", lambda _: 1.0)
+    with counted(chat) as asked, chat._precedence.part("priority"):
         await events(chat, GOES_ON["greedy"])
     assert len(asked) == 1
     assert "verbose" not in asked[0]

@@ -2,13 +2,15 @@
 
 import random
 import time
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 
 from omniwatt.engines.llama_server import LlamaServer
 
 TARGET_S = 0.150
 SMALLEST, LARGEST = 8, 512
-CROWDED = 0.2
-"""Slower by this much is worth holding others for."""
+ROWS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Numbers of answers side by side for which the cost of a token each is measured."""
 BYTES_TOKENS_PER_S = 3.3e10
 """Weight bytes times prompt tokens one CPU thread of today gets through in a second: only the first guess."""
 
@@ -24,15 +26,6 @@ def fitted(size: int, batch_s: float, token_s: float, slots: int) -> int:
     """The size that takes the target, from the time of a batch of `size` and of one token. Pure."""
     per_token_s = max((batch_s - token_s) / max(1, size - 1), 1e-6)
     return clamp(1 + (TARGET_S - token_s) / per_token_s, slots)
-
-
-def crowds(size: int, batch_s: float, token_s: float, slots: int) -> bool:
-    """Whether answers beside one another in full slots slow each other down by much. Pure.
-
-    On processors they do: each token costs nearly what it costs alone. On a graphics card they hardly do.
-    """
-    per_token_s = (batch_s - token_s) / max(1, size - 1)
-    return (max(2, slots) - 1) * per_token_s > CROWDED * token_s
 
 
 def worth_reloading(size: int, better: int) -> bool:
@@ -52,13 +45,30 @@ async def measure(server: LlamaServer, size: int, vocabulary: int) -> tuple[floa
     )
 
 
-async def _once(server: LlamaServer, size: int, vocabulary: int) -> float:
+async def measure_rows(server: LlamaServer, most: int, vocabulary: int, *, by_cpu: bool) -> dict[int, float]:
+    """Seconds one token each of so many answers takes, up to `most`: of the CPU's time, which others do not disturb."""
+    clock = time.process_time if by_cpu else time.monotonic
+    return {rows: await _once(server, rows, vocabulary, clock) for rows in (1, *ROWS) if rows <= most}
+
+
+def between(costs: Mapping[int, float], rows: int) -> float:
+    """The cost of so many rows, from those that were measured. Pure."""
+    known = sorted(costs)
+    place = bisect_left(known, rows)
+    if place == len(known) or known[place] == rows:
+        return costs[known[min(place, len(known) - 1)]]
+    low, high = known[max(0, place - 1)], known[place]
+    share = (rows - low) / (high - low) if high > low else 1.0
+    return costs[low] + share * (costs[high] - costs[low])
+
+
+async def _once(server: LlamaServer, size: int, vocabulary: int, clock: Callable[[], float] = time.monotonic) -> float:
     ids = random.sample(range(vocabulary // 2), size)
-    start_s = time.monotonic()
+    start_s = clock()
     generation = server.generate({"prompt": ids, "n_predict": 0, "id_slot": 0, "cache_prompt": False, "stream": True})
     try:
         async for _ in generation:
             pass
     finally:
         await generation.aclose()
-    return time.monotonic() - start_s
+    return clock() - start_s

@@ -136,6 +136,7 @@ class Decoder:
         piece = Piece("", 0)
         while not piece.reason:
             await part.go()
+            part.stays = not may_give_way
             async with aclosing(self._stretch(work, lease, ctx, tally, part, written)) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -158,6 +159,7 @@ class Decoder:
                         continue
                     if not tally.completion_tokens:
                         await turn.aclose()
+                        part.writes()
                         lease.fed = len(work.ids)
                         tally.evaluated += chunk["timings"]["prompt_n"]
                         tally.cached_tokens = max(0, len(work.ids) - tally.evaluated)
@@ -171,7 +173,8 @@ class Decoder:
                     yield piece
                     if piece.reason:
                         return
-                    if part.gives_way and not generation.ahead and await written.ready(self._tokenize):
+                    more = tally.completion_tokens < _limit(work) and not generation.ahead
+                    if part.gives_way and more and await written.ready(self._tokenize):
                         generation.on_end = _nothing
                         return
         raise Cancelled("The request was stopped") if ctx.cancelled else EngineFailed("The answer broke off")
@@ -190,9 +193,12 @@ def _place(lease: Lease) -> dict[str, Any]:
     return {"id_slot": lease.slot.id, "cache_prompt": lease.reuse != "none" or lease.fed > 0}
 
 
+def _limit(work: Work) -> int:
+    return work.window - len(work.ids) if work.max_tokens is None else work.max_tokens
+
+
 def _answering(work: Work, written: int) -> dict[str, Any]:
-    limit = work.window - len(work.ids) if work.max_tokens is None else work.max_tokens
-    return {"n_predict": limit - written, "stream": True, "return_progress": True, "timings_per_token": True}
+    return {"n_predict": _limit(work) - written, "stream": True, "return_progress": True, "timings_per_token": True}
 
 
 def _piece(chunk: dict[str, Any], work: Work, tally: Tally, before: int) -> Piece:

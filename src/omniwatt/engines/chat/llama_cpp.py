@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
+from typing import Any
 
 import psutil
 
@@ -35,6 +37,7 @@ class LlamaCpp:
     _decoder: Decoder
     _slots: SlotPool
     _at_once: int
+    _precedence: Precedence
 
     def __init__(self) -> None:
         self._opened: LlamaServer | None = None
@@ -48,7 +51,6 @@ class LlamaCpp:
         size = asked or batch.first_guess(weights, spec.threads, spec.gpu_layers, 2 * slots)
         vocabulary, window = await self._open(spec, size, progress)
         batch_s, token_s = await batch.measure(self._server, size, vocabulary)
-        worth = batch.crowds(size, batch_s, token_s, slots)
         better = batch.fitted(size, batch_s, token_s, 2 * slots)
         if not asked and batch.worth_reloading(size, better):
             await self._server.close()
@@ -58,10 +60,14 @@ class LlamaCpp:
         await self._builder.look()
         self._at_once = slots
         self._slots = SlotPool(slots, window, slots)
-        self._decoder = Decoder(self._server, self._slots, size, vocabulary - 1, Precedence(worth=worth))
+        most = len(self._slots.slots)
+        rows = await batch.measure_rows(self._server, most, vocabulary, by_cpu=not spec.gpu_layers)
+        self._precedence = Precedence(partial(batch.between, rows), most)
+        self._decoder = Decoder(self._server, self._slots, size, vocabulary - 1, self._precedence)
         await self._warm()
         progress(1.0)
-        details = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4), "gives_way": worth}
+        details: dict[str, Any] = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
+        details["rows_s"] = [round(rows[number], 4) for number in sorted(rows)]
         memory = psutil.Process().memory_info().rss
         return Loaded(slots, window, spec.threads, memory, details, reserve=slots, gated=False)
 

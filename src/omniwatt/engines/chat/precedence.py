@@ -1,20 +1,43 @@
-"""Which answers of one model compute: those of lower tiers give way while one of a higher tier does.
+"""Which answers of one model compute: those of lower tiers give way where they would slow a higher one down.
 
-On processors tokens of several answers in one batch cost nearly as much as one after another, so what a lower tier
-writes is taken from the higher one. Whoever gives way is let on for a moment again and again, so that nobody starves.
+A batch of tokens of several answers costs more than that of one. How much more is measured for each machine and model:
+on two cores two answers side by side take 2.4 times as long a token as one, but four little longer than two. So a lower
+tier computes beside a higher one where that costs the higher one little, and else waits. Whoever waits is let on for a
+moment again and again, so that nobody starves.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from omniwatt.contract.tier import rank
 
+CROWDED = 0.3
+"""A token that takes longer by this share is worth holding others for."""
 HELD_S = 5.0
 """The longest an answer is held at a stretch."""
 SIP_TOKENS = 8
 """So many tokens it then writes (or one slice of its prompt it reads) before it gives way again."""
+
+Step = Callable[[int], float]
+"""What one token each of so many answers costs."""
+
+
+def at_once(ranks: Sequence[int], step: Step) -> int:
+    """How many of the first of these (sorted) compute beside one another. Pure.
+
+    All of the highest tier; of each next one as many as cost those above no more than CROWDED, and where that is not
+    all of them none of the tiers below.
+    """
+    count = 0
+    while count < len(ranks):
+        end = count + ranks.count(ranks[count])
+        limit = (1.0 + CROWDED) * step(count) if count else float("inf")
+        count = max(most for most in range(count, end + 1) if most == count or step(most) <= limit)
+        if count < end:
+            break
+    return count
 
 
 class Part:
@@ -24,17 +47,27 @@ class Part:
         self._precedence = precedence
         self.rank = rank(tier)
         self.works = True
+        self.reads = True
+        """Its prompt, in slices that hold everybody up: never beside a higher tier."""
+        self.stays = False
+        """It cannot be held where it is, so it is in the batch whatever its tier."""
         self.sip = 0
         self.changed = asyncio.Event()
 
     @property
     def gives_way(self) -> bool:
         """True when it has to stop at the next boundary."""
-        return self.sip <= 0 and self._precedence.outranked(self)
+        return self.sip <= 0 and self._precedence.holds(self)
 
     def took(self, tokens: int) -> None:
         """It computed so many tokens."""
         self.sip -= tokens
+
+    def writes(self) -> None:
+        """Its prompt is read."""
+        if self.reads:
+            self.reads = False
+            self._precedence.tell()
 
     def rest(self) -> None:
         """Everything is computed; only the reader may still be reading."""
@@ -42,32 +75,47 @@ class Part:
         self._precedence.tell()
 
     async def go(self) -> None:
-        """Wait until nobody of a higher tier works, HELD_S at most."""
+        """Wait until it may compute, HELD_S at most."""
         await self._precedence.wait(self)
 
 
 class Precedence:
-    """All answers of one loaded model, on one event loop. `worth` is False where giving way speeds up nobody."""
+    """All answers of one loaded model, `most` at once, on one event loop."""
 
-    def __init__(self, *, worth: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
-        self.worth = worth
+    def __init__(self, step: Step = float, most: int = 8, clock: Callable[[], float] = time.monotonic) -> None:
+        self.step = step
+        self._most = most
         self._clock = clock
-        self._parts: set[Part] = set()
+        self._parts: list[Part] = []
+
+    @property
+    def worth(self) -> bool:
+        """Whether anybody could ever be held: not where a full batch takes little longer than one token."""
+        return self.step(self._most) > (1.0 + CROWDED) * self.step(1)
 
     @contextmanager
     def part(self, tier: str) -> Iterator[Part]:
         """Take part from here to the end."""
         part = Part(self, tier)
-        self._parts.add(part)
+        self._parts.append(part)
         try:
             yield part
         finally:
-            self._parts.discard(part)
+            self._parts.remove(part)
             self.tell()
 
-    def outranked(self, part: Part) -> bool:
-        """Whether somebody of a higher tier works."""
-        return self.worth and any(other.rank < part.rank and other.works for other in self._parts)
+    def holds(self, part: Part) -> bool:
+        """Whether it has to wait for a higher tier."""
+        working = [other for other in self._parts if other.works]
+        best = min((other.rank for other in working), default=part.rank)
+        if part.rank <= best or not part.works or not self.worth:
+            return False
+        if part.reads:
+            return True
+        able = [other for other in working if other.rank == best or other.stays or not other.reads]
+        able.sort(key=lambda other: best if other.stays else other.rank)
+        ranks = [best if other.stays else other.rank for other in able]
+        return part not in able[: at_once(ranks, self.step)]
 
     def tell(self) -> None:
         """Have those that are held look again."""
@@ -76,12 +124,12 @@ class Precedence:
 
     async def wait(self, part: Part) -> None:
         """See `Part.go`."""
-        if part.sip > 0 or not self.outranked(part):
+        if part.sip > 0 or not self.holds(part):
             return
         until_s = self._clock() + HELD_S
-        while self.outranked(part) and (left_s := until_s - self._clock()) > 0:
+        while self.holds(part) and (left_s := until_s - self._clock()) > 0:
             part.changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await part.changed.wait()
-        part.sip = SIP_TOKENS if self.outranked(part) else 0
+        part.sip = SIP_TOKENS if self.holds(part) else 0

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from omniwatt.contract.tier import STEP_S, due_s, rank
 from omniwatt.engines.chat import batch, precedence
-from omniwatt.engines.chat.precedence import SIP_TOKENS, Part, Precedence
+from omniwatt.engines.chat.precedence import SIP_TOKENS, Part, Precedence, at_once
 from omniwatt.engines.chat.slots import SlotPool, Turns
 from omniwatt.engines.chat.written import Written, resumable
 
@@ -42,7 +43,7 @@ def test_who_gives_way_to_whom(tier: str, others: Sequence[str], expected: bool)
 
 
 def test_where_it_speeds_up_nobody_nobody_gives_way() -> None:
-    all_parts = Precedence(worth=False)
+    all_parts = Precedence(lambda _: 1.0)
     with all_parts.part("priority"), all_parts.part("flex") as flex:
         assert not flex.gives_way
 
@@ -230,11 +231,60 @@ async def test_tokens_that_cannot_be_found_out_keep_it_where_it_is() -> None:
     assert not await written.ready(tokenize)
 
 
+TWO_CORES = {1: 18.0, 2: 43.0, 3: 62.0, 4: 55.0, 6: 69.0, 8: 73.0}
+"""Milliseconds a token each of so many answers takes a model of half a billion parameters."""
+
+
 @pytest.mark.parametrize(
-    ("size", "batch_s", "token_s", "slots", "expected"),
-    [(32, 0.150, 0.018, 4, True), (512, 0.100, 0.010, 4, False), (32, 0.150, 0.018, 1, True)],
+    ("ranks", "costs", "expected"),
+    [
+        ([], TWO_CORES, 0),
+        ([2, 2, 2], TWO_CORES, 3),
+        # One alone is more than twice as fast as two.
+        ([0, 1, 1, 1], TWO_CORES, 1),
+        # Beside two or three of the higher tier others come for nothing.
+        ([0, 0, 1, 1], TWO_CORES, 4),
+        ([0, 0, 0, 2, 2, 2, 2, 2], TWO_CORES, 8),
+        # As many as come for little.
+        ([0, 0, 1, 1, 1], TWO_CORES, 4),
+        ([0, 0, 1, 1, 1, 2], TWO_CORES, 4),
+        # Each costs as much as the one before; and nothing at all.
+        ([0, 1, 2], {1: 10.0, 8: 80.0}, 1),
+        ([0, 1, 2], {1: 10.0, 8: 10.5}, 3),
+    ],
 )
-def test_whether_answers_are_in_each_others_way(
-    size: int, batch_s: float, token_s: float, slots: int, expected: bool
-) -> None:
-    assert batch.crowds(size, batch_s, token_s, slots) is expected
+def test_as_many_as_cost_the_higher_tier_little(ranks: list[int], costs: dict[int, float], expected: int) -> None:
+    assert at_once(ranks, partial(batch.between, costs)) == expected
+
+
+def test_what_lies_between_two_measurements() -> None:
+    found = [batch.between({1: 10.0, 4: 40.0, 8: 60.0}, rows) for rows in (1, 2, 4, 6, 8, 20)]
+    assert found == [10.0, 20.0, 40.0, 50.0, 60.0, 60.0]
+
+
+def test_whoever_reads_a_prompt_waits_though_there_is_room_to_write() -> None:
+    all_parts = Precedence(partial(batch.between, TWO_CORES))
+    with all_parts.part("priority"), all_parts.part("priority"), all_parts.part("flex") as one:
+        with all_parts.part("flex") as two:
+            assert one.gives_way
+            assert two.gives_way
+            one.writes()
+            assert one.gives_way, "three are much slower than two"
+            two.writes()
+            assert not one.gives_way, "but four are not"
+            assert not two.gives_way
+        assert one.gives_way
+
+
+def test_who_cannot_be_held_is_reckoned_with() -> None:
+    all_parts = Precedence(partial(batch.between, TWO_CORES))
+    with all_parts.part("priority"), all_parts.part("flex") as stays, all_parts.part("flex") as other:
+        stays.writes()
+        other.writes()
+        assert stays.gives_way
+        stays.stays = True
+        assert not stays.gives_way
+        assert other.gives_way, "three are slower than two"
+        with all_parts.part("flex") as fourth:
+            fourth.writes()
+            assert not other.gives_way
