@@ -46,10 +46,7 @@ from omniwatt.contract.request import (
 TICK_S = 0.02
 SETTLE_S = 2.0
 CALLER = Caller("bench", "bench", "bench")
-SPOKEN = (
-    "The quick brown fox jumps over the lazy dog, then rests in the shade of an old oak tree until the evening. "
-    "Nobody in the village had seen the lighthouse dark before, and so they all came down to the shore to look. "
-) * 4
+SPOKEN = "The quick brown fox jumps over the lazy dog, then rests in the shade of an old oak tree until the evening."
 PICTURE = "A harbour town at dusk with many boats, houses on a hill, seagulls and a full moon"
 
 
