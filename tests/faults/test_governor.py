@@ -399,3 +399,15 @@ async def test_without_the_meter_that_was_asked_for_the_model_holds_the_budget(
             assert power.status()["watts"] is None
             assert await cores_used(pid, 2.0) < 0.4
         assert "calvin" not in caplog.text + str(power.status())
+
+
+async def test_gates_of_gateways_that_are_gone_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait(5)
+    ours, left = tmp_path / "run" / f"gate-{os.getpid()}-1", tmp_path / "run" / f"gate-{gone.pid}-1"
+    for gate in (ours, left):
+        gate.touch()
+    async with Power(metered(), tmp_path, cores=2, lock=f"omniwatt-test-{uuid.uuid4()}"):
+        assert ours.exists()
+        assert not left.exists()

@@ -36,7 +36,7 @@ STATES = {
     "below-idle": "the budget lies below what the machine takes without our work: only the least of it goes on",
     "unlimited": "no budget is set",
     "unmetered": "no meter",
-    "ungoverned": "the governor is not running",
+    "ungoverned": "the budget is not held",
 }
 
 

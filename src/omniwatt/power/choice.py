@@ -14,6 +14,7 @@ from omniwatt.power.meters.nvml import Nvml
 from omniwatt.power.meters.rapl import Rapl
 from omniwatt.power.meters.total import Total
 from omniwatt.power.meters.wall import Outlet, Wall
+from omniwatt.power.schedule import MOST_W
 
 NO_SENSOR = (
     "this machine shows no power sensor (no RAPL, no NVML, no power.wall_url), as most virtual machines do.\n"
@@ -56,8 +57,9 @@ def cpu_model(power: settings.Power, calibration: Calibration | None) -> CpuMode
     if not power.idle_w and not power.max_w:
         return model
     idle_w, max_w = power.idle_w or model.idle_w, power.max_w or model.max_w
-    if not idle_w < max_w:
-        raise MeterLost(f"power.idle_w ({idle_w:.1f}) must be less than power.max_w ({max_w:.1f})")
+    if not 0.0 <= idle_w < max_w <= MOST_W:
+        both = "" if power.idle_w and power.max_w else "; set both: the other one is assumed"
+        raise MeterLost(f"power.idle_w ({idle_w:.1f}) must lie between 0 and power.max_w ({max_w:.1f}){both}")
     return CpuModel(idle_w=idle_w, core_w=(max_w - idle_w) / model.cores, cores=model.cores, uncertainty_pct=20.0)
 
 
@@ -82,5 +84,6 @@ def _password(file: str) -> str:
         return ""
     try:
         return Path(file).expanduser().read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise MeterLost(f"the wall meter's password cannot be read from {file}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise MeterLost(f"the wall meter's password cannot be read from {file}: {said}") from error

@@ -21,6 +21,7 @@ from omniwatt.power import amounts, calibrate, learnt, share
 from omniwatt.power.actuators import quota
 from omniwatt.power.choice import cpu_model
 from omniwatt.power.line import STOP_S, Line
+from omniwatt.power.machinery import clear
 from omniwatt.power.messages import (
     LOCK,
     SILENT_S,
@@ -243,7 +244,7 @@ class Power:
         full["rates"] = learnt.rows(full.pop("learnt"))
         del full["brief"]
         if self.enabled and self._line is None:
-            full["state"] = "ungoverned"
+            full["state"], full["why"] = "ungoverned", "the governor has ended and is started again"
         full |= {"tight": self.tight} | self._share.status()
         full["history"] = list(self._history)
         if self._telemetry.watts is not None:
@@ -301,6 +302,7 @@ class Power:
         self._begun_at_s = time.monotonic()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            clear(self._folder)
             self._line = Line.start(self._folder, self._take, self._ended)
         except OSError as error:
             log.warning("no governor could be started: %s; engines run without one", error.strerror)

@@ -384,7 +384,10 @@ class Governor:
         return self._loop.decision.state if self._loop.decision else "ungoverned"
 
     def _capped(self, library: Any) -> Caps | None:
-        if not self._start.power.caps or library is None:
+        if not self._start.power.caps:
+            return None
+        if library is None:
+            self._uncapped = "power.caps has no effect: no card is found"
             return None
         socket_path = self._start.power.zeusd_socket
         setter = Zeusd(socket_path) if socket_path else None

@@ -21,6 +21,8 @@ CARD_IDLE_SHARE = 0.15
 """Of a card's limit: what it takes with a model in memory and nothing running (H100: 110 to 130 of 700 W)."""
 GAIN_DRIFT = 0.032
 """Of its doubt, in a second."""
+CARD_W = 250.0
+"""Assumed of a card that does not tell its limit."""
 STEP_S, SHORT_S, REACT_MOST_S = 0.4, 0.1, 2.0
 
 
@@ -52,14 +54,21 @@ def node(power: settings.Power, calibration: Calibration | None, cores: int, lib
     model = cpu_model(power, calibration)
     if library is None:
         return Node(Machine(float(cores), model.idle_w, model.core_w), by_core=True)
-    limits_w = [
-        library.nvmlDeviceGetPowerManagementLimit(library.nvmlDeviceGetHandleByIndex(index)) / 1e3
-        for index in range(library.nvmlDeviceGetCount())
-    ]
+    limits_w = [_limit_w(library, index) for index in range(library.nvmlDeviceGetCount())]
     cards = len(limits_w)
-    idle_w = power.idle_w or model.idle_w + CARD_IDLE_SHARE * sum(limits_w)
     max_w = power.max_w or model.max_w + sum(limits_w)
+    # Of two figures the assumed one gives way.
+    idle_w = power.idle_w or min(model.idle_w + CARD_IDLE_SHARE * sum(limits_w), max_w / 2)
+    max_w = max(max_w, 2 * idle_w) if not power.max_w else max_w
     return Node(Machine(float(cards), idle_w, (max_w - idle_w) / cards), by_core=False)
+
+
+def _limit_w(library: Any, index: int) -> float:
+    """A card's power limit; some cards have none that can be read."""
+    try:
+        return float(library.nvmlDeviceGetPowerManagementLimit(library.nvmlDeviceGetHandleByIndex(index))) / 1e3
+    except library.NVMLError:
+        return CARD_W
 
 
 def tuning(manner: Manner, slots: float, *, by_core: bool, trim: bool = False) -> Tuning:

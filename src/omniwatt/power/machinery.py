@@ -33,6 +33,15 @@ class Process:
         return ()
 
 
+def clear(folder: Path) -> None:
+    """Remove the gates of gateways that are gone: one that was killed with its governor could not."""
+    for gate in folder.glob("gate-*"):
+        pid = gate.name.split("-")[1]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            with suppress(OSError):
+                gate.unlink()
+
+
 def door(path: str) -> socket.socket:
     """Where hosts connect. A stale one of the same name is taken over."""
     with suppress(OSError):

@@ -1,6 +1,7 @@
 """What the operator wants of the watts: a budget by the settings or by word of mouth, and what energy costs."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -108,6 +109,9 @@ class Orders:
 
 def check(power: settings.Power, max_w: float) -> None:
     """Raises ValueError for a budget, a window or an event that can never be held. Pure."""
+    for price in (power.price_per_kwh, power.g_co2_per_kwh):
+        if price is not None and not math.isfinite(price):
+            raise ValueError("what energy costs is a number")
     if power.budget:
         schedule.watts(power.budget, max_w)
     for window in power.windows:

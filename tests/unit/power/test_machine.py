@@ -3,10 +3,11 @@
 import pytest
 
 from omniwatt.contract.power import Manner, Reading
-from omniwatt.power.machine import TURN_S, tuning
+from omniwatt.power.machine import CARD_W, TURN_S, node, tuning
 from omniwatt.power.meters.corrected import Corrected
 from omniwatt.power.meters.nvml import AVERAGE, INSTANT
 from omniwatt.power.meters.total import Total
+from omniwatt.settings import Power
 
 COUNTER = Manner()
 WALL = Manner(window_s=1.0, period_s=2.0, doubt_s=0.08)
@@ -65,3 +66,41 @@ def test_each_meter_has_its_own_tuning(meter, window_s, period_s, react_s, lag_s
 def test_only_cards_are_trimmed_and_the_only_card_may_rest(slots, by_core, trim, floor, trims) -> None:
     found = tuning(INSTANT, slots, by_core=by_core, trim=trim)
     assert (found.floor_slots, found.trim) == (pytest.approx(floor), trims)
+
+
+class Cards:
+    """NVML with cards of such limits; None is a card that does not tell."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *limits_w: float | None) -> None:
+        self._limits_w = limits_w
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self._limits_w)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetPowerManagementLimit(self, card: int) -> float:  # noqa: N802
+        if self._limits_w[card] is None:
+            raise self.NVMLError("not supported")
+        return self._limits_w[card] * 1e3
+
+
+@pytest.mark.parametrize(
+    ("given", "limits_w", "most_w"),
+    [
+        ({}, (700.0, 700.0), 1400.0),
+        ({}, (None, 700.0), CARD_W + 700.0),
+        ({"max_w": 150.0}, (700.0, 700.0), 150.0),
+        ({"idle_w": 4.0, "max_w": 150.0}, (700.0,), 150.0),
+        ({"idle_w": 7.0}, (2.0,), 14.0),
+    ],
+)
+def test_whatever_cards_and_settings_say_a_slot_takes_watts(given, limits_w, most_w) -> None:
+    machine = node(Power(**given), None, 2, Cards(*limits_w)).machine
+    assert machine.slot_w > 0.0
+    assert 0.0 < machine.idle_w < machine.max_w
+    assert machine.max_w == pytest.approx(most_w, abs=8.0)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from omniwatt.contract.power import Manner, MeterLost, Reading
+from omniwatt.power.choice import chosen, cpu_model
 from omniwatt.power.meters import open_meter, wall
 from omniwatt.power.meters.counter import Counter
 from omniwatt.power.meters.estimate import CpuModel, Estimate, by_engine, uncalibrated
@@ -21,6 +22,7 @@ from omniwatt.power.meters.rapl import Rapl
 from omniwatt.power.meters.replay import Replay
 from omniwatt.power.meters.total import Total
 from omniwatt.power.meters.wall import Outlet, Wall, watts_in
+from omniwatt.settings import Power
 
 
 class Clock:
@@ -504,3 +506,25 @@ def test_the_operator_says_which_or_the_best_there_is_is_taken(tmp_path) -> None
     assert found is not None
     with closing(found):
         assert found.read().energy_j >= 0.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"idle_w": math.nan, "max_w": 30.0}, {"idle_w": -5.0, "max_w": 30.0}, {"idle_w": 50.0, "max_w": 30.0},
+        {"idle_w": 5.0, "max_w": math.inf}, {"max_w": -1.0}, {"idle_w": 1e12},
+    ],
+)  # fmt: skip
+def test_watts_of_a_machine_that_cannot_be_are_refused(given) -> None:
+    with pytest.raises(MeterLost, match=r"power\.idle_w"):
+        cpu_model(Power(**given), None)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+def test_a_password_that_cannot_be_read_is_said(tmp_path, content) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    power = Power(meter="wall", wall_url="http://127.0.0.1:9/", wall_user="a", wall_password_file=str(file))
+    with pytest.raises(MeterLost, match="password cannot be read"):
+        chosen(power, None, uncalibrated(2), lambda: 0.0)
