@@ -42,14 +42,14 @@ def need_of(name: str, weight: float, told: Telemetry, own_w: float | None) -> N
     if not told.max_w > 0.0:
         return None
     full_w = ROOM * (told.rest_w + told.slot_w * told.capacity)
-    most_w = _in_range(min(full_w if own_w is None else own_w, MOST_W))
+    most_w = _in_range(full_w if own_w is None else min(full_w, own_w))
     reached_w, slots, demand_w = told.floor_w, 0.0, dict[Tier, float]()
     for tier in TIERS[:-1]:
         slots += told.wanted.get(tier, 0.0)
         up_to_w = _in_range(ROOM * (told.rest_w + told.slot_w * slots)) if slots > 0.0 else 0.0
         demand_w[tier] = max(0.0, up_to_w - reached_w)
         reached_w = max(reached_w, up_to_w)
-    demand_w["spare"] = HEADROOM * max(0.0, full_w - told.floor_w)
+    demand_w["spare"] = _in_range(HEADROOM * (full_w - told.floor_w))
     floor_w = _in_range(told.floor_w)
     return Need(name=name, floor_w=floor_w, demand_w=demand_w, max_w=max(most_w, floor_w), weight=weight)
 
