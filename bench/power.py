@@ -28,7 +28,7 @@ from bench.power_metrics import Floats, measured
 from bench.power_node import CORE_W, IDLE_W, STORY
 from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
-from omniwatt.contract.event import Data, Progress, TextDelta
+from omniwatt.contract.event import Data, Finished, Progress, TextDelta
 from omniwatt.contract.job import Caller
 from omniwatt.contract.request import (
     ChatBody,
@@ -107,13 +107,11 @@ class Load:
         """Seconds of sound written down."""
         body = HearBody(MediaPart("audio", data=sound, name="a.wav"), language="en")
         while True:
-            told = 0.0
             request = self.request("hear", "whisper-1", body)
             async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
                 async for event in events:
-                    if isinstance(event, Progress) and event.unit == "s":
-                        self._note("sound_s", max(0.0, event.done - told))
-                        told = max(told, event.done)
+                    if isinstance(event, Finished):
+                        self._note("sound_s", event.usage.audio_s)
 
     async def spoken(self) -> bytes:
         """Something to hear, spoken by the service itself."""

@@ -130,7 +130,7 @@ class Governor:
             while True:
                 now_s = time.monotonic()
                 if now_s >= turn_s:
-                    self._turn(now_s)
+                    self._turn_again(now_s)
                     turn_s = now_s + self._pause_s()
                 if now_s >= duty_s:
                     duty_s = self._duty.tick(now_s) if self._holding() else turn_s
@@ -172,8 +172,13 @@ class Governor:
     def _budget_w(self) -> float | None:
         return self._budget.at(clock_s())
 
+    def _turn_again(self, now_s: float) -> None:
+        """Unless the last turn was just now: the meter has nothing to say yet, and the next one is near."""
+        if not 0.0 <= now_s - self._turned_s < TURN_S / 2:
+            self._turned_s = now_s
+            self._turn(now_s)
+
     def _turn(self, now_s: float) -> None:
-        self._turned_s = now_s
         for pid in self._engines:
             self._duty.works_for(pid, self._gate.tiers(pid))
         self._loop.limit(self._budget_w if self._governs(now_s) else None)
@@ -309,9 +314,7 @@ class Governor:
                 self._loop.account.advance(dynamic_j, idle_j)
             case Budget() as budget:
                 self._budget = budget
-                if now_s - self._turned_s >= TURN_S / 2:
-                    # Sooner than that the meter has nothing to say yet, and the next turn is near.
-                    self._turn(now_s)
+                self._turn_again(now_s)
             case Start():
                 pass
 
