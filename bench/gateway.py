@@ -2,11 +2,15 @@
 
 The full way is auth, plan, admission, a child process, ledger and metrics. The floor is bench/floor.py. LiteLLM's
 proxy and nginx stand in front of the same floor. The load generator shares the machine with what it measures.
+Every request's energy is metered, as it is by default; what that costs is told by a second server without a meter.
 """
 
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench import peers
@@ -27,6 +31,10 @@ CLIENTS = (1, 16, 64)
 STREAMS, RATE = 64, 50.0
 BODY = {"model": "echo", "messages": [{"role": "user", "content": "ping"}], "max_tokens": 8}
 SLOW_PEER = "litellm"
+LEARNT_S = 8.0
+"""After so much work the joules a unit are learnt: until then each request asks the governor what it has cost."""
+ROUNDS = 5
+UNMETERED = '[power]\nmeter = "none"\n'
 
 
 def main() -> None:
@@ -51,6 +59,9 @@ def main() -> None:
                 targets[name] = {"port": port, "key": peers.KEY}
         before, sent = ours.ledger_rows(), 0
         sent += warm(targets)
+        costs, more = metering(ours, seconds / 5)
+        sent += more
+        figures += costs
         closed, more = closed_loop(targets, seconds)
         sent += more
         figures += closed
@@ -75,7 +86,49 @@ def warm(targets: dict[str, dict[str, Any]]) -> int:
     """Open every path once; returns what our own server got."""
     for name, where in targets.items():
         load(**where, body=BODY, clients=4, requests=20 if name == SLOW_PEER else 400)
-    return 400
+    return 400 + int(load(**targets["omniwatt"], body=BODY, clients=1, seconds=LEARNT_S)["sent"])
+
+
+def metering(ours: Service, seconds: float) -> tuple[list[dict[str, Any]], int]:
+    """Latency and requests/s with and without a meter, in turns; the medians of ROUNDS each."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "unmetered.toml"
+        settings.write_text(UNMETERED, encoding="utf-8")
+        with service("--models", "echo", "--config", str(settings)) as unmetered:
+            return _in_turns(ours, unmetered, seconds)
+
+
+def _in_turns(ours: Service, unmetered: Service, seconds: float) -> tuple[list[dict[str, Any]], int]:
+    figures, sent = [], 0
+    load(port=unmetered.port, key=unmetered.key, body=BODY, clients=4, requests=400)
+    for clients in CLIENTS[:2]:
+        got: dict[str, list[dict[str, Any]]] = {"metered": [], "unmetered": []}
+        for turn in range(2 * ROUNDS):
+            # Each of them goes first as often as second.
+            name = "metered" if turn % 4 in (0, 3) else "unmetered"
+            one = ours if name == "metered" else unmetered
+            got[name].append(load(port=one.port, key=one.key, body=BODY, clients=clients, seconds=seconds))
+        sent += sum(one["sent"] for one in got["metered"])
+        p50 = {name: median(one["latency_s"]["p50"] for one in each) * 1e3 for name, each in got.items()}
+        rate = {name: median(one["per_second"] for one in each) for name, each in got.items()}
+        figures += _metering(clients, p50, rate)
+    return figures, sent
+
+
+def _metering(clients: int, p50: dict[str, float], rate: dict[str, float]) -> list[dict[str, Any]]:
+    slower, fewer = p50["metered"] / p50["unmetered"], rate["metered"] / rate["unmetered"]
+    say(f"metering, {clients:2} clients: p50 {p50['metered']:.3f} ms, without {p50['unmetered']:.3f} ({slower:.2f}); "
+        f"{rate['metered']:.0f}/s, without {rate['unmetered']:.0f} ({fewer:.2f})")  # fmt: skip
+    common = {"of": "omniwatt", "clients": clients, "rounds": ROUNDS}
+    share = f"with every request's energy metered, as a share of without, {clients} client{'s' * (clients > 1)}"
+    with_p50 = {"metered_ms": p50["metered"], "unmetered_ms": p50["unmetered"], "aim": "<= 1.1", "met": slower <= 1.1}
+    with_rate = {"metered": rate["metered"], "unmetered": rate["unmetered"], "aim": ">= 0.9", "met": fewer >= 0.9}
+    return [
+        {"figure": "metering_p50", "value": slower, "unit": "of unmetered", **common, **with_p50}
+        | {"readme": f"omniwatt: p50 {share}"},
+        {"figure": "metering_requests_per_second", "value": fewer, "unit": "of unmetered", **common, **with_rate}
+        | {"readme": f"omniwatt: requests/s {share}"},
+    ]
 
 
 def closed_loop(targets: dict[str, dict[str, Any]], seconds: float) -> tuple[list[dict[str, Any]], int]:
