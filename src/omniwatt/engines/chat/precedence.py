@@ -2,8 +2,8 @@
 
 A batch of tokens of several answers costs more than that of one. How much more is measured for each machine and model:
 on two cores two answers side by side take 2.4 times as long a token as one, but four little longer than two. So a lower
-tier computes beside a higher one where that costs the higher one little, and else waits. Whoever waits is let on for a
-moment again and again, so that nobody starves.
+tier computes beside a higher one where that costs the higher one little, and else waits; but for the first tier nobody
+waits where that would make every token dearer. Whoever waits is let on for a moment again and again: nobody starves.
 """
 
 import asyncio
@@ -28,13 +28,15 @@ def at_once(ranks: Sequence[int], step: Step) -> int:
     """How many of the first of these (sorted) compute beside one another. Pure.
 
     All of the highest tier; of each next one as many as cost those above no more than CROWDED, and where that is not
-    all of them none of the tiers below.
+    all of them none of the tiers below. Below the first tier those, too, with whom all tokens come cheaper: whoever
+    has to wait, nobody's joules are wasted on it.
     """
     count = 0
     while count < len(ranks):
         end = count + ranks.count(ranks[count])
         limit = (1.0 + CROWDED) * step(count) if count else float("inf")
-        count = max(most for most in range(count, end + 1) if most == count or step(most) <= limit)
+        each = step(count) / count if count and ranks[0] > 0 else 0.0
+        count = max(n for n in range(count, end + 1) if n == count or step(n) <= max(limit, n * each))
         if count < end:
             break
     return count
@@ -48,7 +50,7 @@ class Part:
         self.rank = rank(tier)
         self.works = True
         self.reads = True
-        """Its prompt, in slices that hold everybody up: never beside a higher tier."""
+        """Its prompt, in slices that hold everybody up: never beside the first tier."""
         self.stays = False
         """It cannot be held where it is, so it is in the batch whatever its tier."""
         self.sip = 0
@@ -110,9 +112,9 @@ class Precedence:
         best = min((other.rank for other in working), default=part.rank)
         if part.rank <= best or not part.works or not self.worth:
             return False
-        if part.reads:
+        if part.reads and best == 0:
             return True
-        able = [other for other in working if other.rank == best or other.stays or not other.reads]
+        able = [other for other in working if other.rank == best or other.stays or not (other.reads and best == 0)]
         able.sort(key=lambda other: best if other.stays else other.rank)
         ranks = [best if other.stays else other.rank for other in able]
         return part not in able[: at_once(ranks, self.step)]

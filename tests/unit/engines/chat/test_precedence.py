@@ -245,6 +245,10 @@ TWO_CORES = {1: 18.0, 2: 43.0, 3: 62.0, 4: 55.0, 6: 69.0, 8: 73.0}
         # Beside two or three of the higher tier others come for nothing.
         ([0, 0, 1, 1], TWO_CORES, 4),
         ([0, 0, 0, 2, 2, 2, 2, 2], TWO_CORES, 8),
+        # Below the first tier nobody is held where four together are cheaper than one alone; but two are not.
+        ([1, 2, 2, 2], TWO_CORES, 4),
+        ([1, 2], TWO_CORES, 1),
+        ([1, 2, 2], TWO_CORES, 1),
         # As many as come for little.
         ([0, 0, 1, 1, 1], TWO_CORES, 4),
         ([0, 0, 1, 1, 1, 2], TWO_CORES, 4),
@@ -260,6 +264,14 @@ def test_as_many_as_cost_the_higher_tier_little(ranks: list[int], costs: dict[in
 def test_what_lies_between_two_measurements() -> None:
     found = [batch.between({1: 10.0, 4: 40.0, 8: 60.0}, rows) for rows in (1, 2, 4, 6, 8, 20)]
     assert found == [10.0, 20.0, 40.0, 50.0, 60.0, 60.0]
+
+
+def test_below_the_first_tier_prompts_are_read_when_their_answers_would_be_written() -> None:
+    all_parts = Precedence(partial(batch.between, TWO_CORES))
+    with all_parts.part("default"), all_parts.part("flex") as one, all_parts.part("flex"):
+        assert one.gives_way
+        with all_parts.part("flex"):
+            assert not one.gives_way
 
 
 def test_whoever_reads_a_prompt_waits_though_there_is_room_to_write() -> None:
