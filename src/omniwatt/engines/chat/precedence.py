@@ -36,7 +36,7 @@ def at_once(ranks: Sequence[int], step: Step) -> int:
         end = count + ranks.count(ranks[count])
         limit = (1.0 + CROWDED) * step(count) if count else float("inf")
         each = step(count) / count if count and ranks[0] > 0 else 0.0
-        count = max(n for n in range(count, end + 1) if n == count or step(n) <= max(limit, n * each))
+        count = max(n for n in range(count, end + 1) if n == count or step(n) <= limit or step(n) < n * each)
         if count < end:
             break
     return count
