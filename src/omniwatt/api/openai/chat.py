@@ -66,7 +66,7 @@ FIELDS = Table(
         Field("metadata", "recorded", common.metadata_kind()),
         Field("prompt_cache_key", "recorded", text(1024), "Prefixes are reused within a project, whatever the key."),
         Field(
-            "service_tier", "recorded", one_of(*TIERS), "The answer says which tier was really used: today `default`."
+            "service_tier", "recorded", one_of(*TIERS), "The answer says which tier was really used: that of the key."
         ),
         Field("store", "neutral", boolean(), "Chat completions are not stored; responses are.", neutral=(False,)),
         Field(
