@@ -5,6 +5,8 @@ networks, unless the operator says otherwise.
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
@@ -138,8 +140,8 @@ def _cause(error: Exception) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not to be trusted: {cause.verify_message}; power.site_certificate may name one"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+        if isinstance(cause, OSError) and cause.errno and not isinstance(cause, socket.gaierror):
+            return os.strerror(cause.errno).lower()
         cause = cause.__cause__ or cause.__context__
     return str(error) or type(error).__name__
 
