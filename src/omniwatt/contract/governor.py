@@ -10,6 +10,8 @@ LEASE_S = 0.5
 """Silence of the governor for so long ends every hold: what it held runs on."""
 BATCH_S = 0.02
 """Units are told together, at most this late. A call that is over sooner may be told of in a sum alone."""
+SUM_S = 0.1
+"""And such sums wait for so long: nobody decides by them."""
 Call = int
 """A number the host gives each of its calls; never used twice on one connection."""
 

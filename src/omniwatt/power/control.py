@@ -14,7 +14,7 @@ import msgspec
 
 from omniwatt import settings
 from omniwatt.contract.error import BadInput
-from omniwatt.contract.governor import BATCH_S
+from omniwatt.contract.governor import SUM_S
 from omniwatt.contract.power import Joules, MeterLost
 from omniwatt.contract.request import Value
 from omniwatt.power import amounts, calibrate, learnt, share
@@ -218,7 +218,7 @@ class Power:
             return None
         joules = till.joules(told)
         if not any(self._ahead_j):
-            asyncio.get_running_loop().call_later(BATCH_S, self._tell_ahead)
+            asyncio.get_running_loop().call_later(SUM_S, self._tell_ahead)
         self._ahead_j[0] += joules.dynamic_j
         self._ahead_j[1] += joules.idle_j
         return joules

@@ -143,8 +143,7 @@ class Governor:
                     return
                 if self._holding():
                     duty_s = min(duty_s, time.monotonic() + TICK_S)
-                if self._busy():
-                    turn_s = min(turn_s, time.monotonic() + TURN_S)
+                turn_s = min(turn_s, time.monotonic() + self._pause_s())
         finally:
             self.close()
 
@@ -215,11 +214,13 @@ class Governor:
         return self._duty.slots is not None or self._duty.holds
 
     def _busy(self) -> bool:
-        brief = time.monotonic() - self._brief_s < 2 * TURN_S
-        return self._loop.budget_w is not None or self._gate.calls > 0 or brief
+        return self._loop.budget_w is not None or self._gate.calls > 0
 
     def _pause_s(self) -> float:
-        return TURN_S if self._busy() else REST_S
+        if self._busy():
+            return TURN_S
+        # Short calls alone: the books want no more than what is shown.
+        return TELEMETRY_S if time.monotonic() - self._brief_s < 2 * TELEMETRY_S else REST_S
 
     def _say(self, now_s: float) -> None:
         """Tell each host what it does not know yet."""

@@ -20,7 +20,7 @@ from functools import partial
 import msgspec
 
 from omniwatt import packets
-from omniwatt.contract.governor import BATCH_S, Hello, Hold, Told, decode_hold, encode
+from omniwatt.contract.governor import BATCH_S, SUM_S, Hello, Hold, Told, decode_hold, encode
 
 RETRY_S = 0.1
 """Between two attempts to reach the governor."""
@@ -239,10 +239,11 @@ class Permits:
                 if now_s - one.at_s >= BATCH_S:
                     self._introduce(one)
             if self._brief:
-                # More of them may come: looked at once more, so that they need not ring.
+                # More of them may come: looked at again, so that they need not ring.
                 young_s.append(now_s)
             self._due_s = min(young_s) + BATCH_S if young_s else None
-            self._post()
+            if self._entered or now_s - self._told_at_s >= SUM_S:
+                self._post()
 
     def _listen(self, stream: socket.socket | None) -> None:
         """The thread: take what the governor says, connect again when it has gone."""

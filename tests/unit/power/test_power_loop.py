@@ -7,8 +7,11 @@ import pytest
 from bench.power_baselines import BASELINES
 from bench.power_metrics import measured
 from bench.power_run import MARGIN, Case, Make, Ours, run, ungoverned
+from omniwatt.contract.power import Manner, Reading, Work
+from omniwatt.power.loop import Load, Loop, Machine
 from omniwatt.power.meters.plant import TICK_S, Spread
 from omniwatt.power.meters.simulated import AVERAGE, INSTANT, Ill
+from omniwatt.power.sight import Decision, Tuning
 
 STEPS_S = (0.0, 6.0, 11.0)
 
@@ -80,3 +83,41 @@ def test_each_baseline_runs_and_none_holds_better(name: str) -> None:
     theirs = _figures(_case(trim=trimmed), 3001, make)
     ours = _figures(_case(), 3001)
     assert theirs["settle_s"] >= ours["settle_s"]
+
+
+class Counted:
+    """A meter of 30 W."""
+
+    manner = Manner()
+    at_s = 0.0
+
+    def read(self) -> Reading:
+        return Reading(self.at_s, 30.0, 30.0 * self.at_s, "measured", "test", "node", 1.0)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Idle:
+    """Actuators with nothing to do."""
+
+    def look(self, now_s: float) -> Load:
+        return Load({}, 0.0, 0.0)
+
+    def obey(self, decision: Decision | None, now_s: float) -> None:
+        """Nobody is there."""
+
+
+def test_an_engine_that_is_new_is_charged_from_its_first_moment_on() -> None:
+    meter, used_s = Counted(), {"": 1.0}
+    loop = Loop(Machine(2.0, 10.0, 10.0), Tuning(), meter, Idle(), lambda: used_s, counted=True)
+    loop.read(0.0)
+    used_s |= {"": 1.1, "echo": 0.3}
+    loop.account.begin("job", "echo", 0.6)
+    loop.account.did([Work("job", "echo", "decode", 1.0)])
+    loop.account.leave("job", "echo", 0.9)
+    meter.at_s = 1.0
+    bill = loop.settle("job", 1.0)
+    assert bill is not None
+    assert (bill.dynamic_j, bill.idle_j) == pytest.approx((15.0, 3.0))
+    assert loop.account.unattributed_dynamic_j == pytest.approx(5.0)
