@@ -1,6 +1,6 @@
 """Real engines under a watt budget, watched by a process that is no part of the service.
 
-    python -m bench.power [--quick] [--only mix|large|chat|gate] [--seconds 20]
+    python -m bench.power [--quick] [--only mix|large|gate] [--seconds 20]
 
 The meter is the estimate from CPU time (idle 10 W, 10 W a busy core, so that the shares of budget and load are easy to
 read); the judge reads the CPU time of every process by its own clock and gives the same model's watts. What is judged
@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.common import model_store, report, say
-from bench.power_metrics import Floats, measured
+from bench.power_metrics import Floats, means, measured
 from bench.power_node import CORE_W, IDLE_W, STORY
+from bench.power_shown import NAMES, chief, picture
 from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
 from omniwatt.contract.event import Data, Finished, Progress, TextDelta
@@ -142,10 +143,17 @@ def steps(seconds: float) -> list[Phase]:
     ]
 
 
-async def run(
-    clients: Sequence[str], phases: Sequence[Phase], *, stops: bool = True
-) -> tuple[Floats, list[Done], list[tuple[float, float]]]:
-    """The judge's lines, the work done, and the budgets set, all by time.monotonic."""
+class Seen(NamedTuple):
+    """The judge's lines, the work done, the budgets set and when each phase began, all by time.monotonic."""
+
+    lines: Floats
+    done: list[Done]
+    budgets: list[tuple[float, float]]
+    begun_s: list[float]
+
+
+async def run(clients: Sequence[str], phases: Sequence[Phase], *, stops: bool = True) -> Seen:
+    """One mix through all phases."""
     with tempfile.TemporaryDirectory(prefix="ow-") as folder:
         home = Path(folder)
         (home / "models").symlink_to(model_store())
@@ -167,7 +175,7 @@ async def run(
             judge = _onlooker(home / "judge")
             try:
                 await asyncio.sleep(3.0)
-                budgets = await _phases(parts, phases)
+                budgets, begun_s = await _phases(parts, phases)
             finally:
                 judge.terminate()
                 judge.wait()
@@ -178,15 +186,17 @@ async def run(
                 if isinstance(error, Exception):
                     raise error
             lines = np.loadtxt(home / "judge")
-    return lines, load.done, budgets
+    return Seen(lines, load.done, budgets, begun_s)
 
 
-async def _phases(parts: Parts, phases: Sequence[Phase]) -> list[tuple[float, float]]:
+async def _phases(parts: Parts, phases: Sequence[Phase]) -> tuple[list[tuple[float, float]], list[float]]:
     """Drive the budget. What 100 % is, the first phase, which has none, tells."""
     budgets: list[tuple[float, float]] = []
+    begun: list[float] = []
     full_w = 0.0
     for phase in phases:
         begun_s = time.monotonic()
+        begun.append(begun_s)
         say(f"  {phase.name}")
         while (passed_s := time.monotonic() - begun_s) < phase.seconds:
             share = phase.share(passed_s)
@@ -199,52 +209,62 @@ async def _phases(parts: Parts, phases: Sequence[Phase]) -> list[tuple[float, fl
         if not full_w:
             seen = parts.power.status()["history"][-round((phase.seconds - SETTLE_S) * 5) :]
             full_w = float(np.mean([point["watts"] for point in seen]))
-    return budgets
+    return budgets, begun
 
 
-def judged(
-    clients: Sequence[str],
-    phases: Sequence[Phase],
-    lines: Floats,
-    done: Sequence[Done],
-    budgets: Sequence[tuple[float, float]],
-) -> list[dict[str, Any]]:
-    """One figure a phase, and one for all that is steady."""
-    start_s = budgets[0][0]
-    ticks = np.arange(start_s, budgets[-1][0], TICK_S)
-    cpu_s = np.interp(ticks, lines[:, 0], lines[:, 1])
-    ours_s = np.interp(ticks, lines[:, 0], lines[:, 2])
+class Trace(NamedTuple):
+    """Watts by the judge and what was to be held, by even ticks; `places` are where phases begin, and the end."""
+
+    watts: Floats
+    ours: Floats
+    budget_w: Floats
+    aim_w: Floats
+    places: list[int]
+
+
+def traced(seen: Seen) -> Trace:
+    """What 100 % is, the first phase tells."""
+    start_s, end_s = seen.begun_s[0], seen.budgets[-1][0]
+    ticks = np.arange(start_s, end_s, TICK_S)
+    cpu_s, ours_s = (np.interp(ticks, seen.lines[:, 0], seen.lines[:, column]) for column in (1, 2))
     watts = IDLE_W + CORE_W * np.diff(cpu_s) / TICK_S
-    ours = np.diff(ours_s) / TICK_S
-    at = np.searchsorted([when for when, _ in budgets], ticks[:-1] + 1e-9, side="right") - 1
-    budget_w = np.array([budgets[place][1] for place in at])
-    free = round(phases[0].seconds / TICK_S)
-    demand_w = float(watts[:free].mean())
+    at = np.searchsorted([when for when, _ in seen.budgets], ticks[:-1] + 1e-9, side="right") - 1
+    budget_w = np.array([seen.budgets[max(0, place)][1] for place in at])
+    places = [math.ceil((begun_s - start_s) / TICK_S) for begun_s in seen.begun_s]
+    demand_w = float(watts[: places[1]].mean())
     aim_w = np.minimum(np.where(np.isinf(budget_w), demand_w, 0.99 * budget_w), demand_w)
-    figures, begun = [], 0
+    return Trace(watts, np.diff(ours_s) / TICK_S, budget_w, aim_w, [*places, len(watts)])
+
+
+def judged(clients: Sequence[str], phases: Sequence[Phase], seen: Seen, trace: Trace) -> list[dict[str, Any]]:
+    """One figure a phase."""
+    watts, budget_w, aim_w = trace.watts, trace.budget_w, trace.aim_w
+    dynamic_w = float(watts[: trace.places[1]].mean()) - IDLE_W
+    figures: list[dict[str, Any]] = []
     rates: dict[str, float] = {}
-    for phase in phases:
-        end = begun + round(phase.seconds / TICK_S)
-        span = slice(begun, min(end, len(watts)))
-        found = _work(done, start_s + begun * TICK_S + SETTLE_S, start_s + end * TICK_S)
+    for number, phase in enumerate(phases):
+        span = slice(trace.places[number], trace.places[number + 1])
+        from_s, to_s = (seen.begun_s[0] + place * TICK_S for place in (span.start, span.stop))
+        found = _work(seen.done, from_s + SETTLE_S, to_s)
         rates = rates or found
+        mean_w, cores_ours = float(watts[span].mean()), float(trace.ours[span].mean())
         figure: dict[str, Any] = {
-            "figure": "phase", "of": f"{'+'.join(clients)}: {phase.name}", "unit": "W",
-            "value": float(watts[span].mean()), "cores_ours": float(ours[span].mean()),
-            "cores_others": float((watts[span].mean() - IDLE_W) / CORE_W - ours[span].mean()),
+            "figure": "phase", "of": f"{'+'.join(clients)}: {phase.name}", "value": mean_w, "unit": "W",
+            "cores_ours": cores_ours, "cores_others": (mean_w - IDLE_W) / CORE_W - cores_ours,
             "budget_w": None if np.isinf(budget_w[span]).any() else float(budget_w[span].mean()),
             "work_a_second": found,
             "work_share": {kind: found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate},
-            "dynamic_share": float((watts[span].mean() - IDLE_W) / (demand_w - IDLE_W)),
-            "work_of_dynamic": _mean_share(found, rates) * (demand_w - IDLE_W) / float(watts[span].mean() - IDLE_W),
+            "dynamic_share": (mean_w - IDLE_W) / dynamic_w,
+            "work_of_dynamic": _mean_share(found, rates) * dynamic_w / (mean_w - IDLE_W),
         }  # fmt: skip
         if figure["budget_w"] is not None:
             figure |= measured(watts[span], budget_w[span], aim_w[span], TICK_S, [0.0], SETTLE_S)
             late = slice(span.start + round(SETTLE_S / TICK_S), span.stop)
+            over = means(watts[late] / budget_w[late], round(1 / TICK_S))
+            figure["over_1s_pct"] = max(0.0, float(over.max() - 1) * 100)
             dynamic = (watts[late].mean() - IDLE_W) / (aim_w[late].mean() - IDLE_W)
             figure["dynamic_error_pct"] = float(dynamic - 1) * 100
         figures.append(figure)
-        begun = end
     return figures
 
 
@@ -272,7 +292,7 @@ def _onlooker(file: Path) -> "subprocess.Popen[bytes]":
 
 
 MIXED = ("chat", "chat", "draw", "hear")
-MIXES = {"mix": MIXED, "large": ("large",), "chat": ("chat", "chat"), "gate": MIXED}
+MIXES = {"mix": MIXED, "large": ("large",), "gate": MIXED}
 
 
 def main() -> None:
@@ -284,15 +304,20 @@ def main() -> None:
     given = parser.parse_args()
     seconds = 6.0 if given.quick else given.seconds
     figures: list[dict[str, Any]] = []
+    runs = {}
     for name, clients in MIXES.items():
         if given.only in (None, name):
-            say(name)
+            say(NAMES[name])
             phases = steps(seconds)[: 5 if name == "gate" else None]
-            found = judged(clients, phases, *asyncio.run(run(clients, phases, stops=name != "gate")))
-            figures += [
-                figure | {"of": f"{figure['of']} (gate alone)"} if name == "gate" else figure for figure in found
-            ]
-    notes = {"meter": "estimate", "idle_w": IDLE_W, "core_w": CORE_W, "judge": "bench.power_judge, all processes"}
+            seen = asyncio.run(run(clients, phases, stops=name != "gate"))
+            trace = traced(seen)
+            found = judged([name], phases, seen, trace)
+            figures += [*found, *chief(name, found)]
+            runs[name] = (trace.watts, trace.budget_w, trace.aim_w)
+    if not given.quick:
+        picture(runs, TICK_S)
+    notes = {"meter": "estimate", "idle_w": IDLE_W, "core_w": CORE_W, "judge": "bench.power_judge, all processes",
+             "mixes": MIXES}  # fmt: skip
     report(f"power_{given.only}" if given.only else "power", figures, given.quick, notes)
 
 
