@@ -51,6 +51,10 @@ async def test_without_a_meter_there_are_no_watts_and_no_joules(tmp_path: Path) 
         status = (await root.get("/admin/power")).json()
         key, _ = parts.keys.create("user")
         answer = await ask(parts, key)
+        refused = await root.put("/admin/power", json={"budget": "60%"})
+        assert (await root.put("/admin/power", json={"budget": "none"})).status_code == 200
+    assert refused.status_code == 400
+    assert "power.meter is none" in refused.text
     assert (status["watts"], status["method"]) == (None, "")
     assert "energy" not in answer.json()["usage"]
 

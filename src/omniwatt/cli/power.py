@@ -182,9 +182,9 @@ def _watch(settings: Settings) -> None:
     """The view, again and again in its place."""
     from rich.live import Live
 
-    from omniwatt.cli.power_view import view
+    from omniwatt.cli.power_view import folded, view
 
     with contextlib.suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(view(_status(settings), console.width), refresh=True)
+            live.update(folded(view(_status(settings), console.width)), refresh=True)
             time.sleep(REFRESH_S)

@@ -48,6 +48,14 @@ def view(status: Mapping[str, Any], width: int = 80) -> Group:
     return Group(*(line for line in lines if line.plain), *site_lines(status.get("site")))
 
 
+def folded(lines: Group) -> Group:
+    """The view for a place that would cut off what is longer than its lines: the end of one often says what to do."""
+    for line in lines.renderables:
+        if isinstance(line, Text):
+            line.no_wrap, line.overflow = False, "fold"
+    return lines
+
+
 def advice(status: Mapping[str, Any]) -> list[str]:
     """What the operator can do about it; nothing where all is well."""
     found = []

@@ -39,7 +39,7 @@ from omniwatt.power.messages import (
     decode_from_governor,
     encode,
 )
-from omniwatt.power.orders import Orders, check
+from omniwatt.power.orders import DEFAULT, NONE, Orders, check
 from omniwatt.power.pulse import Pulse
 from omniwatt.power.share import Share
 from omniwatt.power.site import Site
@@ -115,6 +115,8 @@ class Power:
             self._launch()
             self._share.start()
             self._watcher = asyncio.create_task(self._watch())
+        elif self._orders.budget not in ("", NONE):
+            log.warning("power.meter is none: nobody holds the budget %s", self._orders.budget)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -260,6 +262,8 @@ class Power:
 
         Raises BadInput for what is no budget.
         """
+        if not self.enabled and budget not in (NONE, DEFAULT):
+            raise BadInput("Nothing holds a budget here: power.meter is none.", param="budget")
         try:
             self._orders.say(budget, self._max_w, for_s)
         except ValueError as error:

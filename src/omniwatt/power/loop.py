@@ -110,7 +110,7 @@ class Loop:
         self._read_s = now_s
         try:
             reading = self._meter.read()
-        except MeterLost as error:
+        except (MeterLost, OSError) as error:  # out of files, say: it is asked again
             self.fault = str(error)
             return
         self.fault = ""

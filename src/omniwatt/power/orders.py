@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from omniwatt import settings
 from omniwatt.power import schedule
 from omniwatt.power.amounts import Tariff
+from omniwatt.power.messages import clock_s
 
 NONE, DEFAULT = "none", "default"
 LONGEST_S = 7 * 86_400.0
@@ -23,10 +23,8 @@ log = logging.getLogger(__name__)
 class Orders:
     """The settings' orders, and the ones given since: one that is kept in a file over restarts, and one for a while."""
 
-    def __init__(
-        self, power: settings.Power, max_w: float, file: Path, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Raises ValueError for settings that cannot be held."""
+    def __init__(self, power: settings.Power, max_w: float, file: Path, clock: Callable[[], float] = clock_s) -> None:
+        """`clock` goes on while the machine sleeps. Raises ValueError for settings that cannot be held."""
         check(power, max_w)
         self._power = power
         self._file = file
@@ -69,6 +67,8 @@ class Orders:
         With `for_s` it holds so long, then what held before does again: nothing is kept. 0, or `default`, ends it.
         """
         text = budget.strip().lower() if isinstance(budget, str) else f"{budget}W"
+        if len(text) > MOST_CHARS:
+            raise ValueError(f"{text[:MOST_CHARS]!r}... is no budget: write 180W, 1.2kW or 60%")
         if text not in (NONE, DEFAULT):
             schedule.watts(text, max_w)
         if for_s is not None:

@@ -1,9 +1,12 @@
 """Watts as a terminal shows them."""
 
+import io
+
 import pytest
 from rich.console import Console
+from rich.live import Live
 
-from omniwatt.cli.power_view import sparkline, view
+from omniwatt.cli.power_view import folded, sparkline, view
 from omniwatt.cli.units import joules, watts
 from omniwatt.power.amounts import Tariff, a_day_of, cost_of
 
@@ -66,6 +69,18 @@ def test_the_whole_view() -> None:
 )
 def test_what_is_not_as_it_should_be_is_said(change, part) -> None:
     assert part in _shown(STATUS | change)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_narrow_terminal_cuts_nothing_off_that_says_what_to_do(width) -> None:
+    status = STATUS | {"state": "below-idle", "why": "the meter has been silent: no answer within 2 s", "budget_w": 0.0}
+    out = io.StringIO()
+    console = Console(width=width, height=60, soft_wrap=True, file=out, force_terminal=True, color_system=None)
+    with Live(console=console, auto_refresh=False) as live:
+        live.update(folded(view(status, width)), refresh=True)
+    text = "".join(out.getvalue().split())
+    for part in ("no answer within 2 s", "omniwatt power set none", "812 J since the start"):
+        assert part.replace(" ", "") in text
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class Says:
         self.at_s, self.unit_w, self._counter = 0.0, 1.0, Counter()
 
     def read(self) -> Reading:
+        if self.unit_w == 0.0:
+            raise OSError(24, "Too many open files")
         level_w = 20.0 * self.unit_w
         return Reading(self.at_s, level_w, self._counter.add(self.at_s, level_w), "measured", "json", "wall", 3.0)
 
@@ -77,3 +79,16 @@ def test_the_books_hold_no_more_than_the_machine_can_have_drawn() -> None:
         loop.turn(float(at_s))
         assert loop.believed.doubted == (meter.unit_w != 1.0)
     assert loop.account.metered_j == pytest.approx(39 * 20.0)
+
+
+def test_a_meter_that_cannot_open_its_file_is_asked_again() -> None:
+    meter = Says()
+    loop = Loop(Machine(2.0, 10.0, 10.0), Tuning(), meter, Idle())
+    loop.turn(0.0)
+    meter.unit_w = 0.0
+    loop.turn(1.0)
+    assert "Too many open files" in loop.fault
+    meter.at_s, meter.unit_w = 2.0, 1.0
+    loop.turn(2.0)
+    assert loop.fault == ""
+    assert loop.account.metered_j == pytest.approx(40.0)

@@ -80,6 +80,13 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_but_holds(tmp_path: Path)
     assert "kept cannot be written" in orders.unkept
 
 
+def test_what_is_too_long_to_be_kept_whole_is_refused(tmp_path: Path) -> None:
+    orders = Orders(Power(), 100.0, tmp_path / "kept")
+    with pytest.raises(ValueError, match="no budget"):
+        orders.say("0" * 200 + "60W", 100.0)
+    assert orders.budget == ""
+
+
 @pytest.mark.parametrize("kept", [b"\xff\xfe", b"much", b"", b"60%%", b"-5W", b"9" * 10_000, b"nan", b"1e8kW", None])
 def test_a_kept_word_that_is_none_is_said_and_the_settings_hold(kept: bytes | None, tmp_path: Path, caplog) -> None:
     file = tmp_path / "power_budget"

@@ -6,6 +6,7 @@ Source: the kernel's cgroup-v2.rst and sched-bwc.rst.
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 PERIOD_US = 20_000
 LEAST_US = 1_000
 """The kernel takes no smaller quota."""
+LEAVE_S = 0.2
+"""So long it may take until the last one has left the group."""
 
 
 class Quota:
@@ -75,8 +78,15 @@ class Quota:
         with suppress(OSError):
             self.hold(None)
         self.members(())
-        with suppress(OSError):
-            self._folder.rmdir()
+        until_s = time.monotonic() + LEAVE_S
+        while self._folder.is_dir():
+            with suppress(OSError):
+                self._folder.rmdir()
+                return
+            # Those that were killed with their gateway are still about to leave it.
+            if time.monotonic() > until_s:
+                return
+            time.sleep(LEAVE_S / 20)
 
 
 def quota_name(gate: str) -> str:
