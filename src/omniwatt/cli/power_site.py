@@ -22,7 +22,7 @@ def lease_lines(lease: Mapping[str, Any] | None) -> list[Text]:
     """What the site lends this node; what to do where it lends nothing."""
     if not lease:
         return []
-    place, why = lease["site"], lease.get("why")
+    place, why = lease["site"], lease.get("why") or ""
     of_whom = f"as {lease['name']}, by {place}"
     if lease["state"] == "lent":
         wants = f"; its work wants {watts(lease['wants_w'])}" if lease["wants_w"] > lease["watts"] * 1.01 else ""
@@ -31,15 +31,23 @@ def lease_lines(lease: Mapping[str, Any] | None) -> list[Text]:
     if lease["state"] == "asking":
         return [Text(f"asks {place} for watts{f': {why}' if why else ''}", style="yellow")]
     if lease["state"] == "waiting":
-        return [
-            Text(f"nothing is lent to it, {of_whom}: {why}", style="bold yellow"),
-            Text("→ at the site: omniwatt power --once shows who has what; omniwatt power set 2kW --site gives more"),
-        ]
+        lines = [Text(f"nothing is lent to it yet, {of_whom}: {why}", style="bold yellow")]
+        more = "→ at the site: omniwatt power shows who has what; omniwatt power set 2kW --site gives more"
+        return [*lines, Text(more, style="yellow")] if "no room" in why else lines
     since = span(lease["heard_s_ago"])
     return [
-        Text(f"site lost: {place} {why or 'does not answer'}, for {since}", style="bold red"),
-        Text(f"→ holds its floor of {watts(lease['floor_w'])} and asks on: start the site again, or mend what it says"),
+        Text(f"site lost: {place} {f'({why})' if why else 'does not answer'} for {since}", style="bold red"),
+        Text(f"→ it holds its floor of {watts(lease['floor_w'])} and asks on: {_remedy(why)}", style="yellow"),
     ]
+
+
+def _remedy(why: str) -> str:
+    """What to do about a site that lends nothing."""
+    if "401" in why or "403" in why:
+        return "make a key there (omniwatt keys create --admin --name nodes) and put it where power.site_key_file says"
+    if "is called" in why:
+        return "give each node its own power.site_name"
+    return "start the site again, or look why it cannot be reached"
 
 
 def site_lines(site: Mapping[str, Any] | None) -> list[Text | Table]:

@@ -28,6 +28,8 @@ HEADROOM = 0.25
 """Of what the node can draw above its floor: asked for beyond its work, so that what comes need not wait."""
 ROOM = 1.05
 """Over the full load, so that the governor's margin takes nothing from it."""
+MISTAKE = 1.5
+"""So many times the full load that is assumed, or was calibrated, a machine may be found to take."""
 NOTABLE = 0.05
 """Of what it can draw above its floor: less than this is no change."""
 
@@ -41,7 +43,7 @@ def need_of(name: str, weight: float, told: Telemetry, own_w: float | None) -> N
     """
     if not told.max_w > 0.0:
         return None
-    full_w = ROOM * (told.rest_w + told.slot_w * told.capacity)
+    full_w = ROOM * min(told.rest_w + told.slot_w * told.capacity, MISTAKE * told.max_w)
     most_w = _in_range(full_w if own_w is None else min(full_w, own_w))
     reached_w, slots, demand_w = told.floor_w, 0.0, dict[Tier, float]()
     for tier in TIERS[:-1]:

@@ -56,6 +56,12 @@ def test_a_node_wants_no_more_than_it_may_by_its_own_budget(own_w, most_w) -> No
     assert need.wants_w == min(52.5, most_w)
 
 
+def test_what_is_learnt_amiss_has_an_end() -> None:
+    need = need_of("a", 1.0, replace(IDLE, slot_w=100.0, wanted={"default": 4.0}), None)
+    assert need is not None
+    assert need.wants_w == need.max_w == pytest.approx(1.05 * 75.0)
+
+
 @pytest.mark.parametrize("name", ["-a", "a b", "a" * 65, "ä", "a/b"])
 def test_a_name_that_is_none(name) -> None:
     with pytest.raises(ValueError, match="site_name"):
