@@ -21,11 +21,11 @@ from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, again, node
 BUDGETS = (1.0, 0.8, 0.6)
 TIERS = {"priority": 0.2, "default": 0.5, "flex": 0.3}
 """Of the chats. Pictures are all flex."""
-SECONDS, QUICK_S = 35.0, 10.0
+SECONDS, QUICK_S = 30.0, 10.0
 CHATS_A_S, PICTURE_EVERY_S, TOKENS = 0.5, 9.0, 64
 LIMIT_S = 20.0
 """An answer that came later is no good to anybody."""
-AMID, AMID_TOKENS, AMID_TIMES = 3, 250, 3
+AMID, AMID_TOKENS, AMID_TIMES = 3, 100, 1
 SEED = 11
 
 
