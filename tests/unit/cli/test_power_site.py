@@ -45,8 +45,8 @@ SITE = {"budget_w": 240.0, "budget": "240W", "budget_left_s": None, "lent_w": 17
         (
             {"state": "lost", "why": "it answers 403: This needs an admin key.", "heard_s_ago": 5.0},
             ["site lost: https://box1:8080 (it answers 403: This needs an admin key.) for 5 s",
-             ("→ it holds its floor of 50.0 W and asks on: make a key there (omniwatt keys create --admin --name nodes) "
-             "and put it where power.site_key_file says")],
+             ("→ it holds its floor of 50.0 W and asks on: make a key there (omniwatt keys create --admin --name "
+             "nodes) and put it where power.site_key_file says")],
         ),
     ],
 )  # fmt: skip
