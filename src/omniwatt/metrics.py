@@ -87,6 +87,8 @@ class Metrics:
         self._energy_j = Counter(
             "omniwatt_energy_joules", "Joules by how they were got.", ["model", "method"], **self._own
         )
+        self._joules: dict[tuple[str, str], Counter] = {}
+        """By model and method, looked up once."""
         self.registry.register(_AtScrape(self._gathered))
 
     @property
@@ -124,7 +126,11 @@ class Metrics:
                 counts[place] += count
             self._gaps_s[record.card] = self._gaps_s.get(record.card, 0.0) + record.gaps_s
         if record.energy_j is not None:
-            self._energy_j.labels(record.card, record.method or "unknown").inc(record.energy_j)
+            got = record.card, record.method or "unknown"
+            joules = self._joules.get(got)
+            if joules is None:
+                joules = self._joules[got] = self._energy_j.labels(*got)
+            joules.inc(record.energy_j)
 
     def render(self) -> bytes:
         """The text that Prometheus reads; its type is CONTENT_TYPE."""
