@@ -89,6 +89,7 @@ class Pipeline:
                                 rate_limits=hold.rate_limits,
                                 queue_s=time.monotonic() - arrived_s,
                                 degraded=degraded,
+                                power_share=self._power.share(plan.tier),
                                 expected_j=self._typical.expect(plan.model, request),
                             )
                             steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)

@@ -28,6 +28,16 @@ async def test_only_what_was_left_to_us_is_degraded_and_it_is_said(
     assert answer.headers.get("x-omniwatt-degraded") == told
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.25, "0.25"), (1.0, None)])
+async def test_who_is_slower_for_want_of_watts_is_told(
+    way: Way, monkeypatch: pytest.MonkeyPatch, share: float, told: str | None
+) -> None:
+    monkeypatch.setattr(Power, "share", lambda _, tier: share if tier == "default" else 1.0)
+    async with calling(way) as caller:
+        answer = await caller.draw()
+    assert answer.headers.get("x-omniwatt-power-share") == told
+
+
 @pytest.mark.parametrize(
     "body",
     [

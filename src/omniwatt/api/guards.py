@@ -15,7 +15,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound here
 EXPOSED = (
     b"location, x-request-id, openai-processing-ms, x-omniwatt-ignored-fields, retry-after, retry-after-ms, "
-    b"x-omniwatt-queue-ms, x-omniwatt-degraded, x-energy-joules, x-energy-method, "
+    b"x-omniwatt-queue-ms, x-omniwatt-degraded, x-omniwatt-power-share, x-energy-joules, x-energy-method, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )

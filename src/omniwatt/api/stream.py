@@ -304,13 +304,15 @@ class Pinger:
 
 
 def started_headers(started: Started) -> list[Header]:
-    """What is known before the first byte: limits, how long it waited, and what became less because watts are short."""
+    """What is known before the first byte: limits, how long it waited, what became less or slower for want of watts."""
     found = rate_limit_headers(started.rate_limits)
     if started.queue_s >= WAITED_S:
         found.append((b"x-omniwatt-queue-ms", b"%d" % round(started.queue_s * 1000)))
     if started.degraded:
         said = ", ".join(f"{name}={value}" for name, value in started.degraded.items())
         found.append((b"x-omniwatt-degraded", f"{said}; reason=power-budget".encode()))
+    if started.power_share < 1.0:
+        found.append((b"x-omniwatt-power-share", f"{started.power_share:.2f}".encode()))
     return found
 
 

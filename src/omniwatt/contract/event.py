@@ -50,6 +50,8 @@ class Started(Value, frozen=True, tag="started"):
     queue_s: float = 0.0
     degraded: dict[str, str] = {}
     """What was left to us and became less than usual, because watts are short: `quality` -> `low`."""
+    power_share: float = 1.0
+    """What of the steps it wants the watts let it run when it begins: below 1 it is slower for them."""
     expected_j: float | None = None
     """Joules it will take if it is like those before it; None where nothing is known of such."""
 

@@ -41,6 +41,7 @@ from omniwatt.power.messages import (
 )
 from omniwatt.power.orders import DEFAULT, NONE, Orders, check
 from omniwatt.power.pulse import Pulse
+from omniwatt.power.scarcity import Scarcity
 from omniwatt.power.share import Share
 from omniwatt.power.site import Site
 from omniwatt.power.tills import Bill, Till, Tills
@@ -54,9 +55,6 @@ HEALTHY_S = 10.0
 SETTLE_S = 0.25
 """So long an answer waits for what it has cost; then it goes without."""
 HISTORY = 300
-TELEMETRY_HZ, TIGHT_S = 5.0, 3.0
-SHORT = 1.1
-"""Watts are short when this many times the steps that may run are wanted."""
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ class Power:
         self._budget = Budget(None)
         self._rates = home / "power_rates.json"
         self._telemetry = Telemetry(learnt=learnt.load(self._rates))
-        self._short: deque[bool] = deque(maxlen=round(TIGHT_S * TELEMETRY_HZ))
+        self._scarcity = Scarcity()
         self._history: deque[dict[str, float | None]] = deque(maxlen=HISTORY)
         self._watcher: asyncio.Task[None] | None = None
         self._closing = False
@@ -231,8 +229,12 @@ class Power:
 
     @property
     def tight(self) -> bool:
-        """More steps than the budget lets run have been wanted in most of the last TIGHT_S."""
-        return self._line is not None and sum(self._short) > 0.8 * TIGHT_S * TELEMETRY_HZ
+        """Watts have been short for a while."""
+        return self._line is not None and self._scarcity.tight
+
+    def share(self, tier: str) -> float:
+        """What of the steps it wants a call of this tier may run now; see Scarcity.share."""
+        return self._scarcity.share(tier) if self._line is not None else 1.0
 
     # --- for the faces
 
@@ -418,7 +420,7 @@ class Power:
                 self._telemetry = told
                 self._tills.learn(told.learnt)
                 self._max_w = told.max_w or self._max_w
-                self._short.append(told.slots is not None and sum(told.wanted.values()) > SHORT * told.slots)
+                self._scarcity.see(told.slots, told.wanted)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
             case Beat(holds=holds):
                 self._pulse.beat(holds=holds)

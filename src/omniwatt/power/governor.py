@@ -64,7 +64,7 @@ FAULTS = {
     "gone": "the meter is silent",
     "frozen": "the meter repeats itself",
     "negative": "the meter tells less than nothing",
-    "range": "the meter tells what cannot be",
+    "range": "the meter tells what this machine cannot take (is that so? then calibrate, or set power.max_w)",
     "units": "the meter speaks in other units (power.wall_unit_w)",
     "jump": "the meter jumps",
     "clock": "the meter's clock is not ours",

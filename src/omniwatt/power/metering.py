@@ -11,6 +11,10 @@ class Metering(Protocol):
         """Work has been waiting for watts for a while."""
         ...
 
+    def share(self, tier: str) -> float:
+        """What of the steps it wants a call of this tier may run now: 1.0 unless watts are short."""
+        ...
+
     def begin(self, job: str, tier: str) -> None:
         """A request whose cost will be asked for; said again when its tier is known."""
         ...
@@ -24,6 +28,9 @@ class Unmetered:
     """No meter: nothing is known of joules."""
 
     tight = False
+
+    def share(self, tier: str) -> float:
+        return 1.0
 
     def begin(self, job: str, tier: str) -> None: ...
     async def settle(self, job: str) -> dict[str, Any] | None:
