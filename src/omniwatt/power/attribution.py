@@ -17,8 +17,8 @@ Rates = Mapping[tuple[str, str], float]
 """(engine, kind of work) -> joules a unit."""
 BRIEF = ""
 """The job of work that is told of in sums: calls too short to be told of one by one."""
-LEAST_UNITS = 1e-6
-"""Less work than this teaches nothing."""
+LEAST_UNITS, LEAST_J = 1e-6, 1e-9
+"""Less work or energy than this teaches nothing."""
 FADE = 0.99
 """What an interval's prediction still counts after the next one."""
 UNKNOWN_J = 1.0
@@ -143,7 +143,7 @@ def learn(learnt: Learnt, energy_j: float, units: Mapping[str, float]) -> Learnt
     in proportion to what it was expected to take.
     """
     worked = {kind: amount for kind, amount in units.items() if amount > LEAST_UNITS}
-    if not worked or not energy_j > 0.0:
+    if not worked or not energy_j > LEAST_J:
         return learnt
     before = {kind: learnt.rates.get(kind, energy_j / sum(worked.values())) for kind in worked}
     expected = sum(amount * before[kind] for kind, amount in worked.items())

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omniwatt.contract.power import Reading, Work
@@ -122,6 +122,7 @@ def test_rates_are_learnt_for_two_kinds_that_come_in_changing_proportion() -> No
     assert learnt.rates == pytest.approx(truth, rel=0.05)
 
 
+@example([(4.9e-152, {"prefill": 31.0}), (898.0, {"prefill": 1.0})])
 @given(st.lists(st.tuples(st.floats(0, 1e5), st.dictionaries(st.sampled_from(KINDS), st.floats(0, 1e4))), max_size=20))
 def test_learning_keeps_rates_finite_and_positive(lessons) -> None:
     learnt = Learnt()
