@@ -228,8 +228,7 @@ class Power(Slice, frozen=True):
     site_weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
     """Its share where several nodes want more than there is."""
     meter: Literal["auto", "estimate", "rapl", "nvml", "wall", "replay", "none"] = "auto"
-    """What tells the watts. `auto`: the wall meter where one is set, else cards and processor; without a sensor they
-    are estimated from CPU time, and say so. `none`: no watts, no joules, no budget."""
+    """What tells the watts. `auto`: at the wall if set, cards, processor, CPU time. `none`: no joules, no budget."""
     idle_w: float = 0.0
     """What the machine takes with nothing to do; 0 uses the calibration, or an assumption that says so."""
     max_w: float = 0.0
@@ -255,8 +254,7 @@ class Power(Slice, frozen=True):
     recording: str = ""
     """A CSV with the columns time_s and watts, for the meter `replay`."""
     stops: bool = True
-    """Stop and continue engines for milliseconds where processors draw the watts: that is what holds a budget closely.
-    Without it only steps wait, of whole engines, and one that cannot be asked before each step is not held at all."""
+    """Stop and continue engines for milliseconds where processors draw the watts; without it only steps wait."""
     quota: bool = False
     """Hold CPU time by a control group's quota where one can be made, instead of stopping and continuing engines."""
     caps: bool = False

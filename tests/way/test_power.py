@@ -18,7 +18,7 @@ from omniwatt.contract.error import BadInput
 from omniwatt.contract.event import Finished, TextDelta
 from omniwatt.contract.job import Caller
 from omniwatt.contract.request import ChatBody, MediaPart, Message, Request, TextPart
-from omniwatt.power import control, learnt
+from omniwatt.power import learnt, settling
 from omniwatt.power.attribution import Learnt
 from tests.faults.test_governor import until
 from tests.way.test_sound import tone
@@ -52,7 +52,7 @@ async def metered(home: Path, **power: Any) -> AsyncIterator[Parts]:
     }
     with pytest.MonkeyPatch.context() as patch:
         # However busy the machine that runs these: an answer waits for what it took.
-        patch.setattr(control, "SETTLE_S", 10.0)
+        patch.setattr(settling, "SETTLE_S", 10.0)
         async with _built(flags) as parts:
             yield parts
 

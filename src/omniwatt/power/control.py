@@ -14,8 +14,7 @@ import msgspec
 
 from omniwatt import settings
 from omniwatt.contract.error import BadInput
-from omniwatt.contract.governor import SUM_S
-from omniwatt.contract.power import Joules, MeterLost
+from omniwatt.contract.power import MeterLost
 from omniwatt.contract.request import Value
 from omniwatt.power import amounts, calibrate, learnt, share
 from omniwatt.power.actuators import quota
@@ -25,12 +24,10 @@ from omniwatt.power.machinery import clear
 from omniwatt.power.messages import (
     LOCK,
     SILENT_S,
-    Ahead,
     Beat,
     Budget,
     Engine,
     Gone,
-    Settle,
     Settled,
     Start,
     Telemetry,
@@ -42,9 +39,10 @@ from omniwatt.power.messages import (
 from omniwatt.power.orders import DEFAULT, NONE, Orders, check
 from omniwatt.power.pulse import Pulse
 from omniwatt.power.scarcity import Scarcity
+from omniwatt.power.settling import Settling
 from omniwatt.power.share import Share
 from omniwatt.power.site import Site
-from omniwatt.power.tills import Bill, Till, Tills
+from omniwatt.power.tills import Bill
 
 WATCH_S = 0.25
 KEEP_S = 60.0
@@ -52,8 +50,6 @@ TAKE_UP_S = 0.6
 """A few turns and the telemetry after them."""
 RETRY_S, RETRY_MOST_S = 0.05, 5.0
 HEALTHY_S = 10.0
-SETTLE_S = 0.25
-"""So long an answer waits for what it has cost; then it goes without."""
 HISTORY = 300
 
 log = logging.getLogger(__name__)
@@ -87,15 +83,11 @@ class Power:
             power, gate, cores or len(os.sched_getaffinity(0)), self._calibration, str(home / "power_state"), lock
         )
         self._joined: dict[int, _Joined] = {}
-        self._tills = Tills()
-        self._ahead_j = [0.0, 0.0]
-        """Dynamic and idle joules charged by the rates that the governor has not been told of."""
-        self._asked: dict[str, asyncio.Future[Settled | None]] = {}
+        self._settling = Settling(self._post, lambda: self._telemetry)
         self._line: Line | None = None
         self._pulse = Pulse(self._missed)
         self._dead: Line | None = None
         """Hung up on, and not yet buried."""
-        self._life = 0
         self._begun_at_s = 0.0
         self._heard_at_s = 0.0
         self._retry_s = RETRY_S
@@ -166,8 +158,7 @@ class Power:
 
     def call(self, job: str, engine: str, capability: str) -> Bill:
         """A call for a job begins on an engine; told to the governor by the engine's host, if it lasts."""
-        brief = self._budget.watts is None and self._telemetry.brief and self._line is not None
-        return self._tills.call(job, engine, capability, brief=brief)
+        return self._settling.call(job, engine, capability, brief=self._budget.watts is None)
 
     def let(self, pid: int) -> float:
         """Share of the time a process group is let run."""
@@ -177,55 +168,12 @@ class Power:
 
     def begin(self, job: str, tier: str) -> None:
         """A request whose cost will be asked for; said again when its tier is known."""
-        if self._line is not None:
-            self._tills.begin(job, tier, self._life)
+        self._settling.begin(job, tier)
 
     async def settle(self, job: str) -> dict[str, Any] | None:
         """What it has cost, as `usage.energy`; None where nobody can say."""
-        till = self._tills.end(job)
-        if till is None or not till.calls:
-            return None
-        if till.life != self._life or self._line is None:
-            self._post(Settle(job))  # whoever governs now may know of it all the same
-            return None
-        joules = await self._ask(job, till) if till.told else self._charge(till)
+        joules = await self._settling.settle(job)
         return None if joules is None else amounts.energy(joules)
-
-    async def _ask(self, job: str, till: Till) -> Joules | None:
-        answer: asyncio.Future[Settled | None] = asyncio.get_running_loop().create_future()
-        self._asked[job] = answer
-        try:
-            if not self._post(Settle(job, till.brief_j)):
-                return None
-            async with asyncio.timeout(SETTLE_S):
-                settled = await answer
-        except TimeoutError:
-            return None
-        finally:
-            self._asked.pop(job, None)
-        if settled is None:
-            return None
-        if settled.joules is not None:
-            return settled.joules
-        # What was long to us was short to its host.
-        till.as_brief()
-        return self._charge(till)
-
-    def _charge(self, till: Till) -> Joules | None:
-        """By the rates, without asking; the governor hears of many such at once. None while the meter is silent."""
-        told = self._telemetry
-        if not told.brief or not told.method:
-            return None
-        joules = till.joules(told)
-        if not any(self._ahead_j):
-            asyncio.get_running_loop().call_later(SUM_S, self._tell_ahead)
-        self._ahead_j[0] += joules.dynamic_j
-        self._ahead_j[1] += joules.idle_j
-        return joules
-
-    def _tell_ahead(self) -> None:
-        self._post(Ahead(*self._ahead_j))
-        self._ahead_j = [0.0, 0.0]
 
     @property
     def tight(self) -> bool:
@@ -313,8 +261,7 @@ class Power:
         except OSError as error:
             log.warning("no governor could be started: %s; engines run without one", error.strerror)
             return
-        self._life += 1
-        self._ahead_j = [0.0, 0.0]
+        self._settling.renewed()
         self._telemetry = msgspec.structs.replace(self._telemetry, brief=False)
         self._heard_at_s = self._begun_at_s + STOP_S  # it takes a moment to start
         self._introduce()
@@ -340,9 +287,7 @@ class Power:
                 own = Path("/proc/self/cgroup").read_text("ascii")
                 quota.lift(Path(self._start.cgroups), own, quota.quota_name(self._start.gate))
         self._free()
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_result(None)
+        self._settling.lost()
 
     def _free(self) -> None:
         for joined in list(self._joined.values()):
@@ -410,15 +355,13 @@ class Power:
     def _take(self, packet: bytes) -> None:
         self._heard_at_s = max(self._heard_at_s, time.monotonic())
         match decode_from_governor(packet):
-            case Settled(job=job) as settled:
-                answer = self._asked.get(job)
-                if answer is not None and not answer.done():
-                    answer.set_result(settled)
+            case Settled() as settled:
+                self._settling.answered(settled)
             case Telemetry() as told:
                 if told.why != self._telemetry.why and told.why:
                     log.warning("power: %s", told.why)
                 self._telemetry = told
-                self._tills.learn(told.learnt)
+                self._settling.learn(told.learnt)
                 self._max_w = told.max_w or self._max_w
                 self._scarcity.see(told.slots, told.wanted)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})

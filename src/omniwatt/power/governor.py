@@ -26,7 +26,7 @@ from omniwatt.contract.governor import encode as encode_hold
 from omniwatt.contract.power import Manner, Meter, MeterLost
 from omniwatt.power.activity import Activity
 from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
-from omniwatt.power.actuators.duty import TICK_S, Duty
+from omniwatt.power.actuators.duty import Duty
 from omniwatt.power.actuators.gate import Event, Gate
 from omniwatt.power.actuators.node import Node, slots_of
 from omniwatt.power.actuators.quota import Quota, open_quota, quota_name
@@ -44,7 +44,6 @@ from omniwatt.power.messages import (
     Settle,
     Settled,
     Start,
-    Telemetry,
     Want,
     clock_s,
     decode_from_gateway,
@@ -52,24 +51,13 @@ from omniwatt.power.messages import (
 )
 from omniwatt.power.meters.estimate import Estimate
 from omniwatt.power.pulse import BEAT_S
+from omniwatt.power.telling import Teller
 from omniwatt.tree import Everyone, Groups, Tree
 
 REST_S = 0.5
 """Between two turns while nothing is limited and nothing runs."""
 TELEMETRY_S = 0.2
 LOCK_RETRY_S = 1.0
-AHEAD_S = 0.25
-"""Of full power: more than this is not charged ahead of the meter."""
-FAULTS = {
-    "gone": "the meter is silent",
-    "frozen": "the meter repeats itself",
-    "negative": "the meter tells less than nothing",
-    "range": "the meter tells what this machine cannot take (is that so? then calibrate, or set power.max_w)",
-    "units": "the meter speaks in other units (power.wall_unit_w)",
-    "jump": "the meter jumps",
-    "clock": "the meter's clock is not ours",
-}
-"""What a doubted meter is said to do; see power/trust.py."""
 
 
 class Governor:
@@ -86,7 +74,6 @@ class Governor:
         """Jobs whose cost will be asked for."""
         self._brief_s = float("-inf")
         """When calls were last told of in sums."""
-        self._unattributed_j = 0.0
         self._engines: dict[int, str] = {}
         self._links: dict[int, socket.socket] = {}
         self._lock: socket.socket | None = None
@@ -119,6 +106,7 @@ class Governor:
         counted = not manner.window_s
         self._loop = Loop(found.machine, tuned, self._meter, actuators, self._activity.used_s, counted=counted)
         self._loop.account.learnt.update(start.learnt)
+        self._teller = Teller(self._loop, self._duty, metered=self._meter is not None)
         self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
         self._poll.register(self._door.fileno(), select.EPOLLIN)
@@ -136,13 +124,15 @@ class Governor:
                     duty_s = self._duty.tick(now_s) if self._holding() else turn_s
                 self._beat(now_s)
                 if now_s >= tell_s:
-                    packets.post(self._stream, encode(self._telemetry(now_s)))
+                    why, last = self._why or self._unmetered, self._caps.why if self._caps else self._uncapped
+                    packets.post(self._stream, encode(self._teller.telemetry(now_s, self._budget_w, why, last)))
                     tell_s = now_s + TELEMETRY_S
                 wait_s = min(turn_s, duty_s, tell_s) - time.monotonic()
                 if not self._hear(max(0.0, wait_s)):
                     return
                 if self._holding():
-                    duty_s = min(duty_s, time.monotonic() + TICK_S)
+                    # Who was continued just now, for the cores' sake, may have no credit left.
+                    duty_s = min(duty_s, time.monotonic() + self._duty.next_s())
                 turn_s = min(turn_s, time.monotonic() + self._pause_s())
         finally:
             self.close()
@@ -332,60 +322,6 @@ class Governor:
         packets.post(self._stream, encode(Settled(job, joules)))
 
     # --- how it stands
-
-    def _telemetry(self, now_s: float) -> Telemetry:
-        loop, reading = self._loop, self._loop.reading
-        decision, account = loop.decision, loop.account
-        machine = loop.machine
-        slot_w = machine.slot_w * (decision.gain if decision else 1.0)
-        # It counts up: what was charged ahead is found in what is nobody's only a moment later.
-        nobodys_j = account.unattributed_idle_j + account.unattributed_dynamic_j - account.ahead_j
-        self._unattributed_j = max(self._unattributed_j, nobodys_j)
-        told = Telemetry(
-            at_s=now_s,
-            budget_w=self._budget_w,
-            idle_w=machine.idle_w,
-            max_w=machine.max_w,
-            capacity=machine.capacity,
-            floor_w=machine.idle_w + min(loop.tuning.floor_slots, machine.capacity) * machine.slot_w,
-            rest_w=decision.predicted_w - slot_w * decision.slots if decision else machine.idle_w,
-            slot_w=slot_w,
-            state=self._state(),
-            why=self._reason(),
-            slots=decision.slots if decision else None,
-            running=loop.load.running,
-            wanted=dict(loop.load.wanted),
-            let=self._duty.let(),
-            metered_j=account.metered_j,
-            unattributed_j=self._unattributed_j,
-            learnt=account.learnt,
-            brief=self._budget_w is None
-            and not loop.fault
-            and not loop.believed.doubted
-            and account.ahead_j < AHEAD_S * machine.max_w,
-        )
-        if reading is None:
-            return told
-        return msgspec.structs.replace(
-            told,
-            watts=None if loop.believed.doubted else reading.watts,
-            method=reading.method,
-            source=reading.source,
-            scope=reading.scope,
-            uncertainty_pct=reading.uncertainty_pct,
-        )
-
-    def _reason(self) -> str:
-        """What is not as it was asked for, in words."""
-        fault = FAULTS.get(self._loop.decision.fault, "") if self._loop.decision else ""
-        fault = fault or (FAULTS["range"] if self._loop.believed.doubted else "")
-        uncapped = self._caps.why if self._caps else self._uncapped
-        return self._why or self._unmetered or self._loop.fault or fault or uncapped
-
-    def _state(self) -> str:
-        if self._budget_w is None:
-            return "unlimited" if self._meter else "unmetered"
-        return self._loop.decision.state if self._loop.decision else "ungoverned"
 
     def _capped(self, library: Any) -> Caps | None:
         if not self._start.power.caps:

@@ -185,7 +185,7 @@ class Duty:
         self._hold_quota(now_s, length_s)
         for group in self._groups.values():
             self._carry_out(group, now_s)
-        return now_s + self._next_s()
+        return now_s + self.next_s()
 
     # --- how it stands
 
@@ -316,8 +316,8 @@ class Duty:
         computes = group.stopped or group.cores >= WORKING
         return float(min(group.threads, self._cores)) if computes else 0.0
 
-    def _next_s(self) -> float:
-        """Until the first credit will be used up at the rate it could be, a tick at most."""
+    def next_s(self) -> float:
+        """Until the first credit will be used up at the rate it could be, a tick at most; a sip where there is none."""
         if self.slots is None:
             return TICK_S
         running = [one for one in self._groups.values() if not one.stopped and not one.exempt and one.at_work]
