@@ -30,7 +30,10 @@ LIST = Format("json_schema", "list", {"type": "array", "items": {"type": "intege
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def chat() -> AsyncIterator[LlamaCpp]:
     engine = LlamaCpp()
-    loaded = await engine.load(spec("smollm2-135m-instruct", context_window=WINDOW), lambda _: None)
+    model = spec("smollm2-135m-instruct", context_window=WINDOW)
+    # A batch as large as a fast machine's would read the long prompt at once.
+    model = msgspec.structs.replace(model, options={**model.options, "n_batch": 64})
+    loaded = await engine.load(model, lambda _: None)
     assert (loaded.slots, loaded.reserve) == (4, 4)
     engine._precedence.step = float
     yield engine
