@@ -16,6 +16,7 @@ NAMES = {
 }
 FIGURES = {
     "worst_1s_pct": ("mean of a second off the aim by, at worst", "% of the budget", 2.0),
+    "over_1s_pct": ("mean of a second over the budget by, at worst", "% of the budget", 2.0),
     "worst_10s_pct": ("mean of 10 s off the aim by, at worst", "% of the budget", 2.0),
     "settle_s": ("settles in", "s", 2.0),
     "over_102_longest_s": ("longest over 102 % of the budget", "s", 0.25),

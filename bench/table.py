@@ -21,7 +21,7 @@ CHIEF = (
     r"^text set as title or body",
     r"^text set: the glyphs",
     r"^the same, of the strings the reader",
-    r"^watts, real engines, .*: mean of a second off the aim",
+    r"^watts, real engines, (chat \+ pictures \+ hearing|4096² pictures alone), budgets.*: mean of a second",
     r"^watts, simulated 28 kW server, 32 slots, budget in steps, omniwatt",
     r"^watts, simulated 28 kW server, 32 slots, budget of a grid",
     r"^watts, simulated 28 kW server: cases",
