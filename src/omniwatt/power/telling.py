@@ -28,6 +28,7 @@ class Teller:
         self._duty = duty
         self._metered = metered
         self._unattributed_j = 0.0
+        self._fault = ""
 
     def telemetry(self, now_s: float, budget_w: float | None, why: str, last: str) -> Telemetry:
         """How the node stands under a budget. `why` goes before what the loop finds amiss, `last` after it."""
@@ -73,9 +74,11 @@ class Teller:
         )
 
     def _amiss(self) -> str:
-        """In words."""
-        fault = FAULTS.get(self._loop.decision.fault, "") if self._loop.decision else ""
-        return self._loop.fault or fault or (FAULTS["range"] if self._loop.believed.doubted else "")
+        """In words; of the readings what was amiss the last time, too: the first look after a rest has none yet."""
+        decision, doubted = self._loop.decision, self._loop.believed.doubted
+        fault = (decision.fault if decision else "") or ("range" if doubted else "")
+        lasts, self._fault = fault == self._fault, fault
+        return self._loop.fault or (FAULTS.get(fault, "") if lasts else "")
 
     def _state(self, budget_w: float | None) -> str:
         if budget_w is None:
