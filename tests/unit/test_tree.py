@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-from omniwatt.tree import Everyone, Tree
+from omniwatt.tree import LOOK_S, PATIENCE, Everyone, Tree
 
 WORK = """
 import subprocess, sys, time
@@ -52,3 +52,32 @@ def test_everyone_counts_those_that_come_later_and_never_falls() -> None:
         child.kill()
     assert second_s > 0.01
     assert everyone.clock_s() >= second_s
+
+
+STARTS = """
+import subprocess, sys
+sys.stdin.readline()
+subprocess.Popen([sys.executable, "-c", "while True: pass"])
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_helper_that_has_just_come_is_known_before_the_next_full_look() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        tree = Tree(child.pid)
+        begun_s = time.monotonic()
+        assert tree.pids() == (child.pid,)
+        took_s = time.monotonic() - begun_s
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        time.sleep(min(LOOK_S, max(0.02, 2 * PATIENCE * took_s)))
+        helpers = tree.pids()[1:]
+        assert len(helpers) == 1
+        psutil.Process(helpers[0]).kill()
+        child.stdin.close()

@@ -65,8 +65,10 @@ async def test_who_has_computed_everything_holds_nobody() -> None:
     with all_parts.part("default") as fast, all_parts.part("flex") as flex:
         held = asyncio.create_task(flex.go())
         await asyncio.sleep(0.01)
+        assert not held.done()
         fast.rest()
         await asyncio.wait_for(held, 0.1)
+        assert not flex.gives_way
 
 
 async def test_who_is_held_gets_a_sip_now_and_then(soon: float) -> None:
