@@ -40,7 +40,7 @@ demo: .venv/setup             ## fetch the models, run a real exchange, leave th
 	@.venv/bin/omniwatt demo
 
 test: .venv/setup-dev         ## the whole test suite
-	@.venv/bin/omniwatt pull fast default embed hear speak speak_hd espeak-ng illustrator pp-ocr
+	@.venv/bin/omniwatt pull fast default embed hear speak speak_hd espeak-ng illustrator pp-ocr smollm2-135m-instruct
 	@$(PY) -m pytest
 
 test-extras: $(EXTRAS_VENV)/setup  ## tests of the optional engines (diffusers, WebRTC) in an environment of their own

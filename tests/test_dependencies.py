@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from omniwatt.settings import Models
+
 ROOT = Path(__file__).parent.parent
 LOCKS = sorted([*ROOT.glob("requirements*.lock"), *ROOT.glob("tests/**/*.lock"), *ROOT.glob("bench/**/*.lock")])
 FORBIDDEN = {"torch", "torchvision", "torchaudio", "tensorflow", "vllm", "ray", "transformers"}
@@ -74,3 +76,15 @@ def test_every_default_licence_is_listed() -> None:
     listed = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8").lower().replace("_", "-")
     missing = [one.name for one in DEFAULT if one.name.lower().replace("_", "-") not in listed]
     assert not missing
+
+
+def test_what_the_tests_load_is_pulled_before_them() -> None:
+    """A machine that has run the demo or tried a model out has more in its store than a new one."""
+    (line,) = re.findall(r"omniwatt pull (.+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    roles = Models()
+    pulled = {getattr(roles, name, name) for name in line.split()}
+    cards = {file.stem for file in (ROOT / "src/omniwatt/catalog/cards").glob("*.toml")}
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py")]
+    named = {name for text in texts if "mark.model" in text for name in re.findall(r'"([a-z0-9.-]+)"', text)}
+    engines_without_files = {"echo", "media", "live", "rtc"}
+    assert (named & cards) - engines_without_files <= pulled

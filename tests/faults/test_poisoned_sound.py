@@ -145,13 +145,14 @@ async def test_samples_that_stop_coming_hold_nobody_up(tmp_path: Path) -> None:
 
 
 async def test_a_decoder_that_dies_takes_one_request_with_it(tmp_path: Path) -> None:
-    """What a native crash looks like: the helper is gone from one moment to the next."""
+    """What a native crash looks like: the helper is gone from one moment to the next, with seconds of work left."""
     async with media(tmp_path) as process:
-        job = Job("j", "transcode", "media", MediaBody(MediaPart("audio", wav(250)), "audio/flac"))
-        async with aclosing(process.run(job)) as events:
+        await ask(process, wav(1))
+        (helper,) = psutil.Process(process.pid).children()
+        body = MediaBody(MediaPart("audio", wav(560, 8000)), "audio/mpeg", {"sample_rate_hz": 48_000})
+        async with aclosing(process.run(Job("j", "transcode", "media", body))) as events:
             await events.__anext__()
-            for helper in psutil.Process(process.pid).children():
-                helper.kill()
+            helper.kill()
             with pytest.raises(BadInput, match="damaged"):
                 async for _ in events:
                     pass
