@@ -12,135 +12,46 @@ import argparse
 import asyncio
 import math
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.common import model_store, report, say
+from bench.common import report, running, say
 from bench.power_metrics import Floats, means, measured
-from bench.power_node import CORE_W, IDLE_W, STORY
+from bench.power_node import CORE_W, IDLE_W, SENTENCE, Node, chat_body, draw_body, hear_body, node
+from bench.power_phases import SETTLE_S, TICK_S, Budgets, Phase, held_w, steps
 from bench.power_shown import NAMES, chief, picture
-from omniwatt import settings, wiring
-from omniwatt.api.parts import Parts
-from omniwatt.contract.event import Data, Finished, Progress, TextDelta
-from omniwatt.contract.job import Caller
-from omniwatt.contract.request import (
-    ChatBody,
-    DrawBody,
-    HearBody,
-    MediaPart,
-    Message,
-    Request,
-    Sampling,
-    SpeakBody,
-    TextPart,
-    Voice,
-)
+from omniwatt.contract.event import Event, Finished, Progress, TextDelta
+from omniwatt.contract.request import Body
+from omniwatt.power.control import Power
 
-TICK_S = 0.02
-SETTLE_S = 2.0
-CALLER = Caller("bench", "bench", "bench")
-SPOKEN = "The quick brown fox jumps over the lazy dog, then rests in the shade of an old oak tree until the evening."
-PICTURE = "A harbour town at dusk with many boats, houses on a hill, seagulls and a full moon"
+MIXED = ("chat", "chat", "draw", "hear")
+MIXES = {"mix": MIXED, "large": ("large",), "gate": MIXED}
+TOKENS = 256
+SIDES_PX = {"draw": 1536, "large": 4096}
+WARM_S = 3.0
 
 
-class Phase(NamedTuple):
-    """A stretch of a run: the budget as a share of what the load draws without one, by seconds into it."""
+class Client(NamedTuple):
+    """What somebody asks for as soon as the last of it is answered, and how much of it is done: `more` than so far."""
 
-    name: str
-    seconds: float
-    share: Callable[[float], float | None]
-    steady: bool = True
+    sort: str
+    body: Body
+    unit: str
+    more: Callable[[Event, float], float]
 
 
 class Done(NamedTuple):
     """Units of work at a time."""
 
     at_s: float
-    kind: str
-    units: float
-
-
-class Load:
-    """Clients that ask again as soon as they are answered."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._number = 0
-        self.done: list[Done] = []
-        self.joules = 0.0
-
-    def request(self, capability: Any, model: str, body: Any) -> Request:
-        """One more."""
-        self._number += 1
-        return Request(f"bench-{self._number}", capability, model, body)
-
-    async def chat(self) -> None:
-        """Tokens."""
-        body = ChatBody((Message("user", (TextPart(STORY),)),), sampling=Sampling(max_tokens=256, seed=1))
-        while True:
-            async with aclosing(self._parts.pipeline.serve(self.request("chat", "fast", body), CALLER)) as events:
-                async for event in events:
-                    if isinstance(event, TextDelta):
-                        self._note("tokens", event.tokens)
-
-    async def draw(self, side_px: int) -> None:
-        """Megapixels, as tiles are finished."""
-        body = DrawBody(PICTURE, width_px=side_px, height_px=side_px, quality="high", seed=7)
-        while True:
-            told = 0.0
-            request = self.request("draw", "gpt-image-1", body)
-            async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
-                async for event in events:
-                    if isinstance(event, Progress) and event.unit == "tiles":
-                        done = event.done / event.total * side_px**2 / 1e6
-                        self._note("megapixels", max(0.0, done - told))
-                        told = max(told, done)
-
-    async def hear(self, sound: bytes) -> None:
-        """Seconds of sound written down."""
-        body = HearBody(MediaPart("audio", data=sound, name="a.wav"), language="en")
-        while True:
-            request = self.request("hear", "whisper-1", body)
-            async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
-                async for event in events:
-                    if isinstance(event, Finished):
-                        self._note("sound_s", event.usage.audio_s)
-
-    async def spoken(self) -> bytes:
-        """Something to hear, spoken by the service itself."""
-        request = self.request("speak", "tts-1", SpeakBody(Voice("alloy"), SPOKEN))
-        async with aclosing(self._parts.pipeline.serve(request, CALLER)) as events:
-            return b"".join([event.data async for event in events if isinstance(event, Data)])
-
-    def _note(self, kind: str, units: float) -> None:
-        if units:
-            self.done.append(Done(time.monotonic(), kind, float(units)))
-
-
-def steps(seconds: float) -> list[Phase]:
-    """No limit first, to see what the load draws; then 100, 60, 80, 100 %, a ramp, a slow sine."""
-    return [
-        Phase("free", seconds, lambda _: None),
-        Phase("100 %", seconds, lambda _: 1.0),
-        Phase("60 %", seconds, lambda _: 0.6),
-        Phase("80 %", seconds, lambda _: 0.8),
-        Phase("100 % again", seconds, lambda _: 1.0),
-        Phase("ramp 90 to 55 %", seconds, lambda t: 0.9 - 0.35 * min(1.0, t / seconds), steady=False),
-        Phase(
-            "sine 0.05 Hz",
-            40.0 if seconds >= 10.0 else 20.0,
-            lambda t: 0.7 + 0.12 * math.sin(2 * math.pi * 0.05 * t),
-            steady=False,
-        ),
-    ]
+    unit: str
+    count: float
 
 
 class Seen(NamedTuple):
@@ -148,48 +59,68 @@ class Seen(NamedTuple):
 
     lines: Floats
     done: list[Done]
-    budgets: list[tuple[float, float]]
+    budgets: Budgets
     begun_s: list[float]
 
 
-async def run(clients: Sequence[str], phases: Sequence[Phase], *, stops: bool = True) -> Seen:
+async def run(names: Sequence[str], phases: Sequence[Phase], *, stops: bool = True) -> Seen:
     """One mix through all phases."""
-    with tempfile.TemporaryDirectory(prefix="ow-") as folder:
-        home = Path(folder)
-        (home / "models").symlink_to(model_store())
-        cores = len(os.sched_getaffinity(0))
-        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W, "stops": stops}
-        flags: dict[str, dict[str, Any]] = {"storage": {"home": folder}, "models": {"preload": False}, "power": power}
-        async with wiring.build(settings.load(None, flags, {})) as parts:
-            load = Load(parts)
-            sound = await load.spoken() if "hear" in clients else b""
-            cards = {parts.catalog.resolve(name).card.name for name in _models(clients)}
-            await asyncio.gather(*map(parts.pool.ensure, cards))
-            work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-                "chat": load.chat,
-                "draw": lambda: load.draw(1536),
-                "large": lambda: load.draw(4096),
-                "hear": lambda: load.hear(sound),
-            }
-            tasks = [asyncio.create_task(work[name]()) for name in clients]
-            judge = _onlooker(home / "judge")
-            try:
-                await asyncio.sleep(3.0)
-                budgets, begun_s = await _phases(parts, phases)
-            finally:
-                judge.terminate()
-                judge.wait()
-                for task in tasks:
-                    task.cancel()
-                ended = await asyncio.gather(*tasks, return_exceptions=True)
-            for error in ended:
-                if isinstance(error, Exception):
-                    raise error
-            lines = np.loadtxt(home / "judge")
-    return Seen(lines, load.done, budgets, begun_s)
+    async with node(stops=stops) as ours:
+        sound = await ours.spoken(SENTENCE) if "hear" in names else b""
+        clients = [_client(name, sound) for name in names]
+        await ours.load({client.sort for client in clients})
+        done: list[Done] = []
+        file = ours.home / "judge"
+        tasks = [asyncio.create_task(_on_and_on(ours, client, done)) for client in clients]
+        try:
+            with running([sys.executable, "-m", "bench.power_judge", str(os.getpid()), str(file)]):
+                await asyncio.sleep(WARM_S)
+                budgets, begun_s = await _driven(ours.parts.power, phases)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+        return Seen(np.loadtxt(file), done, budgets, begun_s)
 
 
-async def _phases(parts: Parts, phases: Sequence[Phase]) -> tuple[list[tuple[float, float]], list[float]]:
+def _client(name: str, sound: bytes) -> Client:
+    if name == "chat":
+        return Client("chat", chat_body(TOKENS), "tokens", _tokens)
+    if name == "hear":
+        return Client("hear", hear_body(sound), "sound_s", _sound_s)
+    side_px = SIDES_PX[name]
+    return Client("draw", draw_body(side_px, "high"), "megapixels", lambda event, told: _mpx(event, told, side_px))
+
+
+def _tokens(event: Event, _: float) -> float:
+    return event.tokens if isinstance(event, TextDelta) else 0.0
+
+
+def _sound_s(event: Event, _: float) -> float:
+    return event.usage.audio_s if isinstance(event, Finished) else 0.0
+
+
+def _mpx(event: Event, told: float, side_px: int) -> float:
+    """As tiles are finished; what is painted a second time does not count."""
+    if not isinstance(event, Progress) or event.unit != "tiles":
+        return 0.0
+    return max(0.0, event.done / event.total * side_px**2 / 1e6 - told)
+
+
+async def _on_and_on(ours: Node, client: Client, done: list[Done]) -> None:
+    while True:
+        told = 0.0
+        async with aclosing(ours.serve(client.sort, client.body)) as events:
+            async for event in events:
+                if more := client.more(event, told):
+                    told += more
+                    done.append(Done(time.monotonic(), client.unit, more))
+
+
+async def _driven(power: Power, phases: Sequence[Phase]) -> tuple[Budgets, list[float]]:
     """Drive the budget. What 100 % is, the first phase, which has none, tells."""
     budgets: list[tuple[float, float]] = []
     begun: list[float] = []
@@ -199,15 +130,14 @@ async def _phases(parts: Parts, phases: Sequence[Phase]) -> tuple[list[tuple[flo
         begun.append(begun_s)
         say(f"  {phase.name}")
         while (passed_s := time.monotonic() - begun_s) < phase.seconds:
-            share = phase.share(passed_s)
-            watts = full_w * share if share is not None else math.inf
+            watts = phase.budget_w(passed_s, full_w)
             if not budgets or budgets[-1][1] != watts:
-                parts.power.set_budget("none" if share is None else watts)
+                power.set_budget("none" if math.isinf(watts) else watts)
                 budgets.append((time.monotonic(), watts))
             await asyncio.sleep(0.05)
         budgets.append((time.monotonic(), budgets[-1][1]))
         if not full_w:
-            seen = parts.power.status()["history"][-round((phase.seconds - SETTLE_S) * 5) :]
+            seen = power.status()["history"][-round((phase.seconds - SETTLE_S) * 5) :]
             full_w = float(np.mean([point["watts"] for point in seen]))
     return budgets, begun
 
@@ -228,15 +158,14 @@ def traced(seen: Seen) -> Trace:
     ticks = np.arange(start_s, end_s, TICK_S)
     cpu_s, ours_s = (np.interp(ticks, seen.lines[:, 0], seen.lines[:, column]) for column in (1, 2))
     watts = IDLE_W + CORE_W * np.diff(cpu_s) / TICK_S
-    at = np.searchsorted([when for when, _ in seen.budgets], ticks[:-1] + 1e-9, side="right") - 1
-    budget_w = np.array([seen.budgets[max(0, place)][1] for place in at])
+    budget_w = held_w(seen.budgets, ticks[:-1])
     places = [math.ceil((begun_s - start_s) / TICK_S) for begun_s in seen.begun_s]
     demand_w = float(watts[: places[1]].mean())
     aim_w = np.minimum(np.where(np.isinf(budget_w), demand_w, 0.99 * budget_w), demand_w)
     return Trace(watts, np.diff(ours_s) / TICK_S, budget_w, aim_w, [*places, len(watts)])
 
 
-def judged(clients: Sequence[str], phases: Sequence[Phase], seen: Seen, trace: Trace) -> list[dict[str, Any]]:
+def judged(name: str, phases: Sequence[Phase], seen: Seen, trace: Trace) -> list[dict[str, Any]]:
     """One figure a phase."""
     watts, budget_w, aim_w = trace.watts, trace.budget_w, trace.aim_w
     dynamic_w = float(watts[: trace.places[1]].mean()) - IDLE_W
@@ -249,13 +178,13 @@ def judged(clients: Sequence[str], phases: Sequence[Phase], seen: Seen, trace: T
         rates = rates or found
         mean_w, cores_ours = float(watts[span].mean()), float(trace.ours[span].mean())
         figure: dict[str, Any] = {
-            "figure": "phase", "of": f"{'+'.join(clients)}: {phase.name}", "value": mean_w, "unit": "W",
+            "figure": "phase", "of": f"{name}: {phase.name}", "value": mean_w, "unit": "W",
             "cores_ours": cores_ours, "cores_others": (mean_w - IDLE_W) / CORE_W - cores_ours,
             "budget_w": None if np.isinf(budget_w[span]).any() else float(budget_w[span].mean()),
             "work_a_second": found,
-            "work_share": {kind: found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate},
+            "work_share": (shares := _shares(found, rates)),
             "dynamic_share": (mean_w - IDLE_W) / dynamic_w,
-            "work_of_dynamic": _mean_share(found, rates) * dynamic_w / (mean_w - IDLE_W),
+            "work_of_dynamic": fmean(shares.values() or [0.0]) * dynamic_w / (mean_w - IDLE_W),
         }  # fmt: skip
         if figure["budget_w"] is not None:
             figure |= measured(watts[span], budget_w[span], aim_w[span], TICK_S, [0.0], SETTLE_S)
@@ -272,27 +201,13 @@ def _work(done: Sequence[Done], from_s: float, to_s: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in done:
         if from_s <= one.at_s < to_s:
-            found[one.kind] = found.get(one.kind, 0.0) + one.units / (to_s - from_s)
+            found[one.unit] = found.get(one.unit, 0.0) + one.count / (to_s - from_s)
     return found
 
 
-def _mean_share(found: dict[str, float], rates: dict[str, float]) -> float:
-    """Of what was done without a budget, over the kinds of work."""
-    shares = [found.get(kind, 0.0) / rate for kind, rate in rates.items() if rate]
-    return sum(shares) / len(shares) if shares else 0.0
-
-
-def _models(clients: Sequence[str]) -> set[str]:
-    names = {"chat": "fast", "draw": "gpt-image-1", "large": "gpt-image-1", "hear": "whisper-1"}
-    return {names[name] for name in clients}
-
-
-def _onlooker(file: Path) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-m", "bench.power_judge", str(os.getpid()), str(file)])
-
-
-MIXED = ("chat", "chat", "draw", "hear")
-MIXES = {"mix": MIXED, "large": ("large",), "gate": MIXED}
+def _shares(found: dict[str, float], rates: dict[str, float]) -> dict[str, float]:
+    """Of what was done without a budget, by unit."""
+    return {unit: found.get(unit, 0.0) / rate for unit, rate in rates.items() if rate}
 
 
 def main() -> None:
@@ -311,7 +226,7 @@ def main() -> None:
             phases = steps(seconds)[: 5 if name == "gate" else None]
             seen = asyncio.run(run(clients, phases, stops=name != "gate"))
             trace = traced(seen)
-            found = judged([name], phases, seen, trace)
+            found = judged(name, phases, seen, trace)
             figures += [*found, *chief(name, found)]
             runs[name] = (trace.watts, trace.budget_w, trace.aim_w)
     if not given.quick:

@@ -16,7 +16,8 @@ from statistics import mean, median
 from typing import Any, NamedTuple
 
 from bench.common import arguments, report, say
-from bench.power_node import CORE_W, MODELS, NOTES, Answer, Node, again, node
+from bench.power_judge import clock_s
+from bench.power_node import CORE_W, NOTES, Answer, Node, again, node
 
 SORTS = {
     "chat": "a chat answer of 100 tokens (0.5B)",
@@ -71,10 +72,9 @@ async def _alone(ours: Node, sort: str, times: int) -> Taken:
 
 def _used_s(ours: Node, sort: str) -> float:
     """CPU seconds of the engine a sort of request is for, by the clocks of the processes that now make it up."""
-    card = ours.parts.catalog.resolve(MODELS[sort]).card.name
-    leader = next(one.pid for one in ours.parts.pool.status() if one.group == card)
+    _, leader = ours.engine(sort)
     pids = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-    return sum(clock_s(pid) for pid in pids if _group(pid) == leader)
+    return sum(clock_s(pid) or 0.0 for pid in pids if _group(pid) == leader)
 
 
 def _group(pid: int) -> int:
@@ -82,14 +82,6 @@ def _group(pid: int) -> int:
         return os.getpgid(pid)
     except OSError:
         return 0
-
-
-def clock_s(pid: int) -> float:
-    """What one process has used; 0.0 when it has ended."""
-    try:
-        return time.clock_gettime(~pid << 3 | 2)  # the kernel's clock id of another process
-    except OSError:
-        return 0.0
 
 
 def _figures(sort: str, alone: Taken, amid: Taken) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 
+from bench.power_metrics import line
 from bench.power_run import SERVER, Case, Floats, Ours, Seen
 from omniwatt.contract.power import Joules
 from omniwatt.power import profile
@@ -57,13 +58,12 @@ def _at_load(seed: int, load: float) -> tuple[float, float]:
 
 def proportion(points: list[tuple[float, float]]) -> dict[str, float]:
     """The line of watts over load: what flows at rest as a share of full, and how well it is a line."""
-    load, watts = np.array(points).T
-    slope, rest = np.polyfit(load, watts, 1)
-    left = watts - (rest + slope * load)
+    fit = line(*np.array(points).T)
+    full_w = fit.rest_w + fit.slope_w
     return {
-        "idle_fraction": float(rest / (rest + slope)),
-        "r2": float(1 - (left**2).sum() / ((watts - watts.mean()) ** 2).sum()),
-        "worst_off_line_pct": float(np.abs(left).max() / (rest + slope) * 100),
+        "idle_fraction": fit.rest_w / full_w,
+        "r2": fit.r2,
+        "worst_off_line_pct": fit.worst_off_w / full_w * 100,
     }
 
 

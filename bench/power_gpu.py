@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.common import report, say
-from bench.power import SETTLE_S, TICK_S, Phase, steps
 from bench.power_metrics import Floats, measured
+from bench.power_phases import SETTLE_S, TICK_S, Phase, held_w, steps
 from bench.power_run import LOOP_S
 from omniwatt.contract.power import Meter, MeterLost, Reading
 from omniwatt.power import profile
@@ -166,8 +166,7 @@ def held(meter: Meter, step: Callable[[], None], phases: Sequence[Phase]) -> Run
         work.close()
     ticks = budgets[0][0] + TICK_S * np.arange(sum(round(phase.seconds / TICK_S) for phase in phases))
     watts = np.interp(ticks, lines[:, 0], lines[:, 1])
-    at = np.searchsorted([when for when, _ in budgets], ticks + 1e-9, side="right") - 1
-    return Run(watts, np.array([budgets[place][1] for place in at]), full_w)
+    return Run(watts, held_w(budgets, ticks), full_w)
 
 
 def _mean_w(meter: Meter, seconds: float) -> float:
@@ -184,18 +183,13 @@ def _driven(loop: Loop, phases: Sequence[Phase], full_w: float) -> list[tuple[fl
     for phase in phases:
         say(f"  {phase.name}")
         while (passed_s := time.monotonic() - begun_s) < phase.seconds:
-            budget_w = _budget_w(phase, passed_s, full_w)
+            budget_w = phase.budget_w(passed_s, full_w)
             loop.limit(None if np.isinf(budget_w) else budget_w)
             budgets.append((time.monotonic(), budget_w))
             loop.turn(time.monotonic())
             time.sleep(LOOP_S)
         begun_s += phase.seconds
     return budgets
-
-
-def _budget_w(phase: Phase, passed_s: float, full_w: float) -> float:
-    share = phase.share(passed_s)
-    return float("inf") if share is None else share * full_w
 
 
 class Virtual:
@@ -233,7 +227,7 @@ def simulated(phases: Sequence[Phase]) -> Run:
     budgets, begun_s, first = [], plant.now_s, len(plant.trace_w)
     for phase in phases:
         for turn in range(round(phase.seconds / LOOP_S)):
-            budget_w = _budget_w(phase, turn * LOOP_S, full_w)
+            budget_w = phase.budget_w(turn * LOOP_S, full_w)
             loop.limit(None if np.isinf(budget_w) else budget_w)
             loop.turn(plant.now_s)
             budgets.append(budget_w)

@@ -27,7 +27,7 @@ class Clocks:
         self._all_s = self._ours_s = 0.0
         self.scan()
         for pid in self._used_s:
-            self._used_s[pid] = _clock_s(pid) or 0.0
+            self._used_s[pid] = clock_s(pid) or 0.0
 
     def scan(self) -> None:
         """Find processes that are new; those that come later count from their first moment."""
@@ -41,7 +41,7 @@ class Clocks:
     def look(self) -> tuple[float, float]:
         """CPU seconds of all, and of the family, since the beginning."""
         for pid, before_s in list(self._used_s.items()):
-            now_s = _clock_s(pid)
+            now_s = clock_s(pid)
             if now_s is None:
                 del self._used_s[pid]
                 continue
@@ -52,7 +52,8 @@ class Clocks:
         return self._all_s, self._ours_s
 
 
-def _clock_s(pid: int) -> float | None:
+def clock_s(pid: int) -> float | None:
+    """CPU seconds of one process, without those it started; None when it has ended."""
     try:
         return time.clock_gettime(~pid << 3 | 2)  # the kernel's clock id of another process
     except OSError:
@@ -75,7 +76,7 @@ def main() -> None:
     clocks = Clocks(root)
     next_s = time.monotonic()
     with file.open("w", buffering=1, encoding="ascii") as out:
-        while _clock_s(root) is not None:
+        while clock_s(root) is not None:
             clocks.scan()
             begun_s = time.monotonic()
             everyone_s, ours_s = clocks.look()

@@ -15,7 +15,6 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from bench.common import report, say
@@ -78,9 +77,8 @@ async def _broken(ours: Node) -> Answer:
 async def _kill(ours: Node, after_s: float) -> str:
     """The engine that chats, in the middle of its work."""
     await asyncio.sleep(after_s)
-    card = ours.parts.catalog.resolve("fast").card.name
-    victim = next(each for each in ours.parts.pool.status() if each.pid and each.group == card)
-    os.kill(victim.pid, signal.SIGKILL)
+    card, pid = ours.engine("chat")
+    os.kill(pid, signal.SIGKILL)
     say(f"killed {card}")
     return card
 
@@ -88,8 +86,7 @@ async def _kill(ours: Node, after_s: float) -> str:
 def _rows(ours: Node) -> tuple[float, dict[str, int]]:
     """Joules of all rows, and how many have none, by how they ended."""
     time.sleep(1.0)
-    file = Path(ours.parts.settings.home) / "omniwatt.db"
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+    with contextlib.closing(sqlite3.connect(f"file:{ours.home / 'omniwatt.db'}?mode=ro", uri=True)) as database:
         (joules,) = database.execute("SELECT total(energy_j) FROM ledger").fetchone()
         without = database.execute("SELECT state, count(*) FROM ledger WHERE energy_j IS NULL GROUP BY state")
         return float(joules), {str(state): int(count) for state, count in without}

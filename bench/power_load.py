@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from bench.common import arguments, report, say
-from bench.power_node import CORE_W, IDLE_W, NOTES, Node, again, every, node
+from bench.power_metrics import line
+from bench.power_node import CORE_W, IDLE_W, NOTES, TOLD_S, Node, again, arriving, node
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SECONDS, QUICK_S, FULL_S = 16.0, 6.0, 15.0
@@ -38,14 +39,13 @@ async def run(seconds: float) -> list[dict[str, Any]]:
         say(f"backlogged: {full:.2f} pairs of requests a second")
         points = [await _point(ours, share, full, seconds) for share in SHARES]
     load, watts = (np.array([point[name] for point in points]) for name in ("share", "watts"))
-    slope, rest = np.polyfit(load, watts, 1)
-    r2 = 1 - float(((watts - (rest + slope * load)) ** 2).sum() / ((watts - watts.mean()) ** 2).sum())
+    fit = line(load, watts)
     idle = float(watts[0] / watts[-1])
-    say(f"idle {idle:.0%} of full, R² {r2:.4f}")
+    say(f"idle {idle:.0%} of full, R² {fit.r2:.4f}")
     common = {"of": "+".join(SORTS), "points": points, "pairs_a_s_at_full": full}
     assumed = f"{IDLE_W:.0f} W idle and {CORE_W:.0f} W a core assumed"
     return [
-        {"figure": "r2", "value": r2, "unit": "", "slope_w": float(slope), "rest_w": float(rest), **common,
+        {"figure": "r2", "value": fit.r2, "unit": "", "slope_w": fit.slope_w, "rest_w": fit.rest_w, **common,
          "readme": f"watts, real engines, 0 to 100 % load: R² of power against offered load ({assumed})"},
         {"figure": "idle_fraction", "value": idle, "unit": "of full power", **common,
          "readme": f"watts, real engines: flowing with no load ({assumed})"},
@@ -63,18 +63,20 @@ async def _full_a_s(ours: Node) -> float:
 
 async def _point(ours: Node, share: float, full_a_s: float, seconds: float) -> dict[str, float]:
     """Mean watts from the first request to the last one's arrival; what is left is answered before the next point."""
-    (before_j, _), begun_s = await ours.books(), time.monotonic()
     turn = itertools.cycle(SORTS)
-    apart_s = 1 / (share * full_a_s * len(SORTS)) if share else 2 * seconds
-    work = asyncio.create_task(every(seconds, lambda: apart_s, lambda: ours.ask(next(turn), tokens=TOKENS)))
-    await asyncio.sleep(seconds - 0.6)
-    (after_j, _), ended_s = await ours.books(), time.monotonic()
+    rate_hz = share * full_a_s * len(SORTS)
+    calls = [
+        ((number + 1) / rate_hz, lambda: ours.ask(next(turn), tokens=TOKENS))
+        for number in range(int(seconds * rate_hz))
+    ]
+    async with ours.metered() as spent:
+        work = asyncio.create_task(arriving(calls))
+        await asyncio.sleep(seconds - TOLD_S)
+    ended_s = time.monotonic()
     answers = await work
-    watts = (after_j - before_j) / (ended_s - begun_s)
-    failed = sum(bool(one.error) for one in answers)
-    say(f"{share:.0%}: {watts:.2f} W, {len(answers)} requests, drained in {time.monotonic() - ended_s:.1f} s")
-    return {"share": share, "watts": watts, "requests": len(answers), "failed": failed,
-            "drain_s": time.monotonic() - ended_s}  # fmt: skip
+    failed, drain_s = sum(bool(one.error) for one in answers), time.monotonic() - ended_s
+    say(f"{share:.0%}: {spent.watts:.2f} W, {len(answers)} requests, drained in {drain_s:.1f} s")
+    return {"share": share, "watts": spent.watts, "requests": len(answers), "failed": failed, "drain_s": drain_s}
 
 
 if __name__ == "__main__":

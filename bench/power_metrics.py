@@ -1,8 +1,8 @@
-"""Figures of how a power trace follows a budget: settling, steady error, excursions. Traces are even ticks."""
+"""Figures of power traces (even ticks): how they follow a budget, settling, steady error, excursions; and load."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,23 @@ def measured(
         "fall_s": max(falls, default=0.0),
         "used_pct": float(watts.sum() / aim_w.sum()) * 100,
     }
+
+
+class Line(NamedTuple):
+    """Of watts over load, by least squares: at rest, more for each load of 1, R² and the largest residual."""
+
+    rest_w: float
+    slope_w: float
+    r2: float
+    worst_off_w: float
+
+
+def line(load: Floats, watts: Floats) -> Line:
+    """Through points that are not all of the same watts."""
+    slope_w, rest_w = np.polyfit(load, watts, 1)
+    left_w = watts - (rest_w + slope_w * load)
+    r2 = 1 - (left_w**2).sum() / ((watts - watts.mean()) ** 2).sum()
+    return Line(float(rest_w), float(slope_w), float(r2), float(np.abs(left_w).max()))
 
 
 def rises(watts: Floats, aim_w: Floats, tick_s: float, steps_s: Sequence[float]) -> list[float]:

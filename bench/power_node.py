@@ -1,4 +1,4 @@
-"""A node of our own with an estimated meter, and requests of each sort to ask it, for the benchmarks of joules.
+"""A node of our own with an estimated meter, and requests of each sort to ask it, for the benchmarks of watts.
 
 The watts are a model's: 10 W idle and 10 W a busy core, CPU time by the processes' own clocks. What is judged is how
 joules are shared out and what the budget does to them, not the watts of a core.
@@ -8,18 +8,19 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bench.common import model_store
 from omniwatt import settings, wiring
 from omniwatt.api.parts import Parts
 from omniwatt.contract.error import OmniwattError
-from omniwatt.contract.event import Data, Finished, TextDelta
+from omniwatt.contract.event import Data, Event, Finished, TextDelta
 from omniwatt.contract.job import Caller
 from omniwatt.contract.request import (
+    Body,
     ChatBody,
     DrawBody,
     HearBody,
@@ -60,24 +61,32 @@ class Answer(NamedTuple):
     error: str
 
 
+class Spent:
+    """What the meter counted over some seconds."""
+
+    joules = seconds = 0.0
+
+    @property
+    def watts(self) -> float:
+        """The mean."""
+        return self.joules / self.seconds
+
+
 class Node:
     """The parts of a running service, and what can be asked of it."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.home = Path(parts.settings.home)
         self.sound = b""
         self._number = 0
 
     async def ask(self, sort: str, tier: str = "default", *, tokens: int = 100, leave_s: float = 0.0) -> Answer:
         """One request, to its end; with `leave_s` the caller hangs up after so long."""
-        self._number += 1
-        capability: Any = "hear" if sort == "broken" else sort
-        request = Request(f"bench-{self._number}", capability, MODELS[sort], self._body(sort, tokens))
-        caller = Caller("bench", "bench", "bench", tier=tier)
         asked_s, first_s, told, end, error = time.monotonic(), 0.0, 0, None, ""
         try:
             async with asyncio.timeout(leave_s or None):
-                async with aclosing(self.parts.pipeline.serve(request, caller)) as events:
+                async with aclosing(self.serve(sort, self._body(sort, tokens), tier)) as events:
                     async for event in events:
                         if isinstance(event, TextDelta):
                             told += event.tokens
@@ -93,18 +102,36 @@ class Node:
         dynamic_j = None if total_j is None or idle_j is None else total_j - idle_j
         return Answer(sort, tier, asked_s, first_s, time.monotonic() - asked_s, dynamic_j, idle_j, told, error)
 
+    def serve(self, sort: str, body: Body, tier: str = "default") -> AsyncGenerator[Event]:
+        """The events of one request."""
+        self._number += 1
+        capability: Any = "hear" if sort == "broken" else sort
+        request = Request(f"bench-{self._number}", capability, MODELS[sort], body)
+        return self.parts.pipeline.serve(request, Caller("bench", "bench", "bench", tier=tier))
+
+    async def spoken(self, text: str) -> bytes:
+        """Something to hear, spoken by the service itself."""
+        async with aclosing(self.serve("speak", SpeakBody(Voice("alloy"), text))) as events:
+            return b"".join([event.data async for event in events if isinstance(event, Data)])
+
+    async def load(self, sorts: Iterable[str]) -> None:
+        """Have the models of these sorts in memory."""
+        await asyncio.gather(*map(self.parts.pool.ensure, {self._card(sort) for sort in sorts}))
+
     async def warm(self, sorts: Iterable[str]) -> None:
         """Models in memory, something to hear at hand, each sort asked for once."""
         sorts = tuple(sorts)
-        for name in {self.parts.catalog.resolve(MODELS[sort]).card.name for sort in (*sorts, "speak")}:
-            await self.parts.pool.ensure(name)
-        request = Request("bench-spoken", "speak", "tts-1", SpeakBody(Voice("alloy"), TO_HEAR))
-        async with aclosing(self.parts.pipeline.serve(request, Caller("bench", "bench", "bench"))) as events:
-            self.sound = b"".join([event.data async for event in events if isinstance(event, Data)])
+        await self.load((*sorts, "speak"))
+        self.sound = await self.spoken(TO_HEAR)
         for sort in sorts:
             answer = await self.ask(sort)
             if answer.error:
                 raise RuntimeError(f"{sort}: {answer.error}")
+
+    def engine(self, sort: str) -> tuple[str, int]:
+        """The card that answers a sort of request, and the process its engine runs in now."""
+        card = self._card(sort)
+        return card, next(one.pid for one in self.parts.pool.status() if one.pid and one.group == card)
 
     async def books(self) -> tuple[float, float]:
         """Joules metered so far, and those of them that nobody is charged with, once the governor has told."""
@@ -112,44 +139,75 @@ class Node:
         told = self.parts.power.status()
         return float(told["metered_j"]), float(told["unattributed_j"])
 
-    def _body(self, sort: str, tokens: int) -> Any:
+    @asynccontextmanager
+    async def metered(self) -> AsyncIterator[Spent]:
+        """What the meter counts meanwhile, and until the governor has told of it: TOLD_S longer."""
+        spent = Spent()
+        (before_j, _), begun_s = await self.books(), time.monotonic()
+        yield spent
+        (after_j, _), ended_s = await self.books(), time.monotonic()
+        spent.joules, spent.seconds = after_j - before_j, ended_s - begun_s
+
+    def _card(self, sort: str) -> str:
+        return self.parts.catalog.resolve(MODELS[sort]).card.name
+
+    def _body(self, sort: str, tokens: int) -> Body:
         if sort == "draw":
-            return DrawBody(PICTURE, width_px=1024, height_px=1024, quality="low", seed=7)
+            return draw_body(1024, "low")
         if sort == "hear":
-            return HearBody(MediaPart("audio", data=self.sound, name="a.wav"), language="en")
+            return hear_body(self.sound)
         if sort == "broken":
             return HearBody(MediaPart("audio", data=b"this is no sound" * 64, name="a.wav"))
         if sort == "speak":
             return SpeakBody(Voice("alloy"), SENTENCE)
-        sampling = Sampling(max_tokens=tokens, seed=1, temperature=0.0)
-        return ChatBody((Message("user", (TextPart(STORY),)),), sampling=sampling)
+        return chat_body(tokens)
+
+
+def chat_body(tokens: int) -> ChatBody:
+    """An answer of so many tokens, always the same."""
+    sampling = Sampling(max_tokens=tokens, seed=1, temperature=0.0)
+    return ChatBody((Message("user", (TextPart(STORY),)),), sampling=sampling)
+
+
+def draw_body(side_px: int, quality: Literal["low", "high"]) -> DrawBody:
+    """A square picture, always the same."""
+    return DrawBody(PICTURE, width_px=side_px, height_px=side_px, quality=quality, seed=7)
+
+
+def hear_body(sound: bytes) -> HearBody:
+    """English, to be written down."""
+    return HearBody(MediaPart("audio", data=sound, name="a.wav"), language="en")
 
 
 @asynccontextmanager
-async def node() -> AsyncIterator[Node]:
-    """A service in this process on a folder of its own, with the user's models and no budget."""
+async def node(*, stops: bool = True) -> AsyncIterator[Node]:
+    """A service in this process on a folder of its own, with the user's models and no budget; `stops` as in power."""
     with tempfile.TemporaryDirectory(prefix="ow-") as folder:
         (Path(folder) / "models").symlink_to(model_store())
         cores = len(os.sched_getaffinity(0))
-        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W}
+        power = {"meter": "estimate", "idle_w": IDLE_W, "max_w": IDLE_W + cores * CORE_W, "stops": stops}
         flags: dict[str, dict[str, Any]] = {"storage": {"home": folder}, "models": {"preload": False}, "power": power}
         async with wiring.build(settings.load(None, flags, {})) as parts:
             yield Node(parts)
 
 
-async def every(seconds: float, apart_s: Callable[[], float], send: Callable[[], Any]) -> list[Answer]:
-    """Open loop: a request after each interval, whether or not the others are answered; all answers, when all are."""
+Ask = Callable[[], Coroutine[Any, Any, Answer]]
+
+
+async def arriving(calls: Iterable[tuple[float, Ask]]) -> list[Answer]:
+    """Open loop: each is asked so many seconds from now, answered or not what came before; all answers, when all are.
+
+    The times rise.
+    """
+    begun_s = time.monotonic()
     tasks: list[asyncio.Task[Answer]] = []
-    end_s = next_s = time.monotonic()
-    end_s += seconds
-    while (next_s := next_s + apart_s()) < end_s:
-        await asyncio.sleep(max(0.0, next_s - time.monotonic()))
-        tasks.append(asyncio.create_task(send()))
-    await asyncio.sleep(max(0.0, end_s - time.monotonic()))
-    return list(await asyncio.gather(*tasks))
+    for at_s, ask in calls:
+        await asyncio.sleep(max(0.0, begun_s + at_s - time.monotonic()))
+        tasks.append(asyncio.create_task(ask()))
+    return await asyncio.gather(*tasks)
 
 
-async def again(end_s: float, ask: Callable[[], Any]) -> list[Answer]:
+async def again(end_s: float, ask: Ask) -> list[Answer]:
     """Closed loop: the next as soon as the last is answered, until then; the last one is not cut short."""
     answers = []
     while time.monotonic() < end_s:

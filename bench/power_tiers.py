@@ -11,12 +11,13 @@ three long ones of each lower tier on the same model.
 import asyncio
 import random
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bench.common import arguments, report, say
-from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, again, node
+from bench.power_node import CORE_W, IDLE_W, NOTES, TOLD_S, Answer, Node, Spent, again, arriving, node
 
 BUDGETS = (1.0, 0.8, 0.6)
 TIERS = {"priority": 0.2, "default": 0.5, "flex": 0.3}
@@ -83,15 +84,14 @@ def _beside(said: str, answers: list[Answer], others: list[Answer]) -> dict[str,
 
 
 async def _full_w(ours: Node) -> float:
-    """Mean watts of eight seconds with work waiting all the time."""
+    """Mean watts of seven seconds with work waiting all the time."""
     end_s = time.monotonic() + 10.0
     work = [asyncio.create_task(again(end_s, lambda: ours.ask("chat"))) for _ in range(3)]
     await asyncio.sleep(2.0)
-    (before_j, _), begun_s = await ours.books(), time.monotonic()
-    await asyncio.sleep(7.0)
-    (after_j, _), ended_s = await ours.books(), time.monotonic()
+    async with ours.metered() as spent:
+        await asyncio.sleep(7.0 - TOLD_S)
     await asyncio.gather(*work)
-    return (after_j - before_j) / (ended_s - begun_s)
+    return spent.watts
 
 
 def arrivals(seconds: float) -> list[tuple[float, str, str]]:
@@ -105,29 +105,25 @@ def arrivals(seconds: float) -> list[tuple[float, str, str]]:
 
 
 async def _phase(ours: Node, share: float, seconds: float) -> list[dict[str, Any]]:
-    (before_j, _), begun_s = await ours.books(), time.monotonic()
-    tasks = []
-    for at_s, sort, tier in arrivals(seconds):
-        await asyncio.sleep(max(0.0, begun_s + at_s - time.monotonic()))
-        tasks.append(asyncio.create_task(ours.ask(sort, tier, tokens=TOKENS)))
-    answers = list(await asyncio.gather(*tasks))
-    ended_s, (after_j, _) = time.monotonic(), await ours.books()
+    calls = [(at_s, partial(ours.ask, sort, tier, tokens=TOKENS)) for at_s, sort, tier in arrivals(seconds)]
+    async with ours.metered() as spent:
+        answers = await arriving(calls)
     said = f"{share:.0%} of full load"
     return [
-        _goodput(said, answers, after_j - before_j, ended_s - begun_s),
+        _goodput(said, answers, spent),
         *(_tier(said, answers, tier) for tier in TIERS),
     ]
 
 
-def _goodput(said: str, answers: list[Answer], joules: float, length_s: float) -> dict[str, Any]:
+def _goodput(said: str, answers: list[Answer], spent: Spent) -> dict[str, Any]:
     good = [one for one in answers if not one.error and one.total_s <= LIMIT_S]
-    a_kwh = len(good) / joules * 3.6e6
-    say(f"  {len(good)} of {len(answers)} good, {a_kwh:.0f} a kWh, {joules / length_s:.1f} W for {length_s:.0f} s")
+    a_kwh = len(good) / spent.joules * 3.6e6
+    say(f"  {len(good)} of {len(answers)} good, {a_kwh:.0f} a kWh, {spent.watts:.1f} W for {spent.seconds:.0f} s")
     return {
         "figure": "good_a_kwh", "of": said, "value": a_kwh, "unit": "answers a kWh", "good": len(good),
-        "asked": len(answers), "failed": sum(bool(one.error) for one in answers), "length_s": length_s,
-        "mean_w": joules / length_s, "joules": joules, "dynamic_j": joules - IDLE_W * length_s,
-        "good_tokens_a_kwh": sum(one.tokens for one in good) / joules * 3.6e6,
+        "asked": len(answers), "failed": sum(bool(one.error) for one in answers), "length_s": spent.seconds,
+        "mean_w": spent.watts, "joules": spent.joules, "dynamic_j": spent.joules - IDLE_W * spent.seconds,
+        "good_tokens_a_kwh": sum(one.tokens for one in good) / spent.joules * 3.6e6,
         "readme": f"joules, {said}: answers within {LIMIT_S:.0f} s, a kWh "
         f"({IDLE_W:.0f} W idle and {CORE_W:.0f} W a core assumed)",
     }  # fmt: skip

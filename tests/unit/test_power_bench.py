@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench import common, power_gpu
-from bench.power import steps
 from bench.power_chief import OURS, chief
+from bench.power_phases import steps
 from bench.power_sim import AIMS
 from bench.table import page
 
