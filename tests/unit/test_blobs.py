@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,6 @@ from omniwatt import blobs as module
 from omniwatt.blobs import Blobs
 from omniwatt.contract.error import BadInput, Internal, NotFound, QuotaExceeded, TooLarge
 from omniwatt.database import Database
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "omniwatt.db") as database:
-        yield database
 
 
 @pytest.fixture

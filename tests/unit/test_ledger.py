@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +52,6 @@ class Witness:
 
 def request(name: str = "req_1", model: str = "gpt-4") -> Request:
     return Request(id=name, capability="chat", model=model, body=DataBody(text=SECRET))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "omniwatt.db") as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Limits: tables for the decision, and against a plain model of it: never over-admits, always gives back."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,12 +24,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "omniwatt.db") as database:
-        yield database
 
 
 @pytest.fixture

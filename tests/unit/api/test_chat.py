@@ -7,7 +7,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from omniwatt.contract.event import ChoiceEnd, Finished, TextDelta, TokenLogprob, ToolCallDelta, Usage
 from omniwatt.contract.request import Format, Sampling
-from tests.unit.api.asgi import STARTED, USAGE, Client, FakePipeline, make_parts
+from tests.unit.api.asgi import STARTED, USAGE
 from tests.unit.api.shape import exact
 
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
@@ -23,16 +23,6 @@ CALLS = (
     Finished(usage=USAGE, model="some-chat"),
 )
 LOGPROB = TokenLogprob("Hi", -0.5, b"Hi", (TokenLogprob("Hi", -0.5, b"Hi"), TokenLogprob("Ho", -1.5, b"Ho")))
-
-
-@pytest.fixture
-def pipeline():
-    return FakePipeline()
-
-
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
 
 
 def chunks_of(answer):

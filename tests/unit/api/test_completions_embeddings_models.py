@@ -10,18 +10,8 @@ from omniwatt.api.server import ROUTES
 from omniwatt.contract.error import ContextTooLong
 from omniwatt.contract.event import ChoiceEnd, Finished, TextDelta, TokenLogprob, Vector
 from tests.unit.api import asgi
-from tests.unit.api.asgi import STARTED, USAGE, Client, FakePipeline, make_parts
+from tests.unit.api.asgi import STARTED, USAGE
 from tests.unit.api.shape import exact
-
-
-@pytest.fixture
-def pipeline():
-    return FakePipeline()
-
-
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
 
 
 async def complete(client, **fields):

@@ -7,17 +7,7 @@ import pytest
 
 from omniwatt.contract import error as e
 from omniwatt.contract.event import Finished, TextDelta
-from tests.unit.api.asgi import KEY, STARTED, USAGE, Client, FakePipeline, make_parts
-
-
-@pytest.fixture
-def pipeline():
-    return FakePipeline()
-
-
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
+from tests.unit.api.asgi import KEY, STARTED, USAGE, Client, make_parts
 
 
 def error_of(answer):

@@ -30,11 +30,6 @@ def pipeline():
     return FakePipeline(SPOKEN)
 
 
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
-
-
 async def say(client, leave_after=None, **fields):
     return await client.post(
         PATH, {"model": "tts-1", "input": "Hi.", "voice": "alloy"} | fields, leave_after=leave_after

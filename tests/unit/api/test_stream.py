@@ -9,17 +9,7 @@ from omniwatt.api.exchange import ClientWatch
 from omniwatt.api.stream import Pinger, duration, rate_limit_headers, sse
 from omniwatt.contract.error import Cancelled
 from omniwatt.contract.event import ChoiceEnd, Finished, Progress, TextDelta
-from tests.unit.api.asgi import STARTED, USAGE, Client, FakePipeline, make_parts
-
-
-@pytest.fixture
-def pipeline():
-    return FakePipeline()
-
-
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
+from tests.unit.api.asgi import STARTED, USAGE
 
 
 async def endless(request):

@@ -64,11 +64,6 @@ def pipeline():
     return FakePipeline(HEARD)
 
 
-@pytest.fixture
-def client(pipeline, tmp_path):
-    return Client(make_parts(pipeline, tmp_path))
-
-
 async def send(client, *fields, path=PATH, file=b"RIFF....", model="whisper-1", **more):
     given = [("model", model), *fields] if model else list(fields)
     body, media_type = form(given, file)
