@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from bench.power_metrics import line
+from bench.power_metrics import fitted
 from bench.power_run import SERVER, Case, Floats, Ours, Seen
 from omniwatt.contract.power import Joules
 from omniwatt.power import profile
@@ -58,7 +58,7 @@ def _at_load(seed: int, load: float) -> tuple[float, float]:
 
 def proportion(points: list[tuple[float, float]]) -> dict[str, float]:
     """The line of watts over load: what flows at rest as a share of full, and how well it is a line."""
-    fit = line(*np.array(points).T)
+    fit = fitted(*np.array(points).T)
     full_w = fit.rest_w + fit.slope_w
     return {
         "idle_fraction": fit.rest_w / full_w,

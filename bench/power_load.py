@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.common import arguments, report, say
-from bench.power_metrics import line
+from bench.power_metrics import fitted
 from bench.power_node import CORE_W, IDLE_W, NOTES, TOLD_S, Node, again, arriving, node
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -39,7 +39,7 @@ async def run(seconds: float) -> list[dict[str, Any]]:
         say(f"backlogged: {full:.2f} pairs of requests a second")
         points = [await _point(ours, share, full, seconds) for share in SHARES]
     load, watts = (np.array([point[name] for point in points]) for name in ("share", "watts"))
-    fit = line(load, watts)
+    fit = fitted(load, watts)
     idle = float(watts[0] / watts[-1])
     say(f"idle {idle:.0%} of full, R² {fit.r2:.4f}")
     common = {"of": "+".join(SORTS), "points": points, "pairs_a_s_at_full": full}

@@ -57,7 +57,7 @@ def measured(
     }
 
 
-class Line(NamedTuple):
+class Fit(NamedTuple):
     """Of watts over load, by least squares: at rest, more for each load of 1, R² and the largest residual."""
 
     rest_w: float
@@ -66,12 +66,12 @@ class Line(NamedTuple):
     worst_off_w: float
 
 
-def line(load: Floats, watts: Floats) -> Line:
+def fitted(load: Floats, watts: Floats) -> Fit:
     """Through points that are not all of the same watts."""
     slope_w, rest_w = np.polyfit(load, watts, 1)
     left_w = watts - (rest_w + slope_w * load)
     r2 = 1 - (left_w**2).sum() / ((watts - watts.mean()) ** 2).sum()
-    return Line(float(rest_w), float(slope_w), float(r2), float(np.abs(left_w).max()))
+    return Fit(float(rest_w), float(slope_w), float(r2), float(np.abs(left_w).max()))
 
 
 def rises(watts: Floats, aim_w: Floats, tick_s: float, steps_s: Sequence[float]) -> list[float]:

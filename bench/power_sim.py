@@ -25,7 +25,7 @@ from bench.power_baselines import BASELINES
 from bench.power_books import HOUR_S, Hour, proportion, swept
 from bench.power_cases import COMPARED, DISTURBANCES, ROWS, SIGNALS
 from bench.power_chief import OURS, chief
-from bench.power_metrics import means, measured, rises, summed
+from bench.power_metrics import fitted, means, measured, rises, summed
 from bench.power_plots import Line, Panel, multiples, scatter
 from bench.power_run import MARGIN, SERVER, Case, Floats, Ours, Trace, run, ungoverned
 from omniwatt.power import profile
@@ -154,10 +154,10 @@ def plots(folder: Path, outcomes: list[Outcome], figures: list[dict[str, Any]], 
     if points:
         flat = [point for each in points for point in each]
         load, watts = zip(*flat, strict=True)
-        slope, rest = np.polyfit(load, watts, 1)
+        fit = fitted(np.array(load), np.array(watts))
         found = said[SWEEP, OURS]
         says = f"At rest {found['idle_fraction'][0]:.0%} of full power flow; R² {found['r2'][0]:.4f}."
-        scatter(folder / "power_sim_load.svg", Line("Power follows load, simulated", says, load, watts, rest, slope))
+        scatter(folder / "power_sim_load.svg", Line("Power follows load, simulated", says, load, watts, fit.rest_w, fit.slope_w))
 
 
 def cells(seeds: Iterable[int]) -> list[Cell]:
