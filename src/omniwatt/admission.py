@@ -8,6 +8,7 @@ cannot starve. Lives on one event loop; needs no locks.
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from omniwatt.contract.tier import due_s, rank
 
 SMOOTHING = 0.2
 """Weight of the newest service time in the running mean that Retry-After is made of."""
+MOMENT_S = 0.001
+"""So much later the end of somebody's patience is certainly past."""
 FIRST_GUESS_S = 2.0
 """Service time assumed before the first one was seen."""
 
@@ -37,6 +40,24 @@ class Waiting:
     demand: tuple[Demand, ...]
     tier: str = "default"
     late: bool = False
+    until_s: float = 0.0
+    """Until then it waits for company, if it is not enough; 0 does not."""
+
+
+def gathering(
+    waiting: Iterable[Waiting], running: Mapping[str, int], company: Mapping[str, int], now_s: float
+) -> set[int]:
+    """Tickets that wait for others to be answered side by side with, as one batch. Pure.
+
+    They go as soon as they and who is there already are company enough, or when the first has waited long enough.
+    """
+    here = list(waiting)
+    gathered = Counter(running)
+    for demand in (demand for one in here for demand in one.demand):
+        gathered[demand.group] += demand.slots
+    over = {demand.group for one in here if 0.0 < one.until_s <= now_s for demand in one.demand}
+    over.update(group for group, slots in gathered.items() if slots >= company.get(group, 0))
+    return {one.ticket for one in here if one.until_s > 0.0 and all(demand.group not in over for demand in one.demand)}
 
 
 def grantable(
@@ -120,7 +141,10 @@ class Place:
 
 
 class Admission:
-    """The queue. `slots_of`: calls a group serves at once; `reserve_of`: of the first tier, beside; `call` runs one."""
+    """The queue. `slots_of`: calls a group serves at once; `reserve_of`: of the first tier, beside; `call` runs one.
+
+    `company_of`: calls side by side from which on one more makes each hardly cheaper.
+    """
 
     def __init__(
         self,
@@ -129,9 +153,11 @@ class Admission:
         limits: settings.Admission,
         clock: Callable[[], float] = time.monotonic,
         reserve_of: Callable[[str], int] = lambda _: 0,
+        company_of: Callable[[str], int] = lambda _: 0,
     ) -> None:
         self._slots_of = slots_of
         self._reserve_of = reserve_of
+        self._company_of = company_of
         self._call = call
         self._limits = limits
         self._clock = clock
@@ -171,10 +197,18 @@ class Admission:
         """Look again: slots have changed, because a model was loaded or a worker joined."""
         free = {name: self._slots_of(name) - group.running for name, group in self._groups.items()}
         here = [queued.seen for queued in self._queue.values() if not queued.granted.cancelled()]
+        if gathered := self._gathering(here):
+            here = [one for one in here if one.ticket not in gathered]
         for ticket in grantable(here, free, {name: self._reserve_of(name) for name in self._groups}):
             queued = self._queue.pop(ticket)
             self._take(queued.seen.demand)
             queued.granted.set_result(None)
+
+    def _gathering(self, here: list[Waiting]) -> set[int]:
+        if not any(one.until_s for one in here):
+            return set()
+        running = {name: group.running for name, group in self._groups.items()}
+        return gathering(here, running, {name: self._company_of(name) for name in self._groups}, self._clock())
 
     async def _acquire(
         self, place: Place, plan: Plan, demand: tuple[Demand, ...], arrived_s: float, *, late: bool
@@ -183,26 +217,34 @@ class Admission:
             self._groups.setdefault(one.group, _Group())
         if not late:
             self._refuse_if_full(demand)
-        queued = _Queued(
-            Waiting(next(self._tickets), arrived_s, demand, plan.turn, late), asyncio.get_running_loop().create_future()
-        )
+        patience_s = min(self._limits.gather_s, self._limit_s(plan) / 2) if plan.gathers and not late else 0.0
+        until_s = self._clock() + patience_s if patience_s > 0 else 0.0
+        seen = Waiting(next(self._tickets), arrived_s, demand, plan.turn, late, until_s)
+        queued = _Queued(seen, asyncio.get_running_loop().create_future())
         self._queue[queued.seen.ticket] = queued
         self.wake()
+        again = asyncio.get_running_loop().call_later(patience_s + MOMENT_S, self.wake) if patience_s > 0 else None
         try:
             if not queued.granted.done():
                 await self._wait(queued, plan)
         except BaseException:
             self._abandon(queued)
             raise
+        finally:
+            if again is not None:
+                again.cancel()
         place.held = demand
 
     async def _wait(self, queued: _Queued, plan: Plan) -> None:
-        limit_s = min(self._limits.wait_limit_s, plan.deadline_s or self._limits.wait_limit_s)
+        limit_s = self._limit_s(plan)
         try:
             async with asyncio.timeout(limit_s):
                 await queued.granted
         except TimeoutError:
             raise self._overloaded(queued.seen.demand, f"no free slot within {limit_s:g} s") from None
+
+    def _limit_s(self, plan: Plan) -> float:
+        return min(self._limits.wait_limit_s, plan.deadline_s or self._limits.wait_limit_s)
 
     def _abandon(self, queued: _Queued) -> None:
         """The wait ended badly: leave the queue, or give back a grant that came in the same instant."""

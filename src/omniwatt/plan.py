@@ -67,6 +67,7 @@ def make_plan(
         tier=_own(caller) if request.tier == "default" else request.tier,
         turn=_own(caller),
         deadline_s=request.deadline_s,
+        gathers=_own(caller) == TIERS[-1] and isinstance(request.body, ChatBody | CompleteBody) and not request.live,
         reserve_tokens=prompt_tokens + _reserved_answer(sampling, _branches(request)),
     )
     match request.body:

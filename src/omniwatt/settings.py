@@ -121,6 +121,8 @@ class Admission(Slice, frozen=True):
     """Requests that may wait for one model; more get 503 at once."""
     wait_limit_s: float = 120.0
     """How long a request waits for its turn before it gets 503."""
+    gather_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    """How long a chat of tier flex waits for others to be answered side by side with, which takes fewer joules each."""
 
 
 class Audio(Slice, frozen=True):

@@ -52,7 +52,9 @@ async def build(settings: Settings) -> AsyncIterator[Parts]:
         pool = await stack.enter_async_context(
             Pool(catalog.card, partial(_spec, catalog, power), home / "run", settings.models, hand=power)
         )
-        admission = Admission(pool.slots, pool.call, settings.admission, reserve_of=pool.reserve)
+        admission = Admission(
+            pool.slots, pool.call, settings.admission, reserve_of=pool.reserve, company_of=pool.company
+        )
         metrics = Metrics(pool.status, admission.status)
         ledger = Ledger(database, _observers(stack, metrics, settings), status_of=lambda error: row(error).status)
         limiter = Limiter(database, partial(_canonical, catalog))

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from omniwatt import settings
-from omniwatt.admission import Admission, Place, Waiting, expected_wait_s, grantable
+from omniwatt.admission import Admission, Place, Waiting, expected_wait_s, gathering, grantable
 from omniwatt.contract.error import Internal, Overloaded
 from omniwatt.contract.event import EMPTY
 from omniwatt.contract.job import Demand, Job, Plan
@@ -242,3 +242,59 @@ async def test_a_place_calls_only_what_it_holds() -> None:
 )
 def test_expected_wait(ahead: int, slots: int, service_s: float, expected_s: float) -> None:
     assert expected_wait_s(ahead, slots, service_s) == expected_s
+
+
+def patient(ticket: int, *groups: str, until_s: float, slots: int = 1) -> Waiting:
+    demand = tuple(Demand(group, slots) for group in groups or ("a",))
+    return Waiting(ticket, float(ticket), demand, "flex", until_s=until_s)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "company", "expected"),
+    [
+        pytest.param([patient(1, until_s=15)], {}, {"a": 4}, {1}, id="alone it waits"),
+        pytest.param([patient(1, until_s=15)], {}, {}, set(), id="where company is worth nothing it does not"),
+        pytest.param([patient(n, until_s=15) for n in range(4)], {}, {"a": 4}, set(), id="enough of them go"),
+        pytest.param([patient(1, until_s=15)], {"a": 3}, {"a": 4}, set(), id="or join those who are there"),
+        pytest.param([patient(1, until_s=15)], {"a": 2}, {"a": 4}, {1}, id="who are too few"),
+        pytest.param([patient(1, until_s=15, slots=4)], {}, {"a": 4}, set(), id="several answers are company"),
+        pytest.param([wants(1, "a"), patient(2, until_s=15)], {}, {"a": 4}, {2}, id="others are not held up"),
+        pytest.param([wants(1, "a"), patient(2, until_s=15)], {}, {"a": 2}, set(), id="and are company too"),
+        pytest.param([patient(1, until_s=10), patient(2, until_s=15)], {}, {"a": 4}, set(), id="all go with the first"),
+        pytest.param([patient(1, "b", until_s=9), patient(2, until_s=15)], {}, {"a": 4, "b": 4}, {2}, id="of a model"),
+    ],
+)
+def test_who_waits_for_company(
+    waiting: list[Waiting], running: dict[str, int], company: dict[str, int], expected: set[int]
+) -> None:
+    assert gathering(waiting, running, company, now_s=10.0) == expected
+
+
+async def test_flex_goes_in_company_or_when_it_has_waited() -> None:
+    limits = settings.Admission(gather_s=0.1)
+    queue = Admission(lambda _: 8, no_call, limits, company_of=lambda _: 3)  # type: ignore[arg-type]
+    plan = Plan(recipe="direct", model="a", demand=(Demand("a"),), tier="flex", turn="flex", gathers=True)
+    loop = asyncio.get_running_loop()
+
+    async def one(stay_s: float) -> float:
+        begun_s = loop.time()
+        async with queue.admit(plan):
+            waited_s = loop.time() - begun_s
+            await asyncio.sleep(stay_s)
+        return waited_s
+
+    assert 0.1 <= await one(0.0) < 1.0
+    three = await asyncio.gather(one(0.2), one(0.2), one(0.2))
+    assert max(three) < 0.09, "three are enough"
+    first, second = asyncio.create_task(one(0.0)), asyncio.create_task(one(0.0))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    assert await second >= 0.1, "who leaves is company no more"
+    assert queue.status()["a"]["running"] == 0
+
+
+async def test_nobody_waits_for_company_past_half_of_his_time() -> None:
+    queue = Admission(lambda _: 8, no_call, settings.Admission(gather_s=60.0), company_of=lambda _: 3)  # type: ignore[arg-type]
+    plan = Plan(recipe="direct", model="a", demand=(Demand("a"),), gathers=True, deadline_s=0.2)
+    async with asyncio.timeout(5), queue.admit(plan):
+        pass

@@ -225,3 +225,12 @@ def test_a_request_has_the_tier_of_its_key(key: str, asked_for: str, tier: str, 
     caller = Caller(key_id="k", name="test", project="p", tier=key)
     plan = make_plan(asked("chat", chat(), tier=asked_for), caller, Resolution(CHAT, "m", alias=False))
     assert (plan.tier, plan.turn) == (tier, turn)
+
+
+@pytest.mark.parametrize(
+    ("key", "live", "gathers"), [("flex", False, True), ("flex", True, False), ("default", False, False)]
+)
+def test_text_of_the_last_tier_waits_for_company(key: str, live: bool, gathers: bool) -> None:
+    caller = Caller(key_id="k", name="test", project="p", tier=key)
+    plan = make_plan(asked("chat", chat(), live=live), caller, Resolution(CHAT, "m", alias=False))
+    assert plan.gathers is gathers

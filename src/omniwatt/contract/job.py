@@ -46,6 +46,11 @@ class Plan(Value, frozen=True):
     turn: str = "default"
     """The tier it waits and computes by: a guess that is confirmed must not have to be raised on the way."""
     deadline_s: float | None = None
+    gathers: bool = False
+    """It may wait a while for others, to be answered side by side with them: that takes fewer joules each.
+
+    So does text of the last tier, but not in a conversation that goes on meanwhile.
+    """
     reserve_tokens: int = 0
     """Prompt estimate + answer limit: held against the caller's token limits until the end settles it."""
     upstream_model: str = ""
@@ -110,5 +115,7 @@ class Loaded(Value, frozen=True):
     details: dict[str, Any] = {}
     reserve: int = 0
     """Jobs of the first tier it takes beside its slots: those of other tiers give way to them inside."""
+    company: int = 1
+    """Jobs side by side from which on one more makes each hardly cheaper."""
     gated: bool = True
     """Its work waits where `ctx.step` waits; False where steps are only reports of what goes on elsewhere."""

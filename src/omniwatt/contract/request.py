@@ -280,5 +280,7 @@ class Request(Value, frozen=True):
     body: Body
     tier: str = "default"
     deadline_s: float | None = None
+    live: bool = False
+    """A turn of a conversation that goes on while it is answered: it never waits for company."""
     recorded: dict[str, Any] = {}
     """Fields that change nothing and are kept for the caller: user, metadata, safety_identifier, ..."""

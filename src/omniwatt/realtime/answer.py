@@ -36,7 +36,7 @@ class Wanted:
     def warming(self, request_id: str, messages: tuple[Message, ...]) -> Request:
         """The least that makes the model read `messages`: what comes next begins with them."""
         body = ChatBody(messages=messages, sampling=Sampling(max_tokens=1), tools=self.tools)
-        return Request(request_id, "chat", self.model, body, tier="flex")
+        return Request(request_id, "chat", self.model, body, tier="flex", live=True)
 
     def request(self, request_id: str, messages: tuple[Message, ...], tier: str = "default") -> Request:
         """What the pipeline is asked for."""
@@ -49,7 +49,7 @@ class Wanted:
             parallel_tool_calls=self.parallel_tool_calls,
             voice=Voice(self.voice, self.speed, eager=True) if spoken else None,
         )
-        return Request(request_id, "chat", self.model, body, tier=tier)
+        return Request(request_id, "chat", self.model, body, tier=tier, live=True)
 
 
 def wanted(session: SessionSettings, own: ResponseSettings) -> Wanted:

@@ -123,6 +123,10 @@ class Pool:
         """How many jobs of the first tier it takes beside those; 0 while it is not loaded. Raises ModelNotFound."""
         return sum(worker.loaded.reserve for worker in self._group(group).workers if worker.loaded)
 
+    def company(self, group: str) -> int:
+        """Calls side by side from which on one more makes each hardly cheaper; 0 while none is loaded."""
+        return sum(worker.loaded.company for worker in self._group(group).workers if worker.loaded)
+
     def loaded(self, group: str) -> Loaded | None:
         """What the engine said of itself when it became ready; None while it is not."""
         found = self._groups.get(group)

@@ -11,6 +11,8 @@ TARGET_S = 0.150
 SMALLEST, LARGEST = 8, 512
 ROWS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Numbers of answers side by side for which the cost of a token each is measured."""
+HARDLY = 0.2
+"""A token that costs so much less is worth no waiting."""
 BYTES_TOKENS_PER_S = 3.3e10
 """Weight bytes times prompt tokens one CPU thread of today gets through in a second: only the first guess."""
 
@@ -60,6 +62,12 @@ def between(costs: Mapping[int, float], rows: int) -> float:
     low, high = known[max(0, place - 1)], known[place]
     share = (rows - low) / (high - low) if high > low else 1.0
     return costs[low] + share * (costs[high] - costs[low])
+
+
+def company(costs: Mapping[int, float], most: int) -> int:
+    """So many answers side by side, and `most` would make a token hardly cheaper. Pure."""
+    each = {rows: between(costs, rows) / rows for rows in range(1, most + 1)}
+    return min(rows for rows in each if each[rows] <= (1.0 + HARDLY) * min(each.values()))
 
 
 async def _once(server: LlamaServer, size: int, vocabulary: int, clock: Callable[[], float] = time.monotonic) -> float:

@@ -69,7 +69,8 @@ class LlamaCpp:
         details: dict[str, Any] = {"n_batch": size, "batch_s": round(batch_s, 4), "token_s": round(token_s, 4)}
         details["rows_s"] = [round(rows[number], 4) for number in sorted(rows)]
         memory = psutil.Process().memory_info().rss
-        return Loaded(slots, window, spec.threads, memory, details, reserve=slots, gated=False)
+        company = batch.company(rows, slots)
+        return Loaded(slots, window, spec.threads, memory, details, reserve=slots, company=company, gated=False)
 
     async def _open(self, spec: EngineSpec, size: int, progress: Callable[[float], None]) -> tuple[int, int]:
         spin = int(spec.options.get("spin", SPIN))

@@ -268,6 +268,22 @@ def test_what_lies_between_two_measurements() -> None:
     assert found == [10.0, 20.0, 40.0, 50.0, 60.0, 60.0]
 
 
+@pytest.mark.parametrize(
+    ("costs", "most", "expected"),
+    [
+        (TWO_CORES, 8, 7),
+        (TWO_CORES, 4, 4),
+        # Each costs as much as the one before, and nothing at all.
+        ({1: 10.0, 8: 80.0}, 8, 1),
+        ({1: 10.0, 8: 10.5}, 8, 7),
+        # A little cheaper is not worth waiting for.
+        ({1: 10.0, 4: 36.0, 8: 70.0}, 8, 1),
+    ],
+)
+def test_how_many_are_company_enough(costs: dict[int, float], most: int, expected: int) -> None:
+    assert batch.company(costs, most) == expected
+
+
 def test_below_the_first_tier_prompts_are_read_when_their_answers_would_be_written() -> None:
     all_parts = Precedence(partial(batch.between, TWO_CORES))
     with all_parts.part("default"), all_parts.part("flex") as one, all_parts.part("flex"):
