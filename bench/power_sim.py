@@ -157,7 +157,8 @@ def plots(folder: Path, outcomes: list[Outcome], figures: list[dict[str, Any]], 
         fit = fitted(np.array(load), np.array(watts))
         found = said[SWEEP, OURS]
         says = f"At rest {found['idle_fraction'][0]:.0%} of full power flow; R² {found['r2'][0]:.4f}."
-        scatter(folder / "power_sim_load.svg", Line("Power follows load, simulated", says, load, watts, fit.rest_w, fit.slope_w))
+        flow = Line("Power follows load, simulated", says, load, watts, fit.rest_w, fit.slope_w)
+        scatter(folder / "power_sim_load.svg", flow)
 
 
 def cells(seeds: Iterable[int]) -> list[Cell]:
