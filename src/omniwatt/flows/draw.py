@@ -85,6 +85,8 @@ async def drawn(
                     await reader.take(event)
                 case Picture():
                     reader.sketches(event)
+                    if reader.proved(event):
+                        reader.rest(event.index, last=body.n - 1, beside=letterer or group)
                     details = event.details | {"tokens": bill.picture(event)} | reader.details(event.index)
                     details |= opinion.details
                     details |= unchecked(words) if words and not letterer else {}
@@ -135,6 +137,7 @@ class Reader:
         self._round: list[Proof] = []
         self._rested = False
         self._sketching = False
+        self._newest = -1
         self._lines: dict[int, dict[int, dict[str, Any]]] = {}
         self._attempts: dict[tuple[int, int], list[Attempt]] = {}
 
@@ -156,9 +159,17 @@ class Reader:
         """What follows is a sketch, or the picture itself."""
         self._sketching = picture.partial is not None
 
+    def proved(self, picture: Picture) -> bool:
+        """Whether its lines have all been proved: a painter tells of a picture before that, and once more after it."""
+        again = picture.partial is None and picture.index == self._newest
+        if picture.partial is None:
+            self._newest = picture.index
+        return again
+
     def rest(self, index: int, *, last: int, beside: str) -> None:
-        """Pixels have begun to come: there are no more proofs once they are the last picture's, and a large picture
-        takes minutes. The reader's slot is free for others then, unless it is the painter's own group."""
+        """Its lines have been proved, or pixels come already: there are no more proofs once it is the last picture,
+        and a large one takes minutes. The reader's slot is free for others then, who could not even begin without it,
+        unless it is the painter's own group."""
         if self.group and self.group != beside and index == last and not self._rested and not self._sketching:
             self._rested = True
             self._place.release(self.group)

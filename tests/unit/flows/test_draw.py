@@ -156,6 +156,33 @@ async def test_the_reader_is_free_while_pixels_come() -> None:
     assert alone.released == []
 
 
+class TellsTwice(Place):
+    """Of each picture: before its lines are proved, and once more, behind a sketch, when they have been."""
+
+    async def _draw(self, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
+        for index in range(BODY.n):
+            yield Picture(1024, 1024, "image/png", index)
+            yield Proof("one", b"png", 0, index, exact=True, attempt=1, last=True)
+            async for _ in inputs:
+                break
+            yield Picture(512, 512, "image/png", index, partial=0)
+            yield Data(b"sketch", "image/png", index)
+            yield Picture(1024, 1024, "image/png", index)
+            yield Fact({"released": list(self.released)})
+            yield Data(b"row", "image/png", index)
+        yield Finished(Usage(), "painter")
+
+
+async def test_the_reader_is_free_as_soon_as_the_last_picture_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large picture's first pixels take seconds, and who asks for one meanwhile needs the reader to begin."""
+    monkeypatch.setitem(globals(), "BODY", msgspec.structs.replace(BODY, n=2))
+    place = TellsTwice([["one"], ["one"]])
+    events = await events_of(place)
+    assert [event.values["released"] for event in events if isinstance(event, Fact)] == [[], ["reader"]]
+    assert place.shown == [1, 1]
+    assert place.released == ["reader"]
+
+
 async def test_tokens_follow_what_is_painted() -> None:
     events = await events_of(Place([["one", "two"]]))
     assert [event.tokens for event in events if isinstance(event, Data)] == [1040] * 4

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from omniwatt.contract.error import EngineFailed
-from omniwatt.engines.draw.illustrator.hands import Hands, Tile
+from omniwatt.engines.draw.illustrator.hands import AHEAD, Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Layout
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.illustrator.tiles import put_together
@@ -23,6 +24,19 @@ while head := orders.read(8):
         tiles.flush()
 """
 """Answers each tile with nothing but black."""
+SLOW_FIRST = """
+import os, struct, sys, time
+orders, tiles = sys.stdin.buffer, sys.stdout.buffer
+while head := orders.read(8):
+    order = orders.read(*struct.unpack("<Q", head))
+    if b"paint" in order:
+        top = order[order.index(b"\\xa1y") + 2]
+        while top == 0 and not os.path.exists(sys.argv[1]):
+            time.sleep(0.005)
+        tiles.write(struct.pack("<Q", 64 * 16 * 4) + bytes([top]) * (64 * 16 * 4))
+        tiles.flush()
+"""
+"""Answers each tile with its own top row; the first one once a file is there."""
 LAYOUT = Layout(scene=Scene(backdrop="meadow"), width=1000, height=1000, horizon=600, seed=7)
 ROWS = [[Tile(0, top, 64, 16)] for top in range(0, 64, 16)]
 TILES = [tile for row in ROWS for tile in row]
@@ -60,6 +74,32 @@ def test_helpers_rest_after_a_picture_and_paint_the_next(hands: Hands, started: 
         assert len(list(put_together(ROWS, painted(hands), lambda count: None))) == len(ROWS)
         assert hands.resting == 2
     assert len(started) == 2
+
+
+def test_one_slow_tile_holds_up_neither_the_other_helper_nor_the_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    go, begun = tmp_path / "go", list[int]()
+
+    def start(_: Hands) -> subprocess.Popen[bytes]:
+        argv = (sys.executable, "-S", "-c", SLOW_FIRST, str(go))
+        return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def before(tile: Tile) -> None:
+        begun.append(tile.y)
+        if len(begun) == 2 * AHEAD:
+            # The first is still being painted: the other helper did all that may be ahead of it.
+            go.touch()
+
+    monkeypatch.setattr(Hands, "_started", start)
+    hands = Hands({}, 2)
+    tiles = [Tile(0, top, 64, 16) for top in range(0, 8 * 16, 16)]
+    painting = hands.tiles(LAYOUT, "low", 0.064, tiles, before)
+    found = [int(next(painting)[0, 0, 0])]
+    assert len(begun) == 2 * AHEAD
+    found += [int(pixels[0, 0, 0]) for pixels in painting]
+    hands.close()
+    assert found == begun == [tile.y for tile in tiles]
 
 
 def test_no_more_rest_than_one_picture_has(hands: Hands) -> None:

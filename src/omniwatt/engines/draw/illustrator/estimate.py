@@ -9,6 +9,7 @@ import msgspec
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.request import DrawBody, Value
 from omniwatt.engines.draw.illustrator import tiles
+from omniwatt.engines.draw.illustrator.hands import AHEAD
 from omniwatt.engines.draw.illustrator.paint import cost
 from omniwatt.engines.draw.illustrator.scene import Scene
 from omniwatt.engines.draw.room import said
@@ -145,7 +146,8 @@ def memory_bytes(one: Asked) -> int:
     tile = max((tile.width * tile.height, tile.width, tile.height) for row in grid for tile in row)
     each = cost.tile_bytes(one.style, one.quality, one.size, tile[1:])
     rows = max(sum(tile.width * tile.height for tile in row) for row in grid) * 4
-    painting = hands * (AT_REST_BYTES + each) + rows if hands > 1 else each
+    early = (min(hands * AHEAD, sum(map(len, grid))) - 1) * tile[0] * 4
+    painting = hands * (AT_REST_BYTES + each) + rows + early if hands > 1 else each
     return painting + PIECES_BYTES + _whole_bytes(one)
 
 

@@ -8,12 +8,13 @@ when its input does.
 
 import contextlib
 import os
+import selectors
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, Self
 
 import msgspec
 import numpy as np
@@ -23,6 +24,8 @@ from omniwatt import settings
 from omniwatt.contract.error import EngineFailed
 from omniwatt.engines.draw.illustrator.layout import Layout
 
+AHEAD = 2
+"""Tiles for each helper that may be begun before the next one in order is there: those that are early are held."""
 _LENGTH = struct.Struct("<Q")
 Pixels = NDArray[np.uint8]
 
@@ -87,19 +90,12 @@ class Hands:
         try:
             for helper in helpers:
                 _send(_input(helper), Begin(layout, quality, scale))
-            for number, tile in enumerate(tiles[: len(helpers)]):
-                before(tile)
-                _send(_input(helpers[number]), Paint(tile))
-            for number, tile in enumerate(tiles):
-                helper = helpers[number % len(helpers)]
-                pixels = _received(_output(helper), tile)
-                if number + len(helpers) < len(tiles):
-                    following = tiles[number + len(helpers)]
-                    before(following)
-                    _send(_input(helper), Paint(following))
-                # Whoever takes the last tile need not ask for another one: the helpers are done before.
-                fit = number + 1 == len(tiles)
-                yield pixels
+            with Shift(helpers, tiles, before) as shift:
+                for number in range(len(tiles)):
+                    pixels = shift.tile(number)
+                    # Whoever takes the last tile need not ask for another one: the helpers are done before.
+                    fit = number + 1 == len(tiles)
+                    yield pixels
         except (OSError, EOFError) as error:
             raise EngineFailed("A helper of the painter died over a tile.") from error
         finally:
@@ -153,6 +149,51 @@ class Hands:
             self._idle += helpers[:kept]
         for helper in helpers[kept:]:
             _end(helper)
+
+
+class Shift:
+    """The helpers of one picture at work: whoever is done gets the next tile at once, some take longer than others."""
+
+    def __init__(
+        self, helpers: Sequence[subprocess.Popen[bytes]], tiles: Sequence[Tile], before: Callable[[Tile], None]
+    ) -> None:
+        self._tiles = tiles
+        self._before = before
+        self._idle = list(helpers)
+        self._most_ahead = len(helpers) * AHEAD
+        self._next = 0
+        self._early: dict[int, Pixels] = {}
+        self._painting = selectors.DefaultSelector()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._painting.close()
+
+    def tile(self, number: int) -> Pixels:
+        """This one's pixels, each asked for once and in order. Raises OSError and EOFError when a helper dies."""
+        self._hand_out(number)
+        while number not in self._early:
+            for key, _ in self._painting.select():
+                self._take(*key.data)
+                self._hand_out(number)
+        return self._early.pop(number)
+
+    def _hand_out(self, number: int) -> None:
+        """Give the idle ones work; tiles that are painted and wait for number `number` are held, so they are few."""
+        while self._idle and self._next < min(len(self._tiles), number + self._most_ahead):
+            tile = self._tiles[self._next]
+            self._before(tile)
+            helper = self._idle.pop(0)
+            _send(_input(helper), Paint(tile))
+            self._painting.register(_output(helper), selectors.EVENT_READ, (helper, self._next))
+            self._next += 1
+
+    def _take(self, helper: subprocess.Popen[bytes], number: int) -> None:
+        self._painting.unregister(_output(helper))
+        self._early[number] = _received(_output(helper), self._tiles[number])
+        self._idle.append(helper)
 
 
 def _end(helper: subprocess.Popen[bytes]) -> None:
