@@ -33,11 +33,12 @@ class Groups:
         return self._members.get(group, [])
 
     def _look(self) -> None:
-        self._members = {}
-        for name in os.listdir("/proc"):  # noqa: PTH208 - twice as fast
-            if name.isdecimal():
-                with suppress(OSError):
-                    self._members.setdefault(os.getpgid(int(name)), []).append(int(name))
+        """Where they cannot be listed now (no file left to open, say), those known before are still taken as there."""
+        found: dict[int, list[int]] = {}
+        for pid in _pids():
+            with suppress(OSError):
+                found.setdefault(os.getpgid(pid), []).append(pid)
+        self._members = found or self._members
 
 
 class Tree:
@@ -109,13 +110,18 @@ class Everyone:
     def clock_s(self) -> float:
         """CPU seconds since the first look. Of one that ended, what it used since the last look is missing."""
         found: dict[int, float] = {}
-        for name in os.listdir("/proc"):  # noqa: PTH208 - twice as fast
-            if name.isdecimal():
-                pid = int(name)
-                found[pid] = _clock_s(pid)
-                self._total_s += max(0.0, found[pid] - self._used_s.get(pid, found[pid] if not self._used_s else 0.0))
-        self._used_s = found
+        for pid in _pids():
+            found[pid] = _clock_s(pid)
+            self._total_s += max(0.0, found[pid] - self._used_s.get(pid, found[pid] if not self._used_s else 0.0))
+        self._used_s = found or self._used_s
         return self._total_s
+
+
+def _pids() -> list[int]:
+    """All processes this one can see; none where they cannot be listed."""
+    with suppress(OSError):
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - twice as fast
+    return []
 
 
 def _newest_id() -> bytes:

@@ -1,10 +1,13 @@
 """CPU clocks of processes: as the kernel's own accounts have them, and never falling."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
 
 import psutil
+import pytest
 
 from omniwatt.tree import LOOK_S, PATIENCE, Everyone, Tree
 
@@ -81,3 +84,31 @@ def test_a_helper_that_has_just_come_is_known_before_the_next_full_look() -> Non
         assert len(helpers) == 1
         psutil.Process(helpers[0]).kill()
         child.stdin.close()
+
+
+def test_where_processes_cannot_be_listed_those_known_are_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        tree, everyone = Tree(child.pid), Everyone()
+        before = tree.pids()
+        assert len(before) == 2
+        everyone.clock_s()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "listdir", _no_files)
+            time.sleep(LOOK_S)
+            assert tree.pids() == before
+            assert tree.clock_s() > 0.0
+            assert everyone.clock_s() == 0.0
+        assert 0.0 <= everyone.clock_s() < 60.0, "nobody is counted as new who was there before"
+        psutil.Process(before[1]).kill()
+        child.stdin.close()
+
+
+def _no_files(*_: object) -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

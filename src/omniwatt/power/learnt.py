@@ -1,7 +1,7 @@
 """What the governor learnt of engines, kept over restarts, and as operators see it."""
 
+import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import msgspec
 from omniwatt.power.attribution import Learnt
 
 MOST_BYTES = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 def load(file: Path) -> dict[str, Learnt]:
@@ -26,9 +28,11 @@ def load(file: Path) -> dict[str, Learnt]:
 def save(learnt: Mapping[str, Learnt], file: Path) -> None:
     """Keep it; whole or not at all."""
     new = file.with_suffix(".new")
-    with suppress(OSError):
+    try:
         new.write_bytes(msgspec.json.format(msgspec.json.encode(learnt)))
         new.replace(file)
+    except OSError as error:
+        log.warning("%s cannot be written: %s; what was learnt is lost with the server", file.name, error.strerror)
 
 
 def rows(learnt: Mapping[str, Learnt]) -> list[dict[str, Any]]:

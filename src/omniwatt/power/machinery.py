@@ -85,11 +85,13 @@ def wake_when_orphaned() -> None:
 
 def bound(name: str) -> tuple[socket.socket | None, str]:
     """Who binds the name has it, until it closes it or ends, however. None, and why in words, for who has it not."""
-    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    lock = None
     try:
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         lock.bind(f"\0{name}")
     except OSError as error:
-        lock.close()
+        if lock is not None:
+            lock.close()
         if error.errno == errno.EADDRINUSE:
             return None, "another governor holds this machine's budget; this server's is taken up when that one ends"
         return None, f"the kernel does not let us claim this machine's budget: {error.strerror or error}"

@@ -3,15 +3,18 @@
 
 import http.server
 import json
+import socket
 import socketserver
 import threading
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from omniwatt.power.actuators.caps import Caps, CapsRefused, Zeusd
+from omniwatt.power.actuators.caps import RETRY_S, Caps, CapsRefused, Zeusd
 
 OURS = 4711
 
@@ -137,6 +140,75 @@ def test_a_state_file_of_nonsense_changes_nothing(tmp_path: Path) -> None:
     nvml = Nvml()
     caps(nvml, tmp_path)
     assert nvml.calls == 0
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"limit_mw": 650_000, "boot": "another run of the machine"},
+        {"limit_mw": 0},
+        {"limit_mw": -5},
+        {"limit_mw": 9_999_999_999},
+        {"limit_mw": 300_000, "uuid": "GPU-taken-out"},
+    ],
+)
+def test_what_a_state_file_says_of_another_boot_or_card_or_cannot_be_is_not_set(
+    tmp_path: Path, found: dict[str, Any]
+) -> None:
+    (tmp_path / "state").write_text(json.dumps([{"index": 0, "uuid": "GPU-0"} | found]))
+    nvml = Nvml(1)
+    nvml.cards[0].limit_mw = 500_000
+    one = caps(nvml, tmp_path)
+    assert nvml.calls == 0
+    one.share(0.5)
+    one.close()
+    assert nvml.cards[0].limit_mw == 500_000
+
+
+def test_what_is_put_back_says_of_which_boot_it_is(tmp_path: Path) -> None:
+    caps(Nvml(1), tmp_path).share(0.5)
+    (found,) = json.loads((tmp_path / "state").read_text())
+    assert found["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+
+
+def test_a_daemon_that_refuses_is_asked_again_after_a_while_only_and_what_it_said_is_forgotten(tmp_path: Path) -> None:
+    nvml, now = Nvml(1), SimpleNamespace(s=100.0)
+    one = Caps(tmp_path / "state", lambda: {OURS}, library=nvml, clock=lambda: now.s)
+    nvml.forbidden = True
+    for _ in range(20):
+        one.share(0.5)
+        one.restore()
+    assert nvml.calls == 1
+    assert "Insufficient" in one.why
+    nvml.forbidden, now.s = False, now.s + RETRY_S
+    one.share(0.5)
+    assert (one.why, nvml.cards[0].limit_mw) == ("", 402_500)
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"\x00\xff rubbish\r\n\r\n", b"x" * 100_000])
+def test_a_daemon_that_is_silent_or_talks_nonsense_is_given_up_soon(tmp_path: Path, answer: bytes | None) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as door:
+        door.bind(str(tmp_path / "zeusd.sock"))
+        door.listen()
+
+        def once() -> None:
+            with closing(door.accept()[0]) as link, suppress(OSError):
+                link.recv(4096)
+                if answer is None:
+                    over.wait(5)
+                else:
+                    link.sendall(answer)
+
+        over = threading.Event()
+        thread = threading.Thread(target=once)
+        thread.start()
+        begun_s = time.monotonic()
+        with pytest.raises(CapsRefused, match="does not answer"):
+            Zeusd(str(tmp_path / "zeusd.sock")).limit(0, 300_000)
+        took_s = time.monotonic() - begun_s
+        over.set()
+        thread.join()
+    assert took_s < 1.0
 
 
 def test_without_the_right_to_it_says_so_and_goes_on(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ What was found is written to the state file before anything is changed.
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,11 @@ IDLE_SHARE = 0.15
 """What a card takes of its limit with nothing running: limits act on the whole, trims on what is above this."""
 STEP_W = 5.0
 """Smaller changes are not made: each one is a call to the driver of a millisecond or more."""
-TIMEOUT_S = 1.0
+TIMEOUT_S = 0.1
+"""For the daemon: whoever asks it holds processes to milliseconds meanwhile."""
+RETRY_S = 10.0
+"""After a refusal nobody is asked again for so long."""
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class CapsRefused(Exception):
@@ -40,12 +45,15 @@ class Found(msgspec.Struct, frozen=True):
     index: int
     uuid: str
     limit_mw: int
+    boot: str = ""
+    """When: the next start of the machine begins with the limits it is set up for."""
 
 
 class _Card(msgspec.Struct):
     found: Found
     handle: Any
     least_mw: int
+    most_mw: int
     most_mhz: int
     set_mw: int
     set_mhz: int = 0
@@ -60,9 +68,17 @@ class Caps:
     """
 
     def __init__(
-        self, state_file: Path, ours: Callable[[], Collection[int]], *, library: Any, setter: Setter | None = None
+        self,
+        state_file: Path,
+        ours: Callable[[], Collection[int]],
+        *,
+        library: Any,
+        setter: Setter | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = state_file
+        self._clock = clock
+        self._refused_s = float("-inf")
         self._ours = ours
         self._nvml = library
         self._setter = setter or _Direct(library)
@@ -75,45 +91,61 @@ class Caps:
             raise CapsRefused("there is no card")
         self._changed = False
         self.why = ""
-        """Why a card is left alone; empty when none is."""
+        """Why a card is left alone, or none can be set now; empty when all is well."""
         self._recover()
 
     def share(self, share: float) -> None:
         """Every card of ours may draw this share of what it would above idle. Strangers' cards stay as they are."""
+        if self._waits:
+            return
+        self.why = ""
         try:
             for card in self._cards:
                 if self._alone(card):
                     self._set(card, max(0.0, min(1.0, share)))
         except CapsRefused as error:
-            self.why = str(error)
+            self._refuse(error)
 
     def restore(self) -> None:
         """All cards as they were found."""
-        if not self._changed:
-            return
-        for card in self._cards:
-            self._put_back(card)
-        if all(card.set_mw == card.found.limit_mw and not card.set_mhz for card in self._cards):
-            self._changed = False
-            self._file.unlink(missing_ok=True)
+        if self._changed and not self._waits:
+            self._put_all_back()
 
     def close(self) -> None:
         """Put all back, and let the library go."""
-        self.restore()
+        if self._changed:
+            self._put_all_back()
         with suppress(self._nvml.NVMLError):
             self._nvml.nvmlShutdown()
 
     # --- inside
+
+    @property
+    def _waits(self) -> bool:
+        return self._clock() - self._refused_s < RETRY_S
+
+    def _refuse(self, error: CapsRefused) -> None:
+        self.why, self._refused_s = str(error), self._clock()
+
+    def _put_all_back(self) -> None:
+        self.why = ""
+        for card in self._cards:
+            self._put_back(card)
+        if all(card.set_mw == card.found.limit_mw and not card.set_mhz for card in self._cards):
+            self._changed = False
+            # One that cannot be removed says what is so: it does no harm.
+            with suppress(OSError):
+                self._file.unlink()
 
     def _card(self, index: int) -> _Card:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
         uuid = nvml.nvmlDeviceGetUUID(handle)
         limit_mw = int(nvml.nvmlDeviceGetPowerManagementLimit(handle))
-        least_mw, _ = nvml.nvmlDeviceGetPowerManagementLimitConstraints(handle)
+        least_mw, most_mw = nvml.nvmlDeviceGetPowerManagementLimitConstraints(handle)
         most_mhz = int(nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_GRAPHICS))
         name = uuid.decode() if isinstance(uuid, bytes) else str(uuid)
-        return _Card(Found(index, name, limit_mw), handle, int(least_mw), most_mhz, limit_mw)
+        return _Card(Found(index, name, limit_mw, _boot()), handle, int(least_mw), int(most_mw), most_mhz, limit_mw)
 
     def _alone(self, card: _Card) -> bool:
         """Whether only we compute on it; when a stranger has come, it is put back first."""
@@ -156,7 +188,7 @@ class Caps:
                 self._setter.free_clocks(card.found.index)
                 card.set_mhz = 0
         except CapsRefused as error:
-            self.why = str(error)
+            self._refuse(error)
 
     def _note(self) -> None:
         """Before the first change: how all cards were found."""
@@ -182,12 +214,19 @@ class Caps:
         cards = {card.found.uuid: card for card in self._cards}
         for found in before:
             card = cards.get(found.uuid)
-            if card is None:
+            if card is None or found.boot not in ("", _boot()) or not card.least_mw <= found.limit_mw <= card.most_mw:
                 continue
-            card.found = Found(card.found.index, found.uuid, found.limit_mw)
+            card.found = Found(card.found.index, found.uuid, found.limit_mw, _boot())
             card.set_mhz = card.most_mhz  # it may have been lowered
             self._changed = True
         self.restore()
+
+
+def _boot() -> str:
+    """This run of the machine; empty where the kernel does not say."""
+    with suppress(OSError):
+        return BOOT.read_text("ascii").strip()
+    return ""
 
 
 class _Direct:

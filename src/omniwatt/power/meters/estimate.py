@@ -126,10 +126,16 @@ class _Others:
     def _by_samples(self, now_s: float, own_s: float, clocked_s: float) -> None:
         if self._sampled_at is not None and now_s - self._sampled_at[0] < SAMPLED_S:
             return
-        sampled_s = busy_s(self._stat) - own_s
+        machine_s = busy_s(self._stat)
+        if not machine_s:
+            # It cannot be looked at now: when it can again, its sum is compared with none from before.
+            self._sampled_at, self._unseen = None, 0.0
+            return
+        sampled_s = machine_s - own_s
         if self._sampled_at is not None:
             length_s = now_s - self._sampled_at[0]
             unseen = (sampled_s - self._sampled_at[1] - clocked_s + self._sampled_at[2]) / length_s
+            unseen = min(unseen, float(os.cpu_count() or 1))
             # Far more than the clocks show: there are processes that we cannot see.
             self._unseen = max(0.0, unseen) if unseen > UNSEEN or not self._everyone_s else 0.0
         self._sampled_at = (now_s, sampled_s, clocked_s)
