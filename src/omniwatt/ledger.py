@@ -272,7 +272,8 @@ class Ledger:
         self._last_number = max(time.time_ns(), self._last_number + 1)
         entry = Entry(self._last_number, request, caller, guess)
         self._open[entry.number] = entry
-        self._busy.set()
+        if not self._busy.is_set():
+            self._busy.set()
         error: BaseException | None = None
         try:
             for observer in self._observers:

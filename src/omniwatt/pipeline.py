@@ -93,12 +93,17 @@ class Pipeline:
                                 expected_j=self._typical.expect(plan.model, request),
                             )
                             steps = self._recipes[plan.recipe](plan, request, caller, place, inputs)
-                            async with aclosing(ending_once(steps)) as events:
+                            async with aclosing(steps) as events:
                                 async for event in events:
                                     if isinstance(event, Finished):
-                                        event = await self._costed(event, request, found)  # noqa: PLW2901
+                                        break
                                     entry.see(event)
                                     yield event
+                                else:
+                                    raise EngineFailed("the engine stopped without an end")
+                                end = await self._costed(event, charged, request, found)
+                                entry.see(end)
+                                yield end
                     finally:
                         try:
                             await charged.settle()
@@ -106,9 +111,9 @@ class Pipeline:
                             hold.settle(entry.usage)
                             hold.counts = not entry.unwanted
 
-    async def _costed(self, end: Finished, request: Request, found: Resolution) -> Finished:
+    async def _costed(self, end: Finished, charged: "_Charged", request: Request, found: Resolution) -> Finished:
         """The end, with the joules it took and the arithmetic; neither where nobody can say."""
-        used = await self._power.settle(request.id)
+        used = await charged.settle()
         self._typical.learn(found.card.name, request, used)
         end = end if used is None else replace(end, usage=replace(end.usage, energy=used))
         return _with_compute(end, found)
@@ -137,33 +142,31 @@ class _Charged:
         self._power = power
         self._entry = entry
         self._job = job
-        self.begin(tier)
+        self._tier = tier
+        self._settled = False
+        power.begin(job, tier)
 
     def begin(self, tier: str) -> None:
-        """Said again when its tier is known."""
-        self._power.begin(self._job, tier)
+        """Its tier is known better."""
+        if tier != self._tier:
+            self._tier = tier
+            self._power.begin(self._job, tier)
 
-    async def settle(self) -> None:
-        """Nothing more will be done for it."""
+    async def settle(self) -> dict[str, Any] | None:
+        """Nothing more will be done for it. What it has cost; None where nobody can say, and when said again."""
+        if self._settled:
+            return None
         used = await self._power.settle(self._job)
+        self._settled = True
         if used is not None:
             self._entry.energy = used
+        return used
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.settle()
-
-
-async def ending_once(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    """Pass events on up to the one Finished; a stream that stops without it is a fault of the engine."""
-    async with aclosing(events):
-        async for event in events:
-            yield event
-            if isinstance(event, Finished):
-                return
-    raise EngineFailed("the engine stopped without an end")
 
 
 def _with_compute(end: Finished, found: Resolution) -> Finished:

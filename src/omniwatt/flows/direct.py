@@ -1,7 +1,6 @@
 """The plainest recipe: one step on one engine."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 
 from omniwatt.contract.event import Chunk, Event
 from omniwatt.contract.job import Caller, Job, Plan
@@ -9,10 +8,10 @@ from omniwatt.contract.protocol import Place
 from omniwatt.contract.request import Request
 
 
-async def run(
+def run(
     plan: Plan, request: Request, caller: Caller, place: Place, inputs: AsyncIterator[Chunk]
 ) -> AsyncGenerator[Event]:
-    """Hand the body to the planned model and pass its events on."""
+    """Hand the body to the planned model: its events are the answer."""
     job = Job(
         id=request.id,
         capability=request.capability,
@@ -22,6 +21,4 @@ async def run(
         deadline_s=plan.deadline_s,
         recorded=request.recorded,
     )
-    async with aclosing(place.call(plan.model, job, inputs)) as events:
-        async for event in events:
-            yield event
+    return place.call(plan.model, job, inputs)

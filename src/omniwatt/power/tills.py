@@ -19,6 +19,19 @@ from omniwatt.power.presence import Presence
 class Till:
     """One job's."""
 
+    __slots__ = (
+        "begun_s",
+        "brief_j",
+        "calls",
+        "ended_s",
+        "error_pct",
+        "idle_s",
+        "life",
+        "tier",
+        "told",
+        "told_j",
+    )
+
     def __init__(self, tier: str, life: int) -> None:
         self.tier = tier
         self.life = life
@@ -117,10 +130,16 @@ class Tills:
 
     def price(self, engine: str, capability: str, work: Mapping[str, float]) -> tuple[float, float]:
         """Joules that a call's work takes by the rates, and how far they lie from the meter, in per cent."""
-        learnt = self._learnt.get(engine, Learnt())
-        if work and all(kind in learnt.rates for kind in work):
+        learnt = self._learnt.get(engine)
+        if learnt is None:
+            return 0.0, 0.0
+        energy_j, known = 0.0, bool(work)
+        for kind, units in work.items():
+            rate = learnt.rates.get(kind)
+            known = known and rate is not None
+            energy_j += units * (rate or 0.0)
+        if known:
             self._known.add((engine, capability))
-        energy_j = sum(units * learnt.rates.get(kind, 0.0) for kind, units in work.items())
         return energy_j, learnt.error_pct or 0.0
 
     def end(self, job: str) -> Till | None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -84,7 +83,7 @@ class Worker:
         self.progress = 0.0
         self.restarts = 0
         self.failures = 0
-        self.used_at_s = time.monotonic()
+        self._used_at_s = time.monotonic()
         self.started_at_s = 0.0
         """When the present load began, in time.monotonic."""
         self._spec = spec
@@ -117,6 +116,11 @@ class Worker:
         return self._process is not None or self._loading is not None
 
     @property
+    def used_at_s(self) -> float:
+        """When it last had work, or became ready, in time.monotonic."""
+        return max(self._used_at_s, self._process.used_at_s if self._process else 0.0)
+
+    @property
     def steps(self) -> dict[str, float]:
         """Units of work this process has reported, by kind."""
         return dict(self._process.steps) if self._process else {}
@@ -141,18 +145,11 @@ class Worker:
             raise EngineFailed(why.message, code=why.code, details=why.details, retry_after_s=wait_s)
         return self._begin(0.0)
 
-    async def run(self, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
-        """Do one job. Raises EngineDied when the engine is not running, or ends meanwhile."""
-        process = self._process
-        if process is None or self.state != "ready":
+    def run(self, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
+        """Do one job. Raises EngineDied when the engine is not running, or, once begun, when it ends meanwhile."""
+        if self._process is None or self.state != "ready":
             raise EngineDied(f"The {self.group} engine is not running.")
-        self.used_at_s = time.monotonic()
-        try:
-            async with aclosing(process.run(job, inputs)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self.used_at_s = time.monotonic()
+        return self._process.run(job, inputs)
 
     def served(self, keys: tuple[str, ...]) -> None:
         """Remember which prefixes are cached here now."""
@@ -204,7 +201,7 @@ class Worker:
         self.loaded = loaded
         self.state = "ready"
         self.progress = 1.0
-        self.used_at_s = self._ready_at_s = time.monotonic()
+        self._used_at_s = self._ready_at_s = time.monotonic()
         self._why = None
         self._prefixes.clear()
         self._ticker.join(process, loaded.threads)
@@ -273,6 +270,7 @@ class Worker:
                 process.kill()
 
     async def _end_process(self) -> None:
+        self._used_at_s = self.used_at_s
         process, self._process = self._process, None
         self.loaded = None
         if process is not None:

@@ -160,13 +160,19 @@ class Pool:
             if not loads:
                 _raise_load_error(found, done.pop())
 
-    async def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
+    def call(self, group: str, job: Job, inputs: AsyncIterator[Chunk] = EMPTY) -> AsyncGenerator[Event]:
         """Load if need be, pick a worker, do the job. Closing it frees the slot.
 
         A worker that dies before its first event is replaced once by another one of the group, if there is one.
         Raises what `ensure` and the engine raise, and EngineDied.
         """
         found = self._group(group)
+        if len(found.workers) == 1 and found.ready():
+            return found.workers[0].run(job, inputs)
+        return self._call(found, job, inputs)
+
+    async def _call(self, found: _Group, job: Job, inputs: AsyncIterator[Chunk]) -> AsyncGenerator[Event]:
+        group = found.card.name
         if not found.ready():
             await self.ensure(group)
         keys = prefix_keys(job) if len(found.workers) > 1 else ()

@@ -57,6 +57,8 @@ class HostProcess:
         self._tree = Tree(child.pid)
         self.in_flight = 0
         self.steps: dict[str, float] = {}
+        self.used_at_s = 0.0
+        """When a job last began or ended, in time.monotonic."""
         self.stopped = False
         """True while the process is held by SIGSTOP."""
         self._earlier_holds_s = 0.0
@@ -141,7 +143,8 @@ class HostProcess:
                 if not finished:
                     self._cancel(call)
                 await _settle(call)
-            bill.end(_steps(call))
+            if not finished:
+                bill.end(_steps(call))
             if feeder is not None:
                 feeder.cancel()
                 await asyncio.wait([feeder])
@@ -185,7 +188,7 @@ class HostProcess:
 
     def cpu_s(self) -> float:
         """CPU seconds the process and its helpers have used, all threads, ended helpers too; 0.0 once it is gone."""
-        return 0.0 if self._reaped else self._tree.cpu_s()
+        return 0.0 if self._reaped else self._tree.clock_s()
 
     def memory_bytes(self) -> int:
         """Resident bytes, the helpers' own included; 0 once it is gone."""
@@ -269,12 +272,14 @@ class HostProcess:
 
     def _enter(self, call: Call) -> None:
         self.in_flight += 1
+        self.used_at_s = time.monotonic()
         if self.in_flight == 1:
             self.on_busy()
         call.on_end(lambda: self._leave(call))
 
     def _leave(self, call: Call) -> None:
         self.in_flight -= 1
+        self.used_at_s = time.monotonic()
         self._event_at_s = asyncio.get_running_loop().time()
         for kind, units in _steps(call).items():
             self.steps[kind] = self.steps.get(kind, 0.0) + units
