@@ -9,6 +9,8 @@ from omniwatt.contract.request import Value
 
 Method = Literal["measured", "estimated"]
 Scope = Literal["gpu", "cpu", "node", "wall", "facility"]
+MOST_W = 1e9
+"""A gigawatt: more than any site takes, so a reading beyond it is none, and a budget a slip of the pen."""
 
 
 class Reading(Value, frozen=True):

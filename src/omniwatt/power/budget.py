@@ -24,14 +24,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from omniwatt.contract.power import MOST_W
+
 Tier = Literal["priority", "default", "flex", "spare"]
 TIERS: tuple[Tier, ...] = ("priority", "default", "flex", "spare")
 """In the order they are served. `spare`: no work wants it yet."""
 TTL_S = 3.0
 DRIFT = 1e-3
 """The most two machines' clocks differ in rate; what grants are counted for longer."""
-MOST_W = 1e9
-"""A gigawatt: more than any site is a slip of the pen."""
 BLOCK = 1 << 20
 """Numbers of grants are put aside so many at a time: a side that is started again begins with the next block."""
 

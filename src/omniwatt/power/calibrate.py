@@ -28,21 +28,21 @@ class Sample(msgspec.Struct, frozen=True):
     wall_w: float | None = None
 
 
-class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a calibration. `wall`: how the wall's watts follow from those inside, where both were read."""
-
-    cpu: CpuModel
-    source: str
-    """The meter that told the watts, or `given`."""
-    wall: "Line | None" = None
-
-
 class Line(msgspec.Struct, frozen=True):
     """`y = offset + slope x x`, and how far the points lie from it: root mean square, in percent of their mean."""
 
     offset: float
     slope: float
     error_pct: float
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a calibration. `wall`: how the wall's watts follow from those inside, where both were read."""
+
+    cpu: CpuModel
+    source: str
+    """The meter that told the watts, or `given`."""
+    wall: Line | None = None
 
 
 def fit(points: Sequence[tuple[float, float]]) -> Line:

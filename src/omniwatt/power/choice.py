@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from omniwatt import settings
-from omniwatt.contract.power import Meter, MeterLost
+from omniwatt.contract.power import MOST_W, Meter, MeterLost
 from omniwatt.power.calibrate import Calibration
 from omniwatt.power.meters import best, open_meter
 from omniwatt.power.meters.corrected import Corrected
@@ -14,7 +14,6 @@ from omniwatt.power.meters.nvml import Nvml
 from omniwatt.power.meters.rapl import Rapl
 from omniwatt.power.meters.total import Total
 from omniwatt.power.meters.wall import Outlet, Wall
-from omniwatt.power.schedule import MOST_W
 
 NO_SENSOR = (
     "this machine shows no power sensor (no RAPL, no NVML, no power.wall_url), as most virtual machines do.\n"

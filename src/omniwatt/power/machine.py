@@ -23,7 +23,10 @@ GAIN_DRIFT = 0.032
 """Of its doubt, in a second."""
 CARD_W = 250.0
 """Assumed of a card that does not tell its limit."""
-STEP_S, SHORT_S, REACT_MOST_S = 0.4, 0.1, 2.0
+STEP_S, REACT_MOST_S = 0.4, 2.0
+"""Within the first a step ends and the watts have fallen; the guard waits no longer than the second."""
+SHORT_S = 0.1
+"""A window no longer than this takes no time of its own to show it."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -85,6 +88,6 @@ def tuning(manner: Manner, slots: float, *, by_core: bool, trim: bool = False) -
     )
     if not manner.window_s:
         return msgspec.structs.replace(base, window_s=TURN_S, period_s=TURN_S, lag_s=0.0)
-    # A step ends and power falls within STEP_S; a mean shows it in full once its window has passed.
+    # A mean shows a change in full once its window has passed.
     react_s = STEP_S if manner.window_s <= SHORT_S else min(REACT_MOST_S, STEP_S + manner.window_s)
     return msgspec.structs.replace(base, window_s=manner.window_s, period_s=manner.period_s, react_s=react_s)

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from omniwatt.contract.error import OmniwattError
-from omniwatt.power.budget import MOST_W, TIERS, TTL_S, Ask, Grant, Lease, Need, Tier, allowed_w, take
+from omniwatt.contract.power import MOST_W
+from omniwatt.power.budget import TIERS, TTL_S, Ask, Grant, Lease, Need, Tier, allowed_w, take
 from omniwatt.power.messages import Budget, Telemetry, clock_s
 from omniwatt.power.sitelink import SiteSilent
 

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from omniwatt.contract.power import DAYS, Event, Window
-
-MOST_W = 1e9
-"""A gigawatt: more than any site is a slip of the pen."""
+from omniwatt.contract.power import DAYS, MOST_W, Event, Window
 
 
 def watts(text: str, max_w: float) -> float:

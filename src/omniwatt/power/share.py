@@ -1,15 +1,15 @@
 """A node's share of its site's watts: nothing where there is no site, the site itself, or one that follows another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omniwatt import settings
 from omniwatt.contract.error import Conflict
 from omniwatt.power import site
-from omniwatt.power.budget import Ask, Grant
 from omniwatt.power.member import Member, name_of
 from omniwatt.power.messages import Budget, Telemetry
 from omniwatt.power.site import Site
@@ -30,14 +30,11 @@ class Share:
         self._link = SiteLink(power) if power.site_url else None
         self._member: Member | None = None
         self._task: asyncio.Task[None] | None = None
-        name = name_of(power.site_name)
-        ways: list[tuple[str, Callable[[Ask], Awaitable[Grant]]]] = []
+        member = partial(Member, name_of(power.site_name), power.site_weight, told=told, changed=changed)
         if self._link is not None:
-            ways = [(self._link.place, self._link.ask)]
+            self._member = member(place=self._link.place, ask=self._link.ask)
         elif self._site is not None and power.meter != "none":
-            ways = [(HERE, self._site.answer)]
-        for place, ask in ways:
-            self._member = Member(name, power.site_weight, place, ask, told, changed)
+            self._member = member(place=HERE, ask=self._site.answer)
 
     def start(self) -> None:
         """Ask from now on."""

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from omniwatt import settings
 from omniwatt.contract.error import BadInput, Conflict, NotFound, Overloaded
+from omniwatt.contract.power import MOST_W
 from omniwatt.power import orders
-from omniwatt.power.budget import MOST_W, TTL_S, Ask, Grant, Need, answer, forgotten
+from omniwatt.power.budget import TTL_S, Ask, Grant, Need, answer, forgotten
 from omniwatt.power.messages import clock_s
 from omniwatt.power.sitebooks import SiteBooks
 

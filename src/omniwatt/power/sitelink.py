@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from omniwatt import settings
-from omniwatt.power.budget import Ask, Grant
+from omniwatt.power.budget import TTL_S, Ask, Grant
 
-PATIENCE_S = 1.5
-"""For a whole question; half of what a lease lasts."""
+PATIENCE_S = TTL_S / 2
+"""For a whole question: there is time for another before the lease is over."""
 MOST_BYTES = 64 * 1024
 ROUTE = "/admin/power/lease"
 

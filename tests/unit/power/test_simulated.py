@@ -211,21 +211,3 @@ def test_a_stuck_sensor_repeats_its_watts_and_a_silent_one_says_nothing() -> Non
     with pytest.raises(MeterLost):
         _watts("dropout")
     assert max(_watts("jump")) > 1.5 * min(_watts("jump"))
-
-
-def test_a_live_one_follows_the_clock_and_what_is_busy() -> None:
-    now = [100.0]
-    plant = _plant()
-    plant.grant(0)
-    with Simulated(plant, clock=lambda: now[0]) as meter:
-        with pytest.raises(MeterLost):
-            meter.read()
-        now[0] += 2.0
-        idle = meter.read()
-        assert 101.5 < idle.at_s < 102.0
-        meter.busy(20)
-        now[0] += 2.0
-        busy = meter.read()
-        assert busy.watts > 1.5 * idle.watts
-        assert busy.energy_j > idle.energy_j
-    assert Simulated.live().plant.workers.backlog == {"flux": 1.0}

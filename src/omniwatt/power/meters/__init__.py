@@ -1,6 +1,5 @@
 """One file a meter. `open_meter` takes the operator's word for which, or looks for the best there is."""
 
-import importlib.util
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -53,9 +52,8 @@ def open_meter(
 def best(model: CpuModel, used_s: Callable[[], float]) -> Meter:
     """The cards, if any, and the processor by its counters, else by CPU time."""
     parts: list[Meter] = []
-    if importlib.util.find_spec("pynvml") is not None:
-        with suppress(MeterLost):
-            parts.append(Nvml())
+    with suppress(MeterLost):
+        parts.append(Nvml())
     try:
         parts.append(Rapl())
     except MeterLost:

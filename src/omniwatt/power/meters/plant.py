@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from omniwatt.contract.governor import TIERS
 from omniwatt.contract.power import Work
 from omniwatt.contract.request import Value
 from omniwatt.power import profile
 
 TICK_S = 0.01
-TIERS = ("priority", "default", "flex")
 SPEED_EXPONENT = 0.4
 """Speed under a power limit goes with the share of power to this power: derived from a clock-cubed power law."""
 
@@ -154,7 +154,7 @@ class Workers:
             if slot.state == "running" and slot.ends_s == at_s:
                 self._boundary(slot, at_s)
             elif slot.state == "resting" and slot.ends_s == at_s:
-                self._stop(slot, at_s, "waiting")
+                self._wait(slot, at_s)
         self._admit(now_s)
 
     def cancel(self, name: str) -> None:
@@ -186,7 +186,7 @@ class Workers:
         elif self._may(slot):
             self._run(slot, at_s)
         else:
-            self._stop(slot, at_s, "waiting")
+            self._wait(slot, at_s)
 
     def _leave(self, slot: Slot, at_s: float) -> None:
         self.running -= 1
@@ -198,8 +198,8 @@ class Workers:
             key = slot.engine, slot.index
             self.drawn[key] = self.drawn.get(key, 0.0) + drawn_j
 
-    def _stop(self, slot: Slot, at_s: float, state: Literal["waiting"]) -> None:
-        slot.state, slot.began_s = state, at_s
+    def _wait(self, slot: Slot, at_s: float) -> None:
+        slot.state, slot.began_s = "waiting", at_s
         self.waiting.append(slot)
 
     def _rests(self, slot: Slot, at_s: float) -> bool:
@@ -357,9 +357,12 @@ class Plant:
         return self.trace_j[low] + (self.trace_j[low + 1] - self.trace_j[low]) * (place - low)
 
     def _speed(self) -> float:
+        return float((self.trim * self._throttle()) ** SPEED_EXPONENT)
+
+    def _throttle(self) -> float:
+        """What is left of dynamic power when more heat comes than the cooling carries away."""
         over = self.heat_w / self.server.heat_limit_w
-        limited = self.trim * (1.0 if over <= 1.0 else max(0.5, 1.0 - 5 * (over - 1.0)))
-        return float(limited**SPEED_EXPONENT)
+        return 1.0 if over <= 1.0 else max(0.5, 1.0 - 5 * (over - 1.0))
 
     def _drift(self) -> None:
         if self.spread.drift:
@@ -367,10 +370,7 @@ class Plant:
             self.drift = keep * self.drift + math.sqrt(1 - keep**2) * self.chance.gauss(0.0, self.spread.drift)
 
     def _wall_w(self) -> float:
-        over = self.heat_w / self.server.heat_limit_w
-        throttle = 1.0 if over <= 1.0 else max(0.5, 1.0 - 5 * (over - 1.0))
-        it_w = (
-            self.host_w + self.resident_w + self.dynamic_w * throttle + self.server.host_slot_w * self.workers.running
-        )
+        dynamic_w = self.dynamic_w * self._throttle() + self.server.host_slot_w * self.workers.running
+        it_w = self.host_w + self.resident_w + dynamic_w
         dc_w = it_w + self.cooling * profile.cooling_w(self.server, self.heat_w)
         return dc_w * self.loss / profile.efficiency(self.server.psu, dc_w / self.server.psu_w)

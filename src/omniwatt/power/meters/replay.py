@@ -15,14 +15,13 @@ from omniwatt.power.meters.counter import Counter
 class Replay:
     """A CSV with columns `time_s` and `watts`, from its first line on as if that were now.
 
-    Raises MeterLost for a file without two good lines, and, unless it `loops`, at its end.
+    Raises MeterLost for a file without two good lines, and at its end.
     """
 
     manner = Manner()
 
-    def __init__(self, file: Path, *, loops: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._loops = loops
         self._times_s, self._watts = _curve(file)
         self._begun_s = clock()
         self._counter = Counter(math.inf)
@@ -31,9 +30,7 @@ class Replay:
         """The line that holds now."""
         now_s = self._clock()
         played_s = now_s - self._begun_s
-        if self._loops:
-            played_s %= self._times_s[-1]
-        elif played_s > self._times_s[-1]:
+        if played_s > self._times_s[-1]:
             raise MeterLost("the recording is over")
         watts = self._watts[max(0, bisect.bisect_right(self._times_s, played_s) - 1)]
         return Reading(now_s, watts, self._counter.add(now_s, watts), "measured", "replay", "node", 0.0)

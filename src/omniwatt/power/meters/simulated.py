@@ -6,13 +6,10 @@ Sources: NVML's power is a 1 s mean on most cards since Ampere, about a quarter 
 
 import math
 import random
-import time
-from collections.abc import Callable
 from typing import Literal
 
 from omniwatt.contract.power import Manner, MeterLost, Reading
 from omniwatt.contract.request import Value
-from omniwatt.power import profile
 from omniwatt.power.meters.plant import TICK_S, Plant
 
 Trouble = Literal["dropout", "stuck", "repeated", "negative", "jump", "milliwatts", "kilowatts", "clock", "bias"]
@@ -48,11 +45,7 @@ class Ill(Value, frozen=True):
 
 
 class Simulated:
-    """A sensor on a plant; a `contract.power.Meter`.
-
-    Alone it follows a clock: then each `read` moves the plant to now, and `busy` says how many slots really run.
-    Without a clock whoever moves the plant moves time.
-    """
+    """A sensor on a plant; a `contract.power.Meter`. Whoever moves the plant moves time."""
 
     def __init__(
         self,
@@ -62,8 +55,8 @@ class Simulated:
         seed: int = 0,
         ill: tuple[Ill, ...] = (),
         claimed_late_s: float | None = None,
-        clock: Callable[[], float] | None = None,
     ) -> None:
+        """`claimed_late_s`: how late it is thought to be, where that is not so."""
         self.plant = plant
         self.sensor = sensor
         self.ill = ill
@@ -71,30 +64,14 @@ class Simulated:
         self._gain = self._chance.gauss(1.0, 0.003)
         self._phase_s = round(self._chance.uniform(0.0, sensor.period_s), 2)
         self._claimed_s = sensor.late_s if claimed_late_s is None else claimed_late_s
-        self._clock = clock
-        self._began_s = clock() if clock else 0.0
         self._last: Reading | None = None
         self._taken = -1
         self._smooth_w = math.nan
         self._smoothed_to = 0
         self.manner = Manner(sensor.window_s, sensor.period_s, doubt_s=0.08)
 
-    @classmethod
-    def live(cls, name: str = "server28kw", mode: str = "flux", seed: int = 0) -> "Simulated":
-        """A server that runs by this machine's clock, for tests and demonstrations; tell it what runs by `busy`."""
-        plant = Plant(profile.server(name), seed)
-        plant.workers.backlog = {mode: 1.0}
-        plant.grant(0)
-        return cls(plant, seed=seed, clock=time.monotonic)
-
-    def busy(self, slots: float) -> None:
-        """So many slots run from now on."""
-        self._follow()
-        self.plant.grant(round(slots))
-
     def read(self) -> Reading:
         """The newest reading there is. Raises MeterLost in a dropout, and before the first one."""
-        self._follow()
         now_s = self.plant.now_s
         taken = math.floor((now_s - self.sensor.late_s - self._phase_s) / self.sensor.period_s)
         ill = [one for one in self.ill if one.from_s <= now_s < one.to_s]
@@ -110,16 +87,6 @@ class Simulated:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def __enter__(self) -> "Simulated":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _follow(self) -> None:
-        if self._clock is not None:
-            self.plant.advance(self._clock() - self._began_s)
-
     def _sample(self, end_s: float, ill: list[Ill]) -> Reading:
         sensor = self.sensor
         joules = self.plant.joules_at(end_s)
@@ -130,7 +97,7 @@ class Simulated:
         watts *= self._gain * self._chance.gauss(1.0, sensor.noise)
         watts = round(watts / sensor.quantum_w) * sensor.quantum_w
         middle_s = end_s - (sensor.smooth_s or sensor.window_s / 2)
-        at_s = middle_s + sensor.late_s - self._claimed_s + self._began_s
+        at_s = middle_s + sensor.late_s - self._claimed_s
         for one in ill:
             watts, at_s = self._troubled(one, watts, at_s)
         return Reading(at_s, watts, max(0.0, joules) * self._gain, "measured", "simulated", "wall", 1.0)

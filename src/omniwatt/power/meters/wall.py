@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from omniwatt.contract.power import Manner, MeterLost, Reading
+from omniwatt.contract.power import MOST_W, Manner, MeterLost, Reading
 from omniwatt.power.meters.counter import Counter
 
 Form = Literal["redfish", "prometheus", "json"]
@@ -33,8 +33,6 @@ LONGEST_BYTES = 4 * 1024 * 1024
 LEAST_WAIT_S = 2.0
 """An answer that takes longer than this, and than a period, is none."""
 MOST_SAID = 200
-MOST_W = 1e9
-"""A gigawatt: more than any site is no measurement, and would drown the joules of years."""
 REDFISH = ("PowerControl.0.PowerConsumedWatts", "PowerWatts.Reading")
 
 
@@ -52,7 +50,6 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
     """How old a value is when it is answered: half of what the meter averages over."""
     unit_w: float = 1.0
     scope: Literal["node", "wall", "facility"] = "wall"
-    verify_tls: bool = True
 
     def __repr__(self) -> str:
         return f"Outlet({self.place!r}, {self.form!r})"
@@ -166,10 +163,7 @@ class Wall:
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self._wait_s)
-        context = ssl.create_default_context()
-        if not self._outlet.verify_tls:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return http.client.HTTPSConnection(host, port, timeout=self._wait_s, context=context)
+        return http.client.HTTPSConnection(host, port, timeout=self._wait_s, context=ssl.create_default_context())
 
     def _hurry(self) -> None:
         """A meter that answers drop by drop never lets a single read wait too long: look at the whole."""
