@@ -21,6 +21,7 @@ WORDS = ("default", "fast", "embed", "hear", "speak", "speak_hd", "draw", "see")
 
 
 @click.command(
+    short_help="Fetch models: the default ones, some by name, or a GGUF file.",
     epilog="""
 \b
 Examples:
@@ -32,7 +33,7 @@ Examples:
 \b
 Sources are tried in order; the sha256 in the model's card decides, never the host. A pull that was
 cut short goes on where it was. With everything present, nothing touches the network.
-"""
+""",
 )
 @click.argument("model", nargs=-1)
 @click.option("--list", "list_", is_flag=True, help="Show every model: size, licence, sources, whether it is here.")
@@ -130,10 +131,10 @@ def _fetch(catalog: "Catalog", cards: "list[Card]") -> None:
     from omniwatt.catalog.pull import pull as fetch
     from omniwatt.cli.progress import Bars
 
-    total = sum(artifact.bytes for card in cards for artifact in catalog.store.missing(card))
-    console.print(f"fetching {', '.join(card.name for card in cards)}: {size(total)}")
+    bytes_of = {card.name: sum(artifact.bytes for artifact in catalog.store.missing(card)) for card in cards}
+    console.print(f"fetching {', '.join(bytes_of)}: {size(sum(bytes_of.values()))}", soft_wrap=not console.is_terminal)
     stop = threading.Event()
-    with Bars() as bars:
+    with Bars(bytes_of) as bars:
         for card in cards:
             try:
                 fetch(catalog.store, card, bars, stop)

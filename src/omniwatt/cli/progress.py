@@ -1,17 +1,12 @@
-"""Progress bars for what is being pulled: one a file, with speed and time left; plain lines where nobody watches."""
+"""Progress bars for what is being pulled: one a model, with speed and time left; plain lines where nobody watches."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
 from omniwatt.cli.common import notes, size
 
@@ -19,27 +14,34 @@ if TYPE_CHECKING:
     from omniwatt.catalog.pull import PullEvent
 
 SMALL_BYTES = 5_000_000
+BAR_COLUMNS, AMOUNT_COLUMNS = 14, 17
 
 
 class Bars:
-    """A `report` for the puller. Sources that were given up are said in a dim line above the bars."""
+    """A `report` for the puller. Sources that were given up are said in a dim line above the bars.
 
-    def __init__(self) -> None:
+    `bytes_of` has the bytes to be fetched of each card; a card it does not have is as large as its files say by and by.
+    """
+
+    def __init__(self, bytes_of: Mapping[str, int] | None = None) -> None:
         self._watched = notes.is_terminal
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._bytes_of = bytes_of or {}
+        self._tasks: dict[str, TaskID] = {}
+        self._files: dict[str, dict[str, PullEvent]] = {}
         self._said: set[tuple[str, str, str]] = set()
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[state]}[/dim]"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(BAR_COLUMNS, table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[amount]}", table_column=Column(no_wrap=True, min_width=AMOUNT_COLUMNS)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            _Cut("[dim]{task.fields[state]}[/dim]", table_column=Column()),
             console=notes,
             disable=not self._watched,
         )
 
     def __enter__(self) -> "Bars":
+        for card, total in self._bytes_of.items():
+            self._add(card, total)
         self._progress.start()
         return self
 
@@ -56,13 +58,26 @@ class Bars:
         else:
             self._say(event)
 
+    def _add(self, card: str, total: int) -> None:
+        self._tasks[card] = self._progress.add_task(card, total=total or None, amount=size(total), state="")
+
     def _move(self, event: "PullEvent") -> None:
-        key = (event.card, event.file)
-        if key not in self._tasks:
-            self._tasks[key] = self._progress.add_task(event.file, total=event.total_bytes, state="")
-        state = {"fetching": _short(event.source), "failed": "next source"}.get(event.state, event.state)
+        if event.card not in self._tasks:
+            self._add(event.card, event.total_bytes)
+        files = self._files.setdefault(event.card, {})
+        files[event.file] = event
+        done = sum(one.done_bytes for one in files.values())
+        total = max(self._bytes_of.get(event.card, 0), sum(one.total_bytes for one in files.values()))
+        whole = event.state == "done" and done >= total
+        task = self._tasks[event.card]
+        self._progress.update(task, completed=done, total=total or None)
+        speed = self._progress.tasks[task].speed
+        fetching = f"{size(speed)}/s {_short(event.source)}" if speed else _short(event.source)
+        state = {"fetching": fetching, "failed": "next source", "done": "done" if whole else ""}
         self._progress.update(
-            self._tasks[key], completed=event.done_bytes, total=event.total_bytes or None, state=event.message or state
+            task,
+            amount=size(total) if whole else f"{size(done)} of {size(total)}",
+            state=event.message or state.get(event.state, event.state),
         )
 
     def _say(self, event: "PullEvent") -> None:
@@ -72,6 +87,15 @@ class Bars:
         self._said.add(key)
         source = f" from {_short(event.source)}" if event.source else ""
         notes.print(f"{event.file} ({size(event.total_bytes)}): {event.state}{source}")
+
+
+class _Cut(TextColumn):
+    """The column that is cut off where the terminal has no room for all."""
+
+    def render(self, task: Task) -> Text:
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
 
 
 def _short(source: str) -> str:
