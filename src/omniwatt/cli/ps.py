@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from omniwatt import settings as settings_module
-from omniwatt.cli import home, remote
+from omniwatt.cli import home, remote, tables
 from omniwatt.cli.common import config_option, console, settings_from, short, size
 from omniwatt.cli.models import open_catalog
 from omniwatt.settings import Settings
@@ -49,27 +50,39 @@ def _idle(settings: Settings) -> None:
         console.print("no model is on disk yet: omniwatt pull")
 
 
+COLOURS = {"ready": "green", "backoff": "red"}
+HEADS = ("STATE", "PID", "BUSY", "WAITING", "THREADS", "MEMORY", "CONTEXT", "RESTARTS", "IDLE")
+SPARE = ("CONTEXT", "THREADS", "RESTARTS", "PID")
+"""What is left out first where a terminal is narrow."""
+
+
 def _show(status: dict[str, Any]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("MODEL", "STATE", "PID"):
-        table.add_column(column, overflow="fold")
-    for column in ("BUSY", "WAITING", "THREADS", "MEMORY", "CONTEXT", "RESTARTS", "IDLE"):
-        table.add_column(column, justify="right")
-    for worker in status["data"]:
-        table.add_row(*_cells(worker, status.get("queues") or {}))
-    console.print(table if status["data"] else "no model is in memory; the first request loads one")
+    if not status["data"]:
+        console.print("no model is in memory; the first request loads one")
+        return
+    rows = [_cells(worker, status.get("queues") or {}) for worker in status["data"]]
+    widths = {head: max(len(head), *(len(row[place]) for row in rows)) for place, head in enumerate(HEADS, 1)}
+    heads = tables.fitting([max(len(row[0]) for row in rows)], widths, SPARE, tables.width_of(console))
+    table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0))
+    table.add_column("MODEL", overflow="fold")
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("STATE", "PID") else "right", no_wrap=True)
+    for worker, row in zip(status["data"], rows, strict=True):
+        told = {head: Text(row[HEADS.index(head) + 1]) for head in heads}
+        told["STATE"].stylize(COLOURS.get(worker["state"], "yellow"))
+        table.add_row(row[0], *told.values())
+    tables.show(table, console)
 
 
 def _cells(worker: dict[str, Any], queues: dict[str, Any]) -> tuple[str, ...]:
     state = worker["state"]
     if state == "loading":
         state += f" {worker['progress']:.0%}"
-    colour = {"ready": "green", "backoff": "red"}.get(worker["state"], "yellow")
     queue = queues.get(worker["group"], {})
     waiting = queue.get("waiting", 0) if isinstance(queue, dict) else queue
     return (
         worker["group"],
-        f"[{colour}]{state}[/{colour}]",
+        state,
         str(worker["pid"] or ""),
         f"{worker['in_flight']}/{worker['slots']}",
         str(waiting),

@@ -13,7 +13,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from omniwatt.cli import remote
+from omniwatt.cli import remote, tables
 from omniwatt.cli.common import config_option, console, settings_from
 from omniwatt.cli.units import joules
 
@@ -74,7 +74,10 @@ def usage(*, by: str, since: str, until: str | None, as_json: bool, config: Path
         click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
         return
     rows = answer["data"]
-    console.print(table(names, rows) if rows else f"nothing was used since {_date(answer['since'])}")
+    if not rows:
+        console.print(f"nothing was used since {_date(answer['since'])}")
+        return
+    tables.show(table(names, rows, tables.width_of(console)), console)
 
 
 def moment(text: str, now: float) -> float:
@@ -89,21 +92,28 @@ def moment(text: str, now: float) -> float:
     return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 
-def table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The rows and their sum. Pure."""
-    found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_footer=len(rows) > 1, footer_style="bold")
+SPARE = ("SECONDS", "TOKENS IN", "TOKENS OUT", "ENERGY")
+"""What is left out first where a terminal is narrow."""
+
+
+def table(names: Sequence[str], rows: Sequence[Mapping[str, Any]], width: int = tables.WIDE) -> Table:
+    """The rows and their sum, in `width` columns. Pure."""
+    found = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), show_footer=len(rows) > 1)
+    found.footer_style = "bold"
+    total = summed(rows)
+    cells = [
+        [str((row.get("key") if name == "key" else row.get(COLUMNS[name])) or "-") for name in names] for row in rows
+    ]
+    figures = [_figures(row, total) for row in [*rows, total]]
+    widths = {head: max(len(head), *(len(one[head]) for one in figures)) for head in figures[-1]}
+    longest = [max(len(name), *(len(row[place]) for row in cells)) for place, name in enumerate(names)]
+    heads = tables.fitting(longest, widths, SPARE, width)
     for place, name in enumerate(names):
         found.add_column(name.upper(), footer="" if place else "all", overflow="fold")
-    total = summed(rows)
-    priced, grams = "cost" in total, "g_co2" in total
-    heads = ["REQUESTS", "TOKENS IN", "TOKENS OUT", "SECONDS", "ENERGY", "KWH"]
-    heads += ["COST"] if priced else []
-    heads += ["CO2"] if grams else []
-    for head, foot in zip(heads, _figures(total, priced=priced, grams=grams), strict=True):
-        found.add_column(head, footer=foot, justify="right", no_wrap=True)
-    for row in rows:
-        cells = (row.get("key" if name == "key" else COLUMNS[name]) for name in names)
-        found.add_row(*(escape(str(cell or "-")) for cell in cells), *_figures(row, priced=priced, grams=grams))
+    for head in heads:
+        found.add_column(head, footer=figures[-1][head], justify="right", no_wrap=True)
+    for row, values in zip(cells, figures, strict=False):
+        found.add_row(*map(escape, row), *(values[head] for head in heads))
     return found
 
 
@@ -125,20 +135,21 @@ def shown(names: Mapping[str, str]) -> dict[str, str]:
     return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in names.items()}
 
 
-def _figures(row: Mapping[str, Any], *, priced: bool, grams: bool) -> list[str]:
+def _figures(row: Mapping[str, Any], total: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of a row; money and grams where anything has them."""
     energy_j = row.get("energy_j")
-    found = [
-        f"{row.get('requests', 0):,}",
-        f"{row.get('prompt_tokens') or 0:,}",
-        f"{row.get('completion_tokens') or 0:,}",
-        f"{row.get('total_s') or 0:,.1f}",
-        "-" if energy_j is None else joules(energy_j),
-        "-" if energy_j is None else f"{row.get('kwh', 0.0):.6f}",
-    ]
-    if priced:
-        found.append(f"{row['cost']:.5f} {row.get('currency', '')}".strip() if "cost" in row else "-")
-    if grams:
-        found.append(f"{row['g_co2']:.3f} g" if "g_co2" in row else "-")
+    found = {
+        "REQUESTS": f"{row.get('requests', 0):,}",
+        "TOKENS IN": f"{row.get('prompt_tokens') or 0:,}",
+        "TOKENS OUT": f"{row.get('completion_tokens') or 0:,}",
+        "SECONDS": f"{row.get('total_s') or 0:,.1f}",
+        "ENERGY": "-" if energy_j is None else joules(energy_j),
+        "KWH": "-" if energy_j is None else f"{row.get('kwh', 0.0):.6f}",
+    }
+    if "cost" in total:
+        found["COST"] = f"{row['cost']:.5f} {row.get('currency', '')}".strip() if "cost" in row else "-"
+    if "g_co2" in total:
+        found["CO2"] = f"{row['g_co2']:.3f} g" if "g_co2" in row else "-"
     return found
 
 

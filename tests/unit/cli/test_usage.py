@@ -1,5 +1,6 @@
 """`omniwatt usage`: what it asks of the server, and the table it makes of the answer."""
 
+import io
 import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -7,10 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-from omniwatt.cli import usage
+from omniwatt.cli import tables, usage
 from omniwatt.cli.menu import omniwatt
 
+KEPT = ("KEY", "MODEL", "KWH", "COST", "CO2")
 NOW = 1_800_000_000.0
 KEYS = {"data": [{"id": "k1", "name": "ann"}, {"id": "k2", "name": "bob"}, {"id": "k3", "name": "bob"}]}
 PLAIN = {"requests": 2, "prompt_tokens": 1000, "completion_tokens": 20, "total_s": 3.0}
@@ -98,3 +101,24 @@ def test_moments(text: str, at: float) -> None:
 def test_what_is_no_moment() -> None:
     with pytest.raises(click.BadParameter):
         usage.moment("", NOW)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_narrow_terminal_keeps_names_kwh_money_and_co2(width: int) -> None:
+    rows = [ROWS[0] | {"key": "somebody", "model": "qwen2.5-coder-1.5b-instruct"}, ROWS[1] | {"key": "bob"}]
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    tables.show(usage.table(["key", "model"], rows, tables.width_of(console)), console)
+    head, first = out.getvalue().splitlines()[:2]
+    assert [word for word in head.split() if word in KEPT] == list(KEPT)
+    assert ("SECONDS" in head) == (width == 120)
+    assert first.startswith("some")
+    for part in ("qwen", "0.002000", "0.00060 EUR", "0.800 g"):
+        assert part in first
+
+
+def test_what_goes_to_a_file_has_all_columns() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=40)
+    tables.show(usage.table(["key", "model"], ROWS, tables.width_of(console)), console)
+    assert "SECONDS" in out.getvalue().splitlines()[0]
