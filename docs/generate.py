@@ -63,7 +63,8 @@ SETTINGS_INTRODUCTION = """\
 A setting comes from the settings file; the environment overrides it, and a flag overrides both.
 `queue_limit` of `[admission]` is `OMNIWATT_ADMISSION_QUEUE_LIMIT` in the environment; lists are written with commas.
 The file is `OMNIWATT_HOME/omniwatt.toml`, or what `--config` names. An unknown or ill-typed setting stops the start.
-SIGHUP reads `[models]`, `[upstream]`, `[log] level` and the TLS certificate again; any other change needs a restart.
+SIGHUP reads `[models]`, `[upstream]`, `[log] level`, the TLS certificate and, of `[power]`, budgets, windows, events
+and prices again; any other change needs a restart.
 """
 
 

@@ -51,6 +51,20 @@ def test_event_right() -> None:
     assert judge.event_right("not JSON")[0] is False
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text", "right"),
+    [
+        ('{"machine": "oven"}', "The oven draws 2140 watts.", True),
+        ('{"machine": "the oven"}', "It is 2,140 W.", True),
+        ('{"machine": "oven"}', "It draws 21400 watts.", False),
+        ('{"machine": "fridge"}', "2140 watts.", False),
+        ('{"machine": "oven"}', "", False),
+    ],
+)
+def test_what_a_tool_said_is_said(arguments: str, text: str, right: bool) -> None:
+    assert judge.tells_watts(arguments, text, 2140)[0] is right
+
+
 def test_cosine() -> None:
     assert judge.cosine([1.0, 0.0], [2.0, 0.0]) == pytest.approx(1.0)
     assert judge.cosine([1.0, 0.0], [0.0, 3.0]) == pytest.approx(0.0)

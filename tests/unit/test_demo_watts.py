@@ -15,14 +15,22 @@ from omniwatt.demo import watts
 from omniwatt.demo.stage import Outcome, Stage, joules
 from omniwatt.demo.watts import Seen, verdict
 
-STATUS = {"watts": 60.0, "budget_w": None, "idle_w": 20.0, "max_w": 100.0, "at_s": 1.0, "metered_j": 0.0}
+STATUS = {
+    "watts": 60.0,
+    "budget_w": None,
+    "idle_w": 20.0,
+    "max_w": 100.0,
+    "at_s": 1.0,
+    "metered_j": 0.0,
+    "unattributed_j": 0.0,
+}
 
 
 class Admin:
     """The operator's routes, with a meter that tells 60 W."""
 
     def __init__(self, **status: Any) -> None:
-        self.status = STATUS | {"state": "tracking", "history": [{"watts": 60.0}]} | status
+        self.status = STATUS | {"state": "tracking", "history": [{"at_s": 1.0, "watts": 60.0}]} | status
         self.puts: list[dict[str, Any]] = []
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
@@ -64,6 +72,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         (Seen(95.0, 40.0), Seen(60.3, 25.0, 9.0, "tracking"), True, "60.3 W on a budget of 60.0 W (100.5%)"),
         (Seen(95.0, 40.0), Seen(66.0, 25.0, 9.0, "guard"), False, "over the budget"),
+        (
+            Seen(95.0, 40.0),
+            Seen(66.0, 25.0, 9.0, "below-idle", others_w=25.0),
+            None,
+            "66.0 W on a budget of 60.0 W (110.0%); 25.0 W of it by other programs",
+        ),
         (Seen(40.0, 40.0), Seen(38.0, 40.0, 9.0, "demand-limited"), None, "less than the budget"),
         (Seen(95.0, 40.0), Seen(95.0, 40.0, 9.0, "ungoverned", "another governor"), None, "not held: another governor"),
         (Seen(95.0, 40.0), Seen(50.0, 40.0, 9.0, "demand-limited"), True, "50.0 W on a budget"),

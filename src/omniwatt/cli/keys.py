@@ -17,7 +17,7 @@ import msgspec
 from rich.table import Table
 
 from omniwatt import settings as settings_module
-from omniwatt.cli import home, remote
+from omniwatt.cli import home, remote, units
 from omniwatt.cli.common import config_option, console, notes, settings_from
 from omniwatt.settings import Settings
 
@@ -234,7 +234,7 @@ def _limits(info: "KeyInfo") -> str:
         "tok/min": limits.tokens_per_min,
         "at once": limits.concurrent,
         "tokens in all": limits.token_budget,
-        "J in all": None if limits.energy_budget_j is None else f"{limits.energy_budget_j:g}",
+        "in all": None if limits.energy_budget_j is None else units.joules(limits.energy_budget_j),
     }
     parts = [f"{value} {unit}" for unit, value in named.items() if value is not None]
     parts += [f"only {' '.join(limits.models)}"] if limits.models is not None else []

@@ -55,20 +55,20 @@ def power(context: click.Context, *, as_json: bool, once: bool, config: Path | N
         _watch(settings)
 
 
-@power.command("set")
-@click.argument("budget")
+@power.command("set", short_help="Change the budget, for good or for a while.")
+@click.argument("budget", nargs=-1, required=True, metavar="BUDGET")
 @click.option("--for", "span", help="Only so long: 30s, 10min, 3h, 1d. Then what held before does again.")
 @click.option("--site", is_flag=True, help="The budget of all nodes together, where this server is their site.")
 @config_option
-def set_budget(budget: str, span: str | None, *, site: bool, config: Path | None) -> None:
+def set_budget(budget: tuple[str, ...], span: str | None, *, site: bool, config: Path | None) -> None:
     """Change the budget: 180W, 1.2kW, 60%, `none`, or `default` for what the settings say."""
-    asked: dict[str, Any] = {"site_budget" if site else "budget": budget}
+    asked: dict[str, Any] = {"site_budget" if site else "budget": " ".join(budget)}
     asked |= {"for_s": seconds_of(span)} if span else {}
     status = remote.admin(settings_from(config), "PUT", "/admin/power", asked)
     _print(status)
 
 
-@power.command()
+@power.command(short_help="Free what the site keeps for a node that is gone.")
 @click.argument("node")
 @config_option
 def forget(node: str, config: Path | None) -> None:
@@ -79,7 +79,7 @@ def forget(node: str, config: Path | None) -> None:
     _print(_status(settings))
 
 
-@power.command()
+@power.command(short_help="Find out what this machine takes.")
 @click.option("--seconds", default=8.0, show_default=True, help="How long each load is measured.")
 @click.option("--idle-w", type=float, help="Watts with nothing to do, read off a plug or a data sheet.")
 @click.option("--max-w", type=float, help="Watts at full load, likewise.")

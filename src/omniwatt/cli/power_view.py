@@ -1,8 +1,8 @@
 """How the node's power looks in a terminal: watts against the budget, the last minute as a sparkline, what it means."""
 
-import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
@@ -14,6 +14,10 @@ from omniwatt.cli.units import joules, span, watts
 BLOCKS = " ▁▂▃▄▅▆▇█"
 OVER = 1.02
 """More than this over the budget is shown as too much: the promise is within 2 %."""
+SHOWN_S = 60.0
+LEAST_COLUMNS = 10
+REST = 0.05
+"""What others take is told from so much of the full load on: less may be an error of the model."""
 UNSURE_PCT = 50.0
 """As uncertain as that are watts nobody calibrated."""
 UNITS = {
@@ -42,7 +46,8 @@ STATES = {
 
 def view(status: Mapping[str, Any], width: int = 80) -> Group:
     """The whole view as something rich can print."""
-    head = [_headline(status), *(Text(f"→ {one}", style="yellow") for one in advice(status))]
+    because = Text(f"budget: {status['budget_because']}" if status.get("budget_because") else "", style="dim")
+    head = [_headline(status), because, *(Text(f"→ {one}", style="yellow") for one in advice(status))]
     head += lease_lines(status.get("lease"))
     lines = [*head, *_curve(status, width), _engines(status), _meaning(status), _method(status)]
     return Group(*(line for line in lines if line.plain), *site_lines(status.get("site")))
@@ -60,8 +65,15 @@ def advice(status: Mapping[str, Any]) -> list[str]:
     """What the operator can do about it; nothing where all is well."""
     found = []
     if status.get("state") == "below-idle" and not status.get("lease"):
-        least = f"more than {watts(status['idle_w'])}" if status.get("idle_w") else "more"
-        found.append(f"give it {least} (omniwatt power set 60%), or no limit (omniwatt power set none)")
+        idle_w, rest_w = status.get("idle_w") or 0.0, status.get("rest_w") or 0.0
+        others = rest_w - idle_w > REST * (status.get("max_w") or math.inf)
+        if others:
+            found.append(
+                f"other programs take about {watts(rest_w - idle_w)} besides {watts(idle_w)} idle: nothing holds them"
+            )
+        least = f"more than {watts(max(idle_w, rest_w))}" if idle_w else "more"
+        how = "" if others else " (omniwatt power set 60%)"
+        found.append(f"give it {least}{how}, or no limit (omniwatt power set none)")
     if status.get("budget_unkept"):
         found.append(f"this budget ends with the server: {status['budget_unkept']}")
     if status.get("state") in ("stale", "guard", "below-idle") and status.get("uncertainty_pct", 0.0) >= UNSURE_PCT:
@@ -69,15 +81,34 @@ def advice(status: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
-    """`values` (the newest last) as `width` blocks; each shows the largest value of its stretch."""
-    if not values or width < 1:
-        return ""
+class Stretch(NamedTuple):
+    """Mean watts of a stretch of time, and the last budget in it; None where nobody looked, or none was set."""
+
+    watts: float | None = None
+    budget_w: float | None = None
+
+
+def stretches(history: Iterable[Mapping[str, Any]], length_s: float, count: int) -> list[Stretch]:
+    """The newest `count` stretches of `length_s`, up to the newest look.
+
+    They begin at whole multiples of their length, so that a curve moves on and does not change its shape. Pure.
+    """
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for point in history:
+        if point.get("watts") is not None:
+            found.setdefault(math.floor(point["at_s"] / length_s), []).append(point)
+    if not found:
+        return []
+    newest = max(found)
+    return [_mean(found.get(place, ())) for place in range(max(min(found), newest - count + 1), newest + 1)]
+
+
+def sparkline(values: Sequence[float | None], low: float, high: float) -> str:
+    """One block for each value, the newest last; a gap for None. Pure."""
     span = max(high - low, 1e-9)
-    count = min(width, len(values))
-    cut = [round(i * len(values) / count) for i in range(count + 1)]
-    peaks = [max(values[a:b]) for a, b in itertools.pairwise(cut)]
-    return "".join(BLOCKS[min(8, max(0, 1 + int((peak - low) / span * 7.999)))] for peak in peaks)
+    return "".join(
+        " " if value is None else BLOCKS[min(8, max(0, 1 + int((value - low) / span * 7.999)))] for value in values
+    )
 
 
 def rates(rows: Sequence[Mapping[str, Any]]) -> Table | str:
@@ -109,7 +140,8 @@ def _headline(status: Mapping[str, Any]) -> Text:
     if budget_w is not None:
         text.append(f" of {watts(budget_w)}")
         if status.get("max_w"):
-            text.append(f" ({budget_w / status['max_w']:.0%} of full load)", style="dim")
+            share = budget_w / status["max_w"]
+            text.append(f" ({share:.0%} of full load)" if share <= 1 else " (more than full load)", style="dim")
     if status.get("budget_left_s"):
         text.append(f" for {span(status['budget_left_s'])} more")
     text.append("   " + STATES.get(state, state))
@@ -124,22 +156,39 @@ def _colour(now_w: float | None, budget_w: float | None) -> str:
     return "bold red" if now_w > OVER * budget_w else "bold green"
 
 
+def _mean(points: Sequence[Mapping[str, Any]]) -> Stretch:
+    if not points:
+        return Stretch()
+    return Stretch(sum(one["watts"] for one in points) / len(points), points[-1].get("budget_w"))
+
+
 def _curve(status: Mapping[str, Any], width: int) -> list[Text]:
-    """The last minute, scaled from idle to full load, with the budget's place below it."""
-    history = [point["watts"] for point in status.get("history", ()) if point.get("watts") is not None]
-    low, high = status.get("idle_w") or 0.0, max(status.get("max_w") or 0.0, *history, 1.0)
-    line = Text(sparkline(history, low, high, max(10, width - 24)), style="cyan")
-    line.append(f"  {watts(low)} … {watts(high)}", style="dim")
-    return [line] if history else []
+    """The last minute, scaled from idle to full load, red where it was over its budget, and the budget's height."""
+    history = [point for point in status.get("history", ()) if point.get("watts") is not None]
+    if not history:
+        return []
+    low = status.get("idle_w") or 0.0
+    high = max(status.get("max_w") or 0.0, *(point["watts"] for point in history), 1.0)
+    scale = f"  {watts(low)} … {watts(high)}"
+    if status.get("budget_w") is not None:
+        scale += f", budget {sparkline([status['budget_w']], low, high)}"
+    columns = max(LEAST_COLUMNS, width - len(scale))
+    line = Text()
+    for one in stretches(history, SHOWN_S / columns, columns):
+        over = one.watts is not None and one.budget_w is not None and one.watts > OVER * one.budget_w
+        line.append(sparkline([one.watts], low, high), style="red" if over else "cyan")
+    return [line.append(scale, style="dim")]
 
 
 def _engines(status: Mapping[str, Any]) -> Text:
     slots, running = status.get("slots"), status.get("running") or 0.0
     if slots is None:
         return Text("")
-    wanted = ", ".join(f"{tier} {count:g}" for tier, count in (status.get("wanted") or {}).items() if count)
-    text = f"{round(running, 1):g} steps at once of {slots:.1f} that may run"
-    return Text(text + (f"; wanted: {wanted}" if wanted else ""), style="dim")
+    counts = {tier: round(count, 1) for tier, count in (status.get("wanted") or {}).items()}
+    wanted = ", ".join(f"{tier} {count:g}" for tier, count in counts.items() if count)
+    if not wanted:
+        return Text("no work just now", style="dim")
+    return Text(f"{round(running, 1):g} steps at once of {slots:.1f} that may run; wanted: {wanted}", style="dim")
 
 
 def _meaning(status: Mapping[str, Any]) -> Text:

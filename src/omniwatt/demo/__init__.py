@@ -1,7 +1,7 @@
 """The exchange of `make demo`: what is sent, what comes back, and whether it is right. Told honestly."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def run(
         except Exception as error:  # noqa: BLE001  an honest demo shows whatever went wrong and goes on
             outcome = Outcome(right=False, note=f"{error}"[:200], failed=True, seconds=time.monotonic() - began)
         outcomes.append(msgspec.structs.replace(outcome, title=title))
-        console.print(f"  {mark(outcome)} {outcome.note or 'answered'}[dim]; {figures(outcome)}[/dim]")
+        stage.judged(mark(outcome), outcome.note or "answered", figures(outcome))
     return outcomes
 
 
@@ -49,17 +49,26 @@ def summary(outcomes: list[Outcome], console: Console, power: Mapping[str, Any] 
         table.add_row(mark(o), o.title, f"{o.prompt_tokens} + {o.tokens}", first, f"{o.seconds:.2f} s", energy)
     console.print("\n[bold]What happened[/bold]")
     console.print(table)
+    for line in _told(outcomes, power):
+        console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _told(outcomes: list[Outcome], power: Mapping[str, Any] | None) -> Iterator[str]:
+    """What stands below the table."""
     models = list(dict.fromkeys(o.model for o in outcomes if o.model))
-    console.print(f"[dim]answered by {', '.join(models) or 'nobody'}; tokens are prompt + answer[/dim]")
+    yield f"[dim]answered by {', '.join(models) or 'nobody'}; tokens are prompt + answer[/dim]"
     if power and power.get("method") and any(o.energy_j is not None for o in outcomes):
-        console.print(f"[dim]energy: {how(power)}; an answer's own work and its share of the idle watts[/dim]")
-    if any(o.right is False and not o.failed for o in outcomes):
-        console.print(
+        yield f"[dim]energy: {how(power)}; an answer's own work and its share of the idle watts[/dim]"
+    wrong = {o.whose for o in outcomes if o.right is False and not o.failed}
+    if "model" in wrong:
+        yield (
             "[dim]✗ the service did its part, the small model did not: a larger one, or a relay under the same name, "
             "answers better.[/dim]"
         )
+    if "server" in wrong:
+        yield "[red]The budget was not held: that is the service's fault, not the model's.[/red]"
     if any(o.failed for o in outcomes):
-        console.print("[red]Some steps failed: that is the service's fault, not the model's.[/red]")
+        yield "[red]Some steps failed: that is the service's fault, not the model's.[/red]"
 
 
 def how(power: Mapping[str, Any]) -> str:

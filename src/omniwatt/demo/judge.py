@@ -77,6 +77,15 @@ def event_right(text: str) -> Verdict:
     return right, "fits the schema, facts right" if right else "fits the schema, facts wrong"
 
 
+def tells_watts(arguments: str, text: str, watts: int) -> Verdict:
+    """Whether a tool was asked of the oven, and what it said is what is answered."""
+    if "oven" not in arguments.lower():
+        return False, "asks the tool of something else"
+    if re.search(rf"(?<!\d){watts}(?!\d)", re.sub(r"(?<=\d)[, ](?=\d{3})", "", text)):
+        return True, "asks the tool, and says what it said"
+    return False, "asks the tool, and does not say what it said"
+
+
 def heard(text: str, truth: str) -> Verdict:
     """Whether a transcript has at most one word in ten wrong (missing, added or another), and how many it has."""
     found, wanted = _words(text), _words(truth)

@@ -56,11 +56,8 @@ def spoken_answer(stage: Stage) -> Outcome:
         stream=True,
         stream_options={"include_usage": True},
     )
-    stage.console.print("  [green]←[/green] ", end="")
     with chunks:
-        for chunk in chunks:
-            stage.console.print(answer.take(chunk), end="", markup=False)
-    stage.console.print()
+        stage.arriving(answer.take(chunk) for chunk in chunks)
     seconds = time.monotonic() - answer.began
     file = save(stage.folder / "demo-answer.wav", bytes(answer.samples))
     stage.got(f"{len(answer.samples) / 2 / RATE_HZ:.1f} s of speech, saved: {file}")

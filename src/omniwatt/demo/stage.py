@@ -1,14 +1,15 @@
 """Where the steps speak: the official client on one side, the terminal on the other."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from openai import OpenAI
 from rich.console import Console
 
+from omniwatt.demo.flow import Flow
 from omniwatt.demo.judge import Verdict
 
 
@@ -20,6 +21,8 @@ class Outcome(msgspec.Struct, frozen=True):
     title: str = ""
     failed: bool = False
     """The service did not do its part, whatever the model would have said."""
+    whose: Literal["model", "server"] = "model"
+    """Who it was that was wrong, if it was."""
     model: str = ""
     prompt_tokens: int = 0
     tokens: int = 0
@@ -66,17 +69,35 @@ class Stage:
     def sent(self, text: str) -> None:
         """What goes out."""
         self.console.print("  [cyan]→[/cyan] ", end="")
-        self.console.print(text.replace("\n", "\n    "), markup=False, style="cyan")
+        self.console.print(self._flow().whole(text), markup=False, style="cyan")
 
     def got(self, text: str) -> None:
         """What comes back, whole."""
         self.console.print("  [green]←[/green] ", end="")
-        self.console.print(text.strip().replace("\n", "\n    "), markup=False)
+        self.console.print(self._flow().whole(text.strip()), markup=False)
+
+    def arriving(self, pieces: Iterable[str]) -> None:
+        """What comes back, as it comes."""
+        self.console.print("  [green]←[/green] ", end="")
+        flow = self._flow()
+        for piece in pieces:
+            self.console.print(flow.take(piece), end="", markup=False)
+        self.console.print(flow.end(), markup=False)
+
+    def judged(self, sign: str, note: str, figures: str) -> None:
+        """How it went, after a sign in markup."""
+        flow = self._flow()
+        self.console.print(f"  {sign} ", end="")
+        self.console.print(flow.take(note), end="", markup=False)
+        self.console.print(flow.whole(f"; {figures}"), markup=False, style="dim")
+
+    def _flow(self) -> Flow:
+        """Of lines as wide as the terminal; where nobody sees them, as long as they are."""
+        return Flow(self.console.width if self.console.is_terminal else None)
 
     def streamed(self, model: str, messages: list[Any], judge: Callable[[str], Verdict], **extra: Any) -> Outcome:
         """One streamed chat, printed as it comes."""
         began, first, text, usage, answered = time.monotonic(), None, "", None, model
-        self.console.print("  [green]←[/green] ", end="")
         chunks = self.client.chat.completions.create(
             model=model,
             messages=messages,
@@ -84,15 +105,19 @@ class Stage:
             stream_options={"include_usage": True},
             **extra,
         )
-        with chunks:
+
+        def pieces() -> Iterator[str]:
+            nonlocal first, text, usage, answered
             for chunk in chunks:
                 answered, usage = chunk.model, chunk.usage or usage
                 piece = (chunk.choices[0].delta.content or "") if chunk.choices else ""
                 if piece and first is None:
                     first = time.monotonic() - began
                 text += piece
-                self.console.print(piece.replace("\n", "\n    "), end="", markup=False)
-        self.console.print()
+                yield piece
+
+        with chunks:
+            self.arriving(pieces())
         right, note = judge(text)
         return Outcome(
             right=right,

@@ -1,7 +1,6 @@
 """The steps of the exchange, in the order of the demo. Each sends, prints both sides, and judges the answer."""
 
 import json
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,20 +18,22 @@ CLASSIFIER = (
 )
 UGLY_PAGE = "这个页面不太好看"
 BRIEF: dict[str, Any] = {"temperature": 0, "max_completion_tokens": 120}
-MULTIPLY: dict[str, Any] = {
+METER: dict[str, Any] = {
     "type": "function",
     "function": {
-        "name": "multiply",
-        "description": "Multiply two integers exactly.",
+        "name": "watts_now",
+        "description": "What a machine draws now, in watts.",
         "parameters": {
             "type": "object",
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-            "required": ["a", "b"],
+            "properties": {"machine": {"type": "string"}},
+            "required": ["machine"],
             "additionalProperties": False,
         },
         "strict": True,
     },
 }
+METERED_W = 2140
+"""What the tool says."""
 
 
 def english(stage: Stage) -> Outcome:
@@ -87,33 +88,31 @@ def tutorial_classifier(stage: Stage) -> Outcome:
 
 def tool_call(stage: Stage) -> Outcome:
     """The model calls a function, gets its result, and answers with it."""
-    question = "What is 48271 times 9173? Use the tool."
-    stage.sent(f"{question}   (tool: multiply(a, b))")
+    question = "How many watts does the oven draw now?"
+    stage.sent(f"{question}   (tool: watts_now(machine))")
     began = time.monotonic()
     messages: list[Any] = [{"role": "user", "content": question}]
-    ask: dict[str, Any] = {"model": "gpt-4o", "temperature": 0, "tools": [MULTIPLY], "max_completion_tokens": 100}
+    ask: dict[str, Any] = {"model": "gpt-4o", "temperature": 0, "tools": [METER], "max_completion_tokens": 100}
     first = stage.client.chat.completions.create(messages=messages, **ask)
     message = first.choices[0].message
     if not message.tool_calls:
         stage.got(message.content or "")
         return Outcome(right=False, note="answered without calling", model=first.model)
     messages.append(message.model_dump(exclude_none=True))
-    product = 0
+    result = json.dumps({"machine": "oven", "watts": METERED_W})
     for call in message.tool_calls:
         asked: Any = call
         stage.got(f"calls {asked.function.name}({asked.function.arguments})")
-        numbers = json.loads(asked.function.arguments)
-        product = numbers["a"] * numbers["b"]
-        stage.sent(f"result {product}")
-        messages.append({"role": "tool", "tool_call_id": call.id, "content": str(product)})
-    last = stage.client.chat.completions.create(messages=messages, **ask)
+        stage.sent(f"result {result}")
+        messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
+    last = stage.client.chat.completions.create(messages=messages, tool_choice="none", **ask)
     text = last.choices[0].message.content or ""
     stage.got(text)
-    right = product == 48271 * 9173 and str(product) in re.sub(r"\D", "", text)
+    right, note = judge.tells_watts(asked.function.arguments, text, METERED_W)
     usages = [answer.usage for answer in (first, last) if answer.usage]
     return Outcome(
         right=right,
-        note="the right product" if right else "the product is wrong",
+        note=note,
         model=last.model,
         prompt_tokens=sum(u.prompt_tokens for u in usages),
         tokens=sum(u.completion_tokens for u in usages),

@@ -4,13 +4,13 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from rich.live import Live
 
-from omniwatt.cli.power_view import STATES, sparkline, view
+from omniwatt.cli.power_view import STATES, folded, sparkline, stretches, view
 from omniwatt.cli.units import watts
 from omniwatt.demo import pictures
 from omniwatt.demo.stage import Outcome, Stage
@@ -29,6 +29,10 @@ LOOK_S = 0.25
 MEAN_S = 1.0
 """What is shown is the mean of so long: a single look sees one step or none."""
 WITHIN = 1.02
+OTHERS = 0.1
+"""Of the budget: where other programs take more than that, it is not ours alone to hold."""
+LINE_S, LINE_COLUMNS = 12.5, 25
+"""What a line shows where nobody sees the view."""
 PAUSE_S = 0.02
 PATIENCE_S = 30.0
 
@@ -42,6 +46,8 @@ class Seen(msgspec.Struct, frozen=True):
     state: str = ""
     why: str = ""
     """What stands in the way, in words."""
+    others_w: float = 0.0
+    """Watts that no answer was charged: while some are in the work, what other programs take."""
 
 
 def budget(stage: Stage) -> Outcome:
@@ -61,7 +67,7 @@ def budget(stage: Stage) -> Outcome:
     stage.got(f"{BUDGET}, {watts(held_w)}: {told(held)}")
     stage.got("and the budget is as it was")
     right, note = verdict(held_w, free, held)
-    return Outcome(right=right, note=note, seconds=time.monotonic() - began, tokens=work.tokens)
+    return Outcome(right=right, note=note, whose="server", seconds=time.monotonic() - began, tokens=work.tokens)
 
 
 def told(seen: Seen) -> str:
@@ -80,6 +86,8 @@ def verdict(budget_w: float, free: Seen, held: Seen) -> tuple[bool | None, str]:
     note = f"{watts(held.watts)} on a budget of {watts(budget_w)} ({held.watts / budget_w:.1%})"
     if held.watts <= WITHIN * budget_w:
         return True, note
+    if held.others_w > OTHERS * budget_w:
+        return None, f"{note}; {watts(held.others_w)} of it by other programs, which nothing here holds"
     return False, f"{note}: {STATES.get(held.state, held.state)}"
 
 
@@ -117,7 +125,8 @@ def _watch(stage: Stage, work: "_Work", length_s: float) -> Seen:
     span_s = max(LOOK_S, status["at_s"] - first["at_s"])
     tokens, drawn = work.tokens - done[0], work.pictures - done[1]
     mean_w, state, why = _mean_w(first, status), status.get("state", ""), status.get("why", "")
-    return Seen(mean_w, tokens / span_s, 60.0 * drawn / span_s, state, why)
+    others_w = (status["unattributed_j"] - first["unattributed_j"]) / span_s
+    return Seen(mean_w, tokens / span_s, 60.0 * drawn / span_s, state, why, others_w)
 
 
 def _mean_w(first: Mapping[str, Any], last: Mapping[str, Any]) -> float:
@@ -193,7 +202,7 @@ def _screen(stage: Stage) -> Iterator[Any]:
     """In a terminal one view in its place; elsewhere a line a second."""
     if stage.console.is_terminal:
         with Live(console=stage.console, auto_refresh=False) as live:
-            yield lambda status: live.update(view(status, stage.console.width), refresh=True)
+            yield lambda status: live.update(folded(view(status, stage.console.width)), refresh=True)
         return
     shown_s = 0.0
 
@@ -208,7 +217,7 @@ def _screen(stage: Stage) -> Iterator[Any]:
 
 def _line(status: Mapping[str, Any]) -> str:
     of = f" of {watts(status['budget_w'])}" if status.get("budget_w") is not None else ""
-    points: Sequence[float] = [one["watts"] for one in status.get("history", ()) if one.get("watts") is not None]
-    top = max(status.get("max_w") or 0.0, *points, 1.0)
-    curve = sparkline(points[-50:], status.get("idle_w") or 0.0, top, 25)
+    low, high = status.get("idle_w") or 0.0, max(status.get("max_w") or 0.0, status.get("watts") or 0.0, 1.0)
+    means = stretches(status.get("history", ()), LINE_S / LINE_COLUMNS, LINE_COLUMNS)
+    curve = sparkline([one.watts for one in means], low, high)
     return f"{watts(status.get('watts'))}{of}  {curve}  {STATES.get(status.get('state', ''), '')}"

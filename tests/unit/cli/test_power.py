@@ -120,6 +120,24 @@ def test_a_machine_without_a_sensor_says_what_to_do(home) -> None:
     assert "omniwatt power calibrate --idle-w" in done.output
 
 
+def test_a_budget_may_be_typed_as_it_is_printed(home, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(power.remote, "admin", lambda *call: asked.append(call[-1]) or {"state": "tracking"})
+    for words in (["60%"], ["60", "%"], ["1.2 kW", "--for", "3h"], ["2", "kW", "--site"]):
+        assert CliRunner().invoke(omniwatt, ["power", "set", *words]).exit_code == 0
+    assert asked == [
+        {"budget": "60%"},
+        {"budget": "60 %"},
+        {"budget": "1.2 kW", "for_s": 10_800.0},
+        {"site_budget": "2 kW"},
+    ]
+
+
+def test_the_list_of_commands_cuts_no_sentence_off(home) -> None:
+    for command in ([], ["power"], ["keys"], ["models"]):
+        assert "..." not in CliRunner().invoke(omniwatt, [*command, "--help"]).output.split("Options:")[1]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["set", "60%"]])
 def test_without_a_server_it_says_so(home, arguments) -> None:
     done = CliRunner().invoke(omniwatt, ["power", *arguments])
@@ -143,7 +161,7 @@ def test_what_is_no_energy_is_refused(text) -> None:
 def test_a_key_with_an_energy_budget_is_listed_with_it(home) -> None:
     made = CliRunner().invoke(omniwatt, ["keys", "create", "--name", "n", "--energy-budget", "0.5kWh"])
     assert made.exit_code == 0, made.output
-    assert "1.8e+06 J in all" in CliRunner().invoke(omniwatt, ["keys", "list"]).output
+    assert "0.500 kWh in all" in CliRunner().invoke(omniwatt, ["keys", "list"]).output
 
 
 @pytest.mark.parametrize(("text", "expected_s"), [("30s", 30.0), ("10 min", 600.0), ("3h", 10_800.0), ("1d", 86_400.0)])

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from omniwatt.cli.power_view import folded, sparkline, view
+from omniwatt.cli.power_view import folded, sparkline, stretches, view
 from omniwatt.cli.units import joules, watts
 from omniwatt.power.amounts import Tariff, a_day_of, cost_of
 
@@ -24,7 +24,7 @@ STATUS = {
     "running": 1.0,
     "wanted": {"default": 3.0, "flex": 0.0},
     "metered_j": 812.0,
-    "history": [{"watts": w} for w in (2.0, 4.0, 6.0, 8.0, 10.0)],
+    "history": [{"at_s": 2.0 * i, "watts": w, "budget_w": 6.2} for i, w in enumerate((2.0, 4.0, 6.0, 8.0, 10.0))],
     "amounts": {"kwh_per_day": 0.147, "laptops": 0.031, "cost_per_day": 0.04, "currency": "EUR"},
 }
 
@@ -38,7 +38,13 @@ def _shown(status) -> str:
 
 def test_the_whole_view() -> None:
     text = _shown(STATUS)
-    for part in ("6.1 W of 6.2 W (60% of full load)", "holding the budget", "▁▂▄▆", "2.0 W … 10.3 W", "0.15 kWh a day"):
+    for part in (
+        "6.1 W of 6.2 W (60% of full load)",
+        "holding the budget",
+        "▁▂ ▄ ▆ █",
+        "2.0 W … 10.3 W, budget ▅",
+        "0.15 kWh a day",
+    ):
         assert part in text
     for part in ("0.04 EUR", "812 J since the start", "estimated by cpu-time, scope node ±50 %", "wanted: default 3"):
         assert part in text
@@ -51,6 +57,12 @@ def test_the_whole_view() -> None:
             {"state": "below-idle", "why": "idle takes 2 W"},
             "idle takes 2 W → give it more than 2.0 W (omniwatt power set 60%), or no limit",
         ),
+        (
+            {"state": "below-idle", "rest_w": 7.1},
+            "→ other programs take about 5.1 W besides 2.0 W idle: nothing holds them → give it more than 7.1 W, or no",
+        ),
+        ({"state": "demand-limited", "slots": 0.0, "wanted": {"default": 0.01}}, "no work just now"),
+        ({"budget_w": 12.0}, "of 12.0 W (more than full load)"),
         ({"method": "", "watts": None, "history": []}, "without a meter"),
         ({"budget_w": None, "state": "unlimited"}, "no budget is set"),
         (
@@ -63,6 +75,7 @@ def test_the_whole_view() -> None:
             "ends with the server: power_budget cannot",
         ),
         ({"watts": 27_800.0, "budget_w": 28_000.0, "max_w": 0.0}, "27.80 kW of 28.00 kW"),
+        ({"budget_because": "an event takes 25 % until 20:00"}, "budget: an event takes 25 % until 20:00"),
         ({"budget_left_s": 12.3}, "for 12 s more"),
         ({"budget_left_s": 10_800.0}, "for 3.0 h more"),
     ],
@@ -84,17 +97,29 @@ def test_a_narrow_terminal_cuts_nothing_off_that_says_what_to_do(width) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "width", "expected"),
-    [
-        ([], 5, ""),
-        ([0, 10], 10, "▁█"),
-        ([0, 0, 10, 0], 2, "▁█"),
-        ([5] * 100, 4, "▄▄▄▄"),
-        ([-5, 99], 2, " █"),
-    ],
+    ("values", "expected"),
+    [([], ""), ([0, 10], "▁█"), ([5] * 4, "▄▄▄▄"), ([-5, None, 99], "  █")],
 )
-def test_a_sparkline_shows_the_peaks(values, width, expected) -> None:
-    assert sparkline(values, 0, 10, width) == expected
+def test_a_sparkline_has_a_block_for_each_value(values, expected) -> None:
+    assert sparkline(values, 0, 10) == expected
+
+
+def test_stretches_are_means_that_stay_as_they_are_while_time_goes_on() -> None:
+    points = [{"at_s": 100.0 + 0.2 * i, "watts": float(i % 5), "budget_w": 3.0} for i in range(300)]
+    points[50:60] = [{"at_s": one["at_s"], "watts": None, "budget_w": 3.0} for one in points[50:60]]
+    before, after = stretches(points[:295], 2.0, 20), stretches(points, 2.0, 20)
+    assert before[-5:-1] == after[-5:-1] == [(pytest.approx(2.0), 3.0)] * 4
+    assert len(after) == 20
+    assert stretches(points, 2.0, 40)[5] == (None, None)
+    assert stretches([], 2.0, 20) == []
+
+
+def test_the_curve_is_red_where_it_was_over_its_budget() -> None:
+    out = io.StringIO()
+    console = Console(width=80, soft_wrap=True, file=out, force_terminal=True, color_system="standard")
+    console.print(view(STATUS, 80))
+    assert "\x1b[36m▄\x1b[0m" in out.getvalue()
+    assert "\x1b[31m▆\x1b[0m" in out.getvalue()
 
 
 def test_units_are_those_people_write() -> None:
