@@ -193,6 +193,7 @@ class Power:
         full["budget"] = self._orders.budget
         full["budget_left_s"] = self._orders.left_s
         full["budget_unkept"] = self._orders.unkept
+        full["budget_because"] = self._orders.because
         full["rates"] = learnt.rows(full.pop("learnt"))
         del full["brief"]
         if self.enabled and self._line is None:
@@ -363,7 +364,7 @@ class Power:
                 self._telemetry = told
                 self._settling.learn(told.learnt)
                 self._max_w = told.max_w or self._max_w
-                self._scarcity.see(told.slots, told.wanted)
+                self._scarcity.see(told.slots, told.wanted, told.budget_w)
                 self._history.append({"at_s": told.at_s, "watts": told.watts, "budget_w": told.budget_w})
             case Beat(holds=holds):
                 self._pulse.beat(holds=holds)

@@ -52,6 +52,15 @@ class Orders:
         return left_s if self._lease[0] and left_s > 0.0 else None
 
     @property
+    def because(self) -> str:
+        """What makes it another budget than the settings', in words; empty where nothing does."""
+        word, windows = self._word, self._power.windows
+        found = schedule.reasons(datetime.now().astimezone(), () if word else windows, self._power.events)
+        if word and self.left_s is None and (windows or self._power.budget):
+            found.insert(0, "set by hand, the settings' budget waits")
+        return "; ".join(found)
+
+    @property
     def _word(self) -> str:
         return self._kept if self.left_s is None else self._lease[0]
 

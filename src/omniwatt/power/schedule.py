@@ -47,6 +47,18 @@ def budget_at(
     return max(0.0, level_w)
 
 
+def reasons(now: datetime, windows: Sequence[Window] = (), events: Sequence[Event] = ()) -> list[str]:
+    """What makes the budget now another one than is written, in words. Pure."""
+    inside = [window for window in windows if _holds(window, now)]
+    found = [f"the window from {inside[-1].start:%H:%M} to {inside[-1].end:%H:%M} holds"] if inside else []
+    for event in events:
+        part = _part(event, now)
+        if part > 0.0:
+            end = (event.start + timedelta(seconds=event.length_s)).astimezone(now.tzinfo)
+            found.append(f"an event takes {part * event.reduce_pct:.0f} % until {end:%H:%M}")
+    return found
+
+
 def _holds(window: Window, now: datetime) -> bool:
     over_midnight = window.end <= window.start
     since = now.timetz().replace(tzinfo=None)

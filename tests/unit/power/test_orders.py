@@ -128,3 +128,18 @@ def test_what_is_no_while(tmp_path: Path, for_s: float) -> None:
     with pytest.raises(ValueError, match="a while"):
         orders.say("50W", 100.0, for_s)
     assert orders.watts(NOON, 100.0) is None
+
+
+def test_why_another_budget_holds_than_the_settings_is_said(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    less = Event(start=now - timedelta(minutes=10), length_s=3600.0, reduce_pct=25.0)
+    orders = Orders(Power(budget="80W"), 100.0, tmp_path / "kept")
+    assert orders.because == ""
+    orders.read(Power(budget="80W", events=(less,)), 100.0)
+    assert orders.because.startswith("an event takes 25 % until ")
+    orders.say("60W", 100.0, 30.0)
+    assert orders.because.startswith("an event takes 25 % until ")
+    orders.say("60W", 100.0)
+    assert orders.because.startswith("set by hand, the settings' budget waits; an event takes 25 %")
+    orders.say("default", 100.0)
+    assert orders.because.startswith("an event takes")

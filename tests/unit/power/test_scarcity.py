@@ -2,7 +2,7 @@
 
 import pytest
 
-from omniwatt.power.scarcity import TIGHT_S, TOLD_HZ, Scarcity, share
+from omniwatt.power.scarcity import KEPT_S, TIGHT_S, TOLD_HZ, Scarcity, share
 
 LONG = round(TIGHT_S * TOLD_HZ)
 
@@ -37,4 +37,26 @@ def test_nobody_is_told_of_a_moment() -> None:
     assert scarcity.share("default") == 0.25
     for _ in range(LONG):
         scarcity.see(None, {"default": 2.0})
+    assert not scarcity.tight
+
+
+def test_who_comes_after_a_pause_is_told_what_the_last_one_found() -> None:
+    scarcity = Scarcity()
+    for _ in range(LONG):
+        scarcity.see(0.5, {"default": 2.0}, 60.0)
+    for _ in range(LONG):
+        scarcity.see(0.0, {"default": 0.0}, 60.0)
+    assert scarcity.tight
+    assert scarcity.share("default") == 0.25
+    for _ in range(round(KEPT_S * TOLD_HZ) + LONG):
+        scarcity.see(0.0, {}, 60.0)
+    assert not scarcity.tight
+
+
+def test_what_was_found_under_another_budget_does_not_stay() -> None:
+    scarcity = Scarcity()
+    for _ in range(LONG):
+        scarcity.see(0.5, {"default": 2.0}, 60.0)
+    for _ in range(LONG):
+        scarcity.see(0.0, {}, 90.0)
     assert not scarcity.tight

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 import pytest
 
 from omniwatt.contract.power import Event, Window
-from omniwatt.power.schedule import budget_at, watts
+from omniwatt.power.schedule import budget_at, reasons, watts
 
 NIGHT = Window(start=time(22), end=time(6), budget="100%")
 PEAK = Window(start=time(17), end=time(20), budget="500W", days=("mon", "tue", "wed", "thu", "fri"))
@@ -61,3 +61,19 @@ def test_an_event_without_a_budget_reduces_the_full_load() -> None:
     now = datetime.fromtimestamp(SHED.start.timestamp() + 60, UTC)
     assert budget_at(now, "", 1000.0, (), (SHED,)) == pytest.approx(750.0)
     assert budget_at(SHED.start.replace(hour=1), "", 1000.0, (), (SHED,)) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        (datetime(2026, 11, 20, 12, tzinfo=UTC), []),
+        (datetime(2026, 11, 20, 17, 30, tzinfo=UTC), ["the window from 17:00 to 20:00 holds"]),
+        (
+            datetime(2026, 11, 20, 19, tzinfo=UTC),
+            ["the window from 17:00 to 20:00 holds", "an event takes 25 % until 21:00"],
+        ),
+        (datetime(2026, 11, 20, 20, 30, tzinfo=UTC), ["an event takes 25 % until 21:00"]),
+    ],
+)
+def test_what_the_schedule_does_is_said(when, said) -> None:
+    assert reasons(when, [PEAK], [SHED]) == said
