@@ -1,6 +1,7 @@
 """Helper processes: kept when their work is done, ended when it is not."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from omniwatt.contract.error import EngineFailed
+from omniwatt.contract.error import Cancelled, EngineFailed
 from omniwatt.engines.draw.illustrator.hands import AHEAD, Hands, Tile
 from omniwatt.engines.draw.illustrator.layout import Layout
 from omniwatt.engines.draw.illustrator.scene import Scene
@@ -100,6 +101,23 @@ def test_one_slow_tile_holds_up_neither_the_other_helper_nor_the_order(
     found += [int(pixels[0, 0, 0]) for pixels in painting]
     hands.close()
     assert found == begun == [tile.y for tile in tiles]
+
+
+def test_who_leaves_amid_a_tile_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    argv = (sys.executable, "-S", "-c", SLOW_FIRST, str(tmp_path / "never"))
+    made: list[subprocess.Popen[bytes]] = []
+
+    def start(_: Hands) -> subprocess.Popen[bytes]:
+        made.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        return made[-1]
+
+    def check() -> None:
+        raise Cancelled("Nobody waits.")
+
+    monkeypatch.setattr(Hands, "_started", start)
+    with pytest.raises(Cancelled):
+        list(Hands({}, 2).tiles(LAYOUT, "low", 0.064, TILES, lambda tile: None, check))
+    assert [helper.poll() for helper in made] == [-signal.SIGKILL] * 2
 
 
 def test_no_more_rest_than_one_picture_has(hands: Hands) -> None:

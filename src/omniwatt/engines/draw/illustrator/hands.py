@@ -26,6 +26,8 @@ from omniwatt.engines.draw.illustrator.layout import Layout
 
 AHEAD = 2
 """Tiles for each helper that may be begun before the next one in order is there: those that are early are held."""
+CHECK_S = 0.1
+"""How often it is looked whether anybody still waits for the picture: a tile takes seconds."""
 _LENGTH = struct.Struct("<Q")
 Pixels = NDArray[np.uint8]
 
@@ -79,9 +81,16 @@ class Hands:
         self._closed = False
 
     def tiles(
-        self, layout: Layout, quality: str, scale: float, tiles: list[Tile], before: Callable[[Tile], None]
+        self,
+        layout: Layout,
+        quality: str,
+        scale: float,
+        tiles: list[Tile],
+        before: Callable[[Tile], None],
+        check: Callable[[], None] = lambda: None,
     ) -> Iterator[Pixels]:
-        """Each tile's RGBA in their order, shape (height, width, 4); `before` is called ahead of each, and may raise.
+        """Each tile's RGBA in their order, shape (height, width, 4). `before` is called ahead of each, `check` now and
+        then while they are painted; both may raise.
 
         Raises EngineFailed when a helper dies. Helpers that are not at the end of their work are ended.
         """
@@ -90,7 +99,7 @@ class Hands:
         try:
             for helper in helpers:
                 _send(_input(helper), Begin(layout, quality, scale))
-            with Shift(helpers, tiles, before) as shift:
+            with Shift(helpers, tiles, before, check) as shift:
                 for number in range(len(tiles)):
                     pixels = shift.tile(number)
                     # Whoever takes the last tile need not ask for another one: the helpers are done before.
@@ -155,10 +164,15 @@ class Shift:
     """The helpers of one picture at work: whoever is done gets the next tile at once, some take longer than others."""
 
     def __init__(
-        self, helpers: Sequence[subprocess.Popen[bytes]], tiles: Sequence[Tile], before: Callable[[Tile], None]
+        self,
+        helpers: Sequence[subprocess.Popen[bytes]],
+        tiles: Sequence[Tile],
+        before: Callable[[Tile], None],
+        check: Callable[[], None],
     ) -> None:
         self._tiles = tiles
         self._before = before
+        self._check = check
         self._idle = list(helpers)
         self._most_ahead = len(helpers) * AHEAD
         self._next = 0
@@ -175,7 +189,8 @@ class Shift:
         """This one's pixels, each asked for once and in order. Raises OSError and EOFError when a helper dies."""
         self._hand_out(number)
         while number not in self._early:
-            for key, _ in self._painting.select():
+            self._check()
+            for key, _ in self._painting.select(CHECK_S):
                 self._take(*key.data)
                 self._hand_out(number)
         return self._early.pop(number)

@@ -218,7 +218,7 @@ class Sitting:
     def _painted(self, layout: Layout, quality: str, scale: float, all_tiles: list[Tile]) -> Iterator[Pixels]:
         last = all_tiles[-1]
         if tiles.hands_for(layout.scene.style, quality, (last.x + last.width, last.y + last.height)) > 1:
-            yield from self._hands.tiles(layout, quality, scale, all_tiles, self._before)
+            yield from self._hands.tiles(layout, quality, scale, all_tiles, self._before, self._check)
             return
         yield from self._one_by_one(self._studio.painter(layout, quality), scale, all_tiles)
 
