@@ -33,7 +33,8 @@ BODY = {"model": "echo", "messages": [{"role": "user", "content": "ping"}], "max
 SLOW_PEER = "litellm"
 LEARNT_S = 8.0
 """After so much work the joules a unit are learnt: until then each request asks the governor what it has cost."""
-ROUNDS = 5
+ROUNDS = 10
+"""Short turns and many: the machine's own drift within seconds is larger than what metering costs."""
 UNMETERED = '[power]\nmeter = "none"\n'
 
 
@@ -59,7 +60,7 @@ def main() -> None:
                 targets[name] = {"port": port, "key": peers.KEY}
         before, sent = ours.ledger_rows(), 0
         sent += warm(targets)
-        costs, more = metering(ours, seconds / 5)
+        costs, more = metering(ours, seconds / 10)
         sent += more
         figures += costs
         closed, more = closed_loop(targets, seconds)
@@ -101,6 +102,7 @@ def metering(ours: Service, seconds: float) -> tuple[list[dict[str, Any]], int]:
 def _in_turns(ours: Service, unmetered: Service, seconds: float) -> tuple[list[dict[str, Any]], int]:
     figures, sent = [], 0
     load(port=unmetered.port, key=unmetered.key, body=BODY, clients=4, requests=400)
+    load(port=unmetered.port, key=unmetered.key, body=BODY, clients=1, seconds=LEARNT_S)
     for clients in CLIENTS[:2]:
         got: dict[str, list[dict[str, Any]]] = {"metered": [], "unmetered": []}
         for turn in range(2 * ROUNDS):

@@ -195,6 +195,8 @@ class Admission:
 
     def wake(self) -> None:
         """Look again: slots have changed, because a model was loaded or a worker joined."""
+        if not self._queue:
+            return
         free = {name: self._slots_of(name) - group.running for name, group in self._groups.items()}
         here = [queued.seen for queued in self._queue.values() if not queued.granted.cancelled()]
         if gathered := self._gathering(here):

@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import groupby
+from functools import lru_cache
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -273,8 +274,14 @@ def _merged(tasks: Sequence[_Task]) -> Iterator[_Task]:
 
 
 def _joined(sql: str, rows: Sequence[Args]) -> Statement:
-    values = ",".join("(" + ",".join("?" * len(row)) + ")" for row in rows)
-    return sql.replace(ROWS, "VALUES " + values), [value for row in rows for value in row]
+    return _for_rows(sql, len(rows), len(rows[0])), list(chain.from_iterable(rows))
+
+
+@lru_cache(maxsize=16)
+def _for_rows(sql: str, rows: int, columns: int) -> str:
+    """The text is made once: while it is made, and parsed, nothing else runs."""
+    row = "(" + ",".join("?" * columns) + ")"
+    return sql.replace(ROWS, "VALUES " + ",".join([row] * rows))
 
 
 def _joinable(task: _Task) -> str | None:

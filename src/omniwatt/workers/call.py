@@ -79,10 +79,9 @@ class Call:
         """
         if self._ended or self._finished:
             return
-        connection = self._connection
-        if not self._outbox and self._credit > 0 and len(message) <= FRAME_LIMIT and connection.clear:
+        if self._credit > 0 and self._at_once(message):
             self._credit -= len(message) + HEADER.size
-            connection.write(DATA, 0, self.number, message)
+            self._connection.write(DATA, 0, self.number, message)
             return
         self._queue(DATA, message)
         while self._outbox and not self._ended:
@@ -166,13 +165,20 @@ class Call:
     # --- for the connection
 
     def open(self, request: bytes) -> None:
-        self._queue(OPEN, request)
+        if self._at_once(request):
+            self._announced = True
+            self._connection.write(OPEN, 0, self.number, request)
+        else:
+            self._queue(OPEN, request)
 
     def end(self, error: OmniwattError | None) -> None:
         if self._ended or self._ending:
             return
         self._ending = True
-        if error is None:
+        if error is None and self._at_once(self.trailer):
+            self._connection.write(END, 0, self.number, self.trailer)
+            self._connection.forget(self, None)
+        elif error is None:
             self._queue(END, self.trailer)
         else:
             self._outbox.clear()
@@ -234,6 +240,10 @@ class Call:
         callbacks, self._on_end = self._on_end, []
         for callback in callbacks:
             callback()
+
+    def _at_once(self, message: bytes) -> bool:
+        """Whether it may be written now, as one frame: nothing waits its turn."""
+        return not self._outbox and self._connection.clear and len(message) <= FRAME_LIMIT
 
     def _queue(self, kind: int, message: bytes) -> None:
         size = len(message)
