@@ -3,10 +3,12 @@
 Labels are ours alone: the card that answered, the capability, the end state. What a caller wrote is never a label.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -17,7 +19,19 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 ENGINE_STATES = ("loading", "ready", "backoff", "stopped")
 FIRST_TOKEN_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 WHOLE_S = (0.005, 0.05, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 240.0, 480.0)
-TOKENS = tuple(float(2**power) for power in range(0, 18, 2))
+TIMES = (
+    ("omniwatt_queue_time_seconds", "From arrival to a free slot."),
+    ("omniwatt_time_to_first_token_seconds", "From arrival."),
+    ("omniwatt_e2e_request_latency_seconds", "From arrival to the end."),
+)
+TOKENS = (
+    ("omniwatt_prompt_tokens", "Tokens read."),
+    ("omniwatt_prompt_tokens_cached", "Tokens read that needed no prefill."),
+    ("omniwatt_generation_tokens", "Tokens written."),
+    ("omniwatt_audio_heard_tokens", "Of the tokens read, those of sound."),
+    ("omniwatt_audio_spoken_tokens", "Of the tokens written, those of sound."),
+)
+GAPS = ("omniwatt_inter_token_latency_seconds", "Between two pieces of an answer.")
 
 
 class WorkerLike(Protocol):
@@ -49,51 +63,26 @@ AdmissionStatus = Callable[[], Mapping[str, Mapping[str, float]]]
 
 
 class Metrics:
-    """An Observer with a registry of its own. Call `watch` once the pool and the admission exist."""
+    """An Observer: sums that become families at each scrape. Call `watch` once the pool and the admission exist."""
 
     def __init__(self, pool_status: PoolStatus = tuple, admission_status: AdmissionStatus = dict) -> None:
         self.watch(pool_status, admission_status)
         self._session_counts: SessionCounts = dict
         self._power_status: PowerStatus = dict
-        self._gaps: dict[str, list[int]] = {}
-        self._gaps_s: dict[str, float] = {}
-        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._in_flight = 0
+        self._ends: dict[tuple[str, str, str], int] = {}
+        """By state, card and capability."""
+        self._times: dict[tuple[str, str], tuple[_Times, _Times, _Times]] = {}
+        """By card and capability: in the queue, to the first token, to the end."""
+        self._tokens: dict[str, list[int]] = {}
+        """By card, in the order of TOKENS."""
+        self._gaps: dict[str, _Times] = {}
+        self._joules: dict[tuple[str, str], float] = {}
+        """By card and method."""
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._in_flight = Gauge("omniwatt_requests_in_flight", "Requests that came in and have not ended.", **self._own)
-        both, card = (["model", "capability"], ["model"])
-        self._requests = Counter(
-            "omniwatt_request", "Requests by their end.", ["state", "model", "capability"], **self._own
-        )
-        self._queue_s = Histogram(
-            "omniwatt_queue_time_seconds", "From arrival to a free slot.", both, buckets=WHOLE_S, **self._own
-        )
-        self._first_token_s = Histogram(
-            "omniwatt_time_to_first_token_seconds", "From arrival.", both, buckets=FIRST_TOKEN_S, **self._own
-        )
-        self._whole_s = Histogram(
-            "omniwatt_e2e_request_latency_seconds", "From arrival to the end.", both, buckets=WHOLE_S, **self._own
-        )
-        self._prompt = Counter("omniwatt_prompt_tokens", "Tokens read.", card, **self._own)
-        self._cached = Counter(
-            "omniwatt_prompt_tokens_cached", "Tokens read that needed no prefill.", card, **self._own
-        )
-        self._generated = Counter("omniwatt_generation_tokens", "Tokens written.", card, **self._own)
-        self._heard = Counter("omniwatt_audio_heard_tokens", "Of the tokens read, those of sound.", card, **self._own)
-        self._spoken = Counter(
-            "omniwatt_audio_spoken_tokens", "Of the tokens written, those of sound.", card, **self._own
-        )
-        self._energy_j = Counter(
-            "omniwatt_energy_joules", "Joules by how they were got.", ["model", "method"], **self._own
-        )
-        self._joules: dict[tuple[str, str], Counter] = {}
-        """By model and method, looked up once."""
         self.registry.register(_AtScrape(self._gathered))
-
-    @property
-    def _own(self) -> dict[str, Any]:
-        return {"registry": self.registry}
 
     def watch(self, pool_status: PoolStatus, admission_status: AdmissionStatus) -> None:
         """Whom to ask, at each scrape, about engines and queues."""
@@ -110,34 +99,53 @@ class Metrics:
 
     def opened(self) -> None:
         """Count one in."""
-        self._in_flight.inc()
+        self._in_flight += 1
 
     def ended(self, record: Record) -> None:
         """Count one out, with all it says."""
-        self._in_flight.dec()
-        key = (record.state, record.card, record.capability)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = _Series(self, *key)
-        series.count(record)
+        self._in_flight -= 1
+        card, both = record.card, (record.card, record.capability)
+        end = (record.state, *both)
+        if end not in self._ends:
+            self._begin_series(end, card, both)
+        self._ends[end] += 1
+        if record.state != "refused":
+            self._time(record, *self._times[both])
+            self._count(record, self._tokens[card])
         if record.gaps:
-            counts = self._gaps.setdefault(record.card, [0] * len(record.gaps))
-            for place, count in enumerate(record.gaps):
-                counts[place] += count
-            self._gaps_s[record.card] = self._gaps_s.get(record.card, 0.0) + record.gaps_s
+            self._gaps.setdefault(card, _Times(GAP_BOUNDS_S)).add(record.gaps, record.gaps_s)
         if record.energy_j is not None:
-            got = record.card, record.method or "unknown"
-            joules = self._joules.get(got)
-            if joules is None:
-                joules = self._joules[got] = self._energy_j.labels(*got)
-            joules.inc(record.energy_j)
+            got = card, record.method or "unknown"
+            self._joules[got] = self._joules.get(got, 0.0) + record.energy_j
+
+    def _begin_series(self, end: tuple[str, str, str], card: str, both: tuple[str, str]) -> None:
+        self._ends[end] = 0
+        self._times.setdefault(both, (_Times(WHOLE_S), _Times(FIRST_TOKEN_S), _Times(WHOLE_S)))
+        self._tokens.setdefault(card, [0] * len(TOKENS))
+
+    @staticmethod
+    def _time(record: Record, queue: "_Times", first: "_Times", whole: "_Times") -> None:
+        if record.queue_s is not None:
+            queue.see(record.queue_s)
+        if record.first_token_s is not None:
+            first.see(record.first_token_s)
+        if record.total_s is not None:
+            whole.see(record.total_s)
+
+    @staticmethod
+    def _count(record: Record, tokens: list[int]) -> None:
+        tokens[0] += record.prompt_tokens
+        tokens[1] += record.cached_tokens
+        tokens[2] += record.completion_tokens
+        tokens[3] += record.audio_tokens
+        tokens[4] += record.audio_output_tokens
 
     def render(self) -> bytes:
         """The text that Prometheus reads; its type is CONTENT_TYPE."""
         return generate_latest(self.registry)
 
     def _gathered(self) -> Iterable[Metric]:
-        yield self._inter_token()
+        yield from self._requests()
         yield from _queues(self._admission_status())
         yield from _engines(self._pool_status())
         yield from _sessions(self._session_counts())
@@ -145,65 +153,61 @@ class Metrics:
         yield from _power(power)
         yield from _site(power)
 
-    def _inter_token(self) -> Metric:
-        family = HistogramMetricFamily(
-            "omniwatt_inter_token_latency_seconds", "Between two pieces of an answer.", labels=["model"]
+    def _requests(self) -> Iterable[Metric]:
+        """What was counted of them."""
+        text = "Requests that came in and have not ended."
+        yield GaugeMetricFamily("omniwatt_requests_in_flight", text, value=self._in_flight)
+        ends = CounterMetricFamily(
+            "omniwatt_request", "Requests by their end.", labels=["state", "model", "capability"]
         )
-        for card, counts in self._gaps.items():
-            total, buckets = 0, []
-            for bound, count in zip((*map(str, GAP_BOUNDS_S), "+Inf"), counts, strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric([card], buckets, self._gaps_s[card])
-        return family
+        for end, count in self._ends.items():
+            ends.add_metric(end, count)
+        yield ends
+        for place, (name, text) in enumerate(TIMES):
+            family = HistogramMetricFamily(name, text, labels=["model", "capability"])
+            for both, times in self._times.items():
+                family.add_metric(both, times[place].buckets(), times[place].sum_s)
+            yield family
+        for place, (name, text) in enumerate(TOKENS):
+            counter = CounterMetricFamily(name, text, labels=["model"])
+            for card, tokens in self._tokens.items():
+                counter.add_metric([card], tokens[place])
+            yield counter
+        gaps = HistogramMetricFamily(*GAPS, labels=["model"])
+        for card, spread in self._gaps.items():
+            gaps.add_metric([card], spread.buckets(), spread.sum_s)
+        yield gaps
+        joules = CounterMetricFamily(
+            "omniwatt_energy_joules", "Joules by how they were got.", labels=["model", "method"]
+        )
+        for got, amount_j in self._joules.items():
+            joules.add_metric(got, amount_j)
+        yield joules
 
 
-class _Series:
-    """One label set's children, looked up once."""
+class _Times:
+    """How long something took, how often: `counts` by bounds in seconds, and the sum."""
 
-    __slots__ = (
-        "_cached",
-        "_first_token_s",
-        "_generated",
-        "_heard",
-        "_prompt",
-        "_queue_s",
-        "_requests",
-        "_spoken",
-        "_whole_s",
-    )
+    __slots__ = ("_bounds", "_counts", "sum_s")
 
-    def __init__(self, all_: Metrics, state: str, card: str, capability: str) -> None:
-        self._requests = all_._requests.labels(state, card, capability)
-        self._queue_s = all_._queue_s.labels(card, capability)
-        self._first_token_s = all_._first_token_s.labels(card, capability)
-        self._whole_s = all_._whole_s.labels(card, capability)
-        self._prompt = all_._prompt.labels(card)
-        self._cached = all_._cached.labels(card)
-        self._generated = all_._generated.labels(card)
-        self._heard = all_._heard.labels(card)
-        self._spoken = all_._spoken.labels(card)
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum_s = 0.0
 
-    def count(self, record: Record) -> None:
-        self._requests.inc()
-        if record.state == "refused":
-            return
-        if record.queue_s is not None:
-            self._queue_s.observe(record.queue_s)
-        if record.first_token_s is not None:
-            self._first_token_s.observe(record.first_token_s)
-        if record.total_s is not None:
-            self._whole_s.observe(record.total_s)
-        if record.prompt_tokens:
-            self._prompt.inc(record.prompt_tokens)
-        if record.cached_tokens:
-            self._cached.inc(record.cached_tokens)
-        if record.completion_tokens:
-            self._generated.inc(record.completion_tokens)
-        if record.audio_tokens:
-            self._heard.inc(record.audio_tokens)
-        if record.audio_output_tokens:
-            self._spoken.inc(record.audio_output_tokens)
+    def see(self, seconds: float) -> None:
+        """Once more."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self.sum_s += seconds
+
+    def add(self, counts: Sequence[int], sum_s: float) -> None:
+        """Several that were counted by the same bounds."""
+        self._counts = [own + more for own, more in zip(self._counts, counts, strict=True)]
+        self.sum_s += sum_s
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """(bound, how many took so long at most), the last one without a bound."""
+        return list(zip((*map(str, self._bounds), "+Inf"), accumulate(self._counts), strict=True))
 
 
 class _AtScrape:
