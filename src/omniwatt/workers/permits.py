@@ -311,11 +311,13 @@ class Permits:
 
 
 def _connected(path: str) -> socket.socket | None:
-    stream = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    stream = None
     try:
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         stream.connect(path)
-    except OSError:
-        stream.close()
+    except OSError:  # out of files, say
+        if stream is not None:
+            stream.close()
         return None
     return stream
 
