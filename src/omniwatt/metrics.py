@@ -252,9 +252,10 @@ def _power(status: Mapping[str, Any]) -> Iterable[Metric]:
         return
     how = [status["method"], status["source"], status["scope"]]
     labels = ["method", "source", "scope"]
-    watts = GaugeMetricFamily("omniwatt_power_watts", "What the node takes now.", labels=labels)
-    watts.add_metric(how, status["watts"])
-    yield watts
+    if status["watts"] is not None:  # a meter that says what cannot be, or a governor that has ended
+        watts = GaugeMetricFamily("omniwatt_power_watts", "What the node takes now.", labels=labels)
+        watts.add_metric(how, status["watts"])
+        yield watts
     joules = CounterMetricFamily("omniwatt_node_energy_joules", "What the meter counted.", labels=labels)
     joules.add_metric(how, status["metered_j"])
     yield joules

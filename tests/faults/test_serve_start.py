@@ -127,3 +127,19 @@ def test_a_damaged_state_folder_is_named(tmp_path: Path, file: str) -> None:
     assert done.returncode == 1
     assert "cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("why", ["Is a directory", "File too large"])
+def test_a_lock_that_cannot_be_opened_or_written_is_named(tmp_path: Path, why: str) -> None:
+    """A limit on what may be written stands for a full disk."""
+    if why == "Is a directory":
+        (tmp_path / "run" / "serve.lock").mkdir(parents=True)
+    command = [sys.executable, "-m", "omniwatt", "serve", "--models", "echo", "--port", "0"]
+    if why == "File too large":
+        command = ["prlimit", "--fsize=0", *command]
+    environ = {"OMNIWATT_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "serve.lock" in done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr

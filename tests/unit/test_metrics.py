@@ -133,3 +133,26 @@ def test_the_process_is_seen_too_and_two_servers_do_not_meet() -> None:
     assert value(other, "omniwatt_requests_in_flight") == 0
     assert value(one, "process_resident_memory_bytes") > 0
     assert CONTENT_TYPE.startswith(b"text/plain")
+
+
+def test_watts_that_are_not_known_now_are_left_out_and_what_was_counted_is_told() -> None:
+    """A meter that is silent or not to be believed, or a governor that has ended."""
+    metrics = Metrics()
+    metrics.watch_power(
+        lambda: {
+            "watts": None,
+            "method": "measured",
+            "source": "nvml",
+            "scope": "gpu",
+            "metered_j": 12.5,
+            "unattributed_j": 2.5,
+            "budget_w": 100.0,
+            "state": "stale",
+            "slots": None,
+            "running": 0.0,
+        }
+    )
+    text = metrics.render().decode()
+    assert "omniwatt_power_watts" not in text
+    assert 'omniwatt_node_energy_joules_total{method="measured",scope="gpu",source="nvml"} 12.5' in text
+    assert 'omniwatt_power_state{state="stale"} 1.0' in text

@@ -38,14 +38,18 @@ def prepare(home: Path) -> Path:
 def only_server(home: Path, url: str) -> Iterator[None]:
     """Hold the lock of the state folder. Raises click.ClickException naming the process that already does."""
     path = prepare(home) / "serve.lock"
-    with path.open("a+", encoding="utf-8") as file:
+    with _opened(path) as file:
         if not _locked(file):
             raise click.ClickException(_already(home, _read(file)))
-        _write(file, json.dumps({"pid": os.getpid(), "url": url, "started_at": time.time()}))
+        try:
+            _write(file, json.dumps({"pid": os.getpid(), "url": url, "started_at": time.time()}))
+        except OSError as error:
+            raise _unwritable(path, error) from error
         try:
             yield
         finally:
-            _write(file, "")
+            with contextlib.suppress(OSError):
+                _write(file, "")
 
 
 def running(home: Path) -> Running | None:
@@ -60,6 +64,17 @@ def running(home: Path) -> Running | None:
         except OSError:
             return _read(file)
         return None
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> click.ClickException:
+    return click.ClickException(f"cannot write {short(path)}: {error.strerror}")
 
 
 def _locked(file: IO[str], patience_s: float = 0.3) -> bool:
@@ -77,10 +92,9 @@ def _locked(file: IO[str], patience_s: float = 0.3) -> bool:
 
 
 def _write(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+    """Past the file's buffer: what a full disk does not take would come up again as it is closed."""
+    os.ftruncate(file.fileno(), 0)
+    os.write(file.fileno(), text.encode())
 
 
 def _read(file: IO[str]) -> Running | None:

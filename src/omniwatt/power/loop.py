@@ -18,6 +18,7 @@ from omniwatt.power.sight import Decision, Sight, State, Tuning
 
 FRESH_S, COUNTED_FRESH_S = 0.005, 0.0002
 """A reading younger than this is as good as a new one; of a meter that counts exactly, the books want it newer."""
+MOST_SAID = 200
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -113,6 +114,9 @@ class Loop:
         except (MeterLost, OSError) as error:  # out of files, say: it is asked again
             self.fault = str(error)
             return
+        except Exception as error:  # noqa: BLE001 - nobody knows what a driver's library throws, and work is held still
+            self.fault = f"the meter failed: {type(error).__name__}: {error}"[:MOST_SAID]
+            return
         self.fault = ""
         if self.reading is not None and reading.at_s == self.reading.at_s:  # a clock that fell back is new, too
             return
@@ -125,7 +129,10 @@ class Loop:
     def settle(self, job: str, now_s: float, brief_j: float = 0.0) -> Joules | None:
         """What a job has cost, up to now; see Account.settle."""
         self.read(now_s)
-        return self.account.settle(job, now_s, brief_j)
+        joules = self.account.settle(job, now_s, brief_j)
+        if self.fault and joules is not None and joules.dynamic_j + joules.idle_j <= 0.0:
+            return None  # a meter that tells nothing does not tell that it was for nothing
+        return joules
 
     def limit(self, budget_w: float | None) -> None:
         """Hold this from the next turn on; None lets everything run."""

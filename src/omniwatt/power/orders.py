@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -94,6 +95,8 @@ class Orders:
     def read(self, power: settings.Power, max_w: float) -> None:
         """Take up settings as they are now. Raises ValueError, changing nothing, for those that cannot be held."""
         check(power, max_w)
+        # Windows are in local time, and the machine may have been moved to another zone.
+        time.tzset()
         self._power = power
 
     def watts(self, now: datetime, max_w: float) -> float | None:

@@ -66,7 +66,7 @@ class Teller:
             return told
         return replace(
             told,
-            watts=None if loop.believed.doubted else reading.watts,
+            watts=None if loop.believed.doubted or loop.fault else reading.watts,
             method=reading.method,
             source=reading.source,
             scope=reading.scope,

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,7 @@ from omniwatt.contract.power import Manner, Reading
 from omniwatt.power.believed import Believed
 from omniwatt.power.loop import Load, Loop, Machine
 from omniwatt.power.meters.counter import Counter
+from omniwatt.power.meters.rapl import Rapl
 from omniwatt.power.sight import Decision, Tuning
 
 
@@ -92,3 +95,34 @@ def test_a_meter_that_cannot_open_its_file_is_asked_again() -> None:
     loop.turn(2.0)
     assert loop.fault == ""
     assert loop.account.metered_j == pytest.approx(40.0)
+
+
+def test_whatever_a_driver_throws_the_work_goes_on_and_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Says()
+    loop = Loop(Machine(2.0, 10.0, 10.0), Tuning(), meter, Idle())
+    loop.limit(20.0)
+    loop.turn(0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(meter, "read", lambda: int("rubbish of the driver" * 100))
+        assert loop.turn(1.0) is not None
+        assert loop.fault.startswith("the meter failed: ValueError: ")
+        assert len(loop.fault) <= 200
+    meter.at_s = 2.0
+    loop.turn(2.0)
+    assert loop.fault == ""
+
+
+def test_a_counter_that_falls_back_is_not_taken_for_one_that_went_round(tmp_path: Path) -> None:
+    """RAPL begins anew after some machines have slept; a turn of its counter would be 262 kJ."""
+    (domain := tmp_path / "intel-rapl:0").mkdir()
+    (domain / "name").write_text("package-0")
+    (domain / "max_energy_range_uj").write_text("262143328850")
+    (domain / "energy_uj").write_text("9000000000")
+    now = SimpleNamespace(s=0.0)
+    loop = Loop(Machine(2.0, 10.0, 10.0), Tuning(), Rapl(tmp_path, lambda: now.s), Idle())
+    for counted_j in (9000, 9020, 9040, 1, 21, 41):
+        (domain / "energy_uj").write_text(str(counted_j * 1_000_000))
+        now.s += 1.0
+        loop.turn(now.s)
+        assert loop.believed.doubted == (counted_j in (9000, 1)), "nor is nothing at all what a machine draws"
+    assert loop.account.metered_j == pytest.approx(4 * 20.0), "the second in which it fell counts as those around it"

@@ -274,8 +274,11 @@ class Zeusd:
             answer = line.getresponse()
             if answer.status != 200:
                 raise CapsRefused(f"zeusd refused {what} of card {index}: {answer.status}")
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             raise CapsRefused(f"zeusd does not answer at {self._path}: {error}") from error
+        except http.client.HTTPException as error:
+            # What it said instead is not for an operator's terminal.
+            raise CapsRefused(f"zeusd does not answer at {self._path} as zeusd would") from error
         finally:
             line.close()
 

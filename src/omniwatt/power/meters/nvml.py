@@ -32,7 +32,7 @@ class Nvml:
             self._nvml.nvmlInit()
             count = self._nvml.nvmlDeviceGetCount()
             self._cards = [self._nvml.nvmlDeviceGetHandleByIndex(i) for i in indices or range(count)]
-        except self._nvml.NVMLError as error:
+        except Exception as error:
             raise MeterLost(f"NVML finds no card: {error}") from error
         if not self._cards:
             raise MeterLost("NVML finds no card")
@@ -96,4 +96,6 @@ def _library() -> Any:
         import pynvml
     except ImportError as error:
         raise MeterLost("cards are read through nvidia-ml-py, which is not installed") from error
+    except Exception as error:
+        raise MeterLost(f"nvidia-ml-py cannot be loaded: {error}") from error
     return pynvml

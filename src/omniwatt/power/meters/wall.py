@@ -155,7 +155,10 @@ class Wall:
                 raise ValueError("it sends us elsewhere: power.wall_url must be where the answer is")
             if answer.status != 200:
                 raise ValueError(f"it answers with status {answer.status}")
-            return answer.read(LONGEST_BYTES)
+            body = answer.read(LONGEST_BYTES + 1)
+            if len(body) > LONGEST_BYTES:
+                raise ValueError(f"its answer is longer than {LONGEST_BYTES >> 20} MiB")
+            return body
         finally:
             self._sock = None
             line.close()
