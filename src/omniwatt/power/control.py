@@ -88,6 +88,8 @@ class Power:
         self._pulse = Pulse(self._missed)
         self._dead: Line | None = None
         """Hung up on, and not yet buried."""
+        self._unstarted = ""
+        """Why there is no governor; empty when there is one, or it has only just ended."""
         self._begun_at_s = 0.0
         self._heard_at_s = 0.0
         self._retry_s = RETRY_S
@@ -197,11 +199,14 @@ class Power:
         full["rates"] = learnt.rows(full.pop("learnt"))
         del full["brief"]
         if self.enabled and self._line is None:
-            full["state"], full["why"] = "ungoverned", "the governor has ended and is started again"
+            full["watts"], full["state"] = None, "ungoverned"
+            full["why"] = self._unstarted or "the governor has ended and is started again"
+        elif self._telemetry.at_s and time.monotonic() - self._telemetry.at_s > 2 * SILENT_S:
+            full["watts"], full["state"], full["why"] = None, "ungoverned", "the governor does not answer"
         full |= {"tight": self.tight} | self._share.status()
         full["history"] = list(self._history)
-        if self._telemetry.watts is not None:
-            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(self._telemetry.watts, self._orders.tariff))
+        if full["watts"] is not None:
+            full["amounts"] = msgspec.to_builtins(amounts.a_day_of(full["watts"], self._orders.tariff))
         return full
 
     def cost(self, energy_j: float | None) -> dict[str, float | str]:
@@ -245,11 +250,14 @@ class Power:
 
         Raises ValueError, changing nothing, for what cannot be held.
         """
+        had_one = self._budget.watts is not None
         self._orders.read(power, self._max_w)
         self._share.reload(power)
         if self._orders.by_word and power.budget and self._orders.budget != power.budget:
             log.warning("the budget set by hand (%s) holds; `omniwatt power set default` ends it", self._orders.budget)
         self._apply_budget()
+        if had_one and self._budget.watts is None:
+            log.warning("the settings say no budget any more: nothing is held")
 
     # --- the governor's life
 
@@ -258,12 +266,17 @@ class Power:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             clear(self._folder)
+            # What the last one left; where it cannot be removed, none can be made either.
+            (self._folder / self._start.gate).unlink(missing_ok=True)
             self._line = Line.start(self._folder, self._take, self._ended)
         except OSError as error:
-            log.warning("no governor could be started: %s; engines run without one", error.strerror)
+            where = f" ({Path(error.filename).parent})" if error.filename else ""
+            self._unstarted = f"no governor could be started: {error.strerror}{where}"
+            log.warning("%s; engines run without one", self._unstarted)
             return
+        self._unstarted = ""
         self._settling.renewed()
-        self._telemetry = msgspec.structs.replace(self._telemetry, brief=False)
+        self._telemetry = msgspec.structs.replace(self._telemetry, brief=False, watts=None)
         self._heard_at_s = self._begun_at_s + STOP_S  # it takes a moment to start
         self._introduce()
 
@@ -327,7 +340,8 @@ class Power:
             self._apply_budget()
             if time.monotonic() - kept_s > KEEP_S:
                 kept_s = time.monotonic()
-                await asyncio.to_thread(learnt.save, self._telemetry.learnt, self._rates)
+                with suppress(RuntimeError):  # no thread to be had now
+                    await asyncio.to_thread(learnt.save, self._telemetry.learnt, self._rates)
 
     async def _again(self) -> None:
         await self._bury()

@@ -89,10 +89,11 @@ class Governor:
         self._duty.count(Process(os.getppid()))
         self._meter = self._opened()
         library = nvml() if start.power.meter not in ("none", "estimate", "rapl") else None
+        # First: cards that were left lowered by one that died are put back, and their limits looked at then.
+        self._caps = self._capped(library)
         found = node(start.power, start.calibration, start.cores, library)
         self._activity = Activity(self._duty, self._meter, by_core=found.by_core)
         self._gate = Gate(lambda hello: slots_of(hello, by_core=found.by_core, cores=start.cores))
-        self._caps = self._capped(library)
         actuators = Node(
             self._gate,
             self._duty,
@@ -102,14 +103,15 @@ class Governor:
             trim=self._caps,
         )
         manner = self._meter.manner if self._meter else Manner()
-        tuned = tuning(manner, found.machine.capacity, by_core=found.by_core, trim=start.power.caps)
+        tuned = tuning(manner, found.machine.capacity, by_core=found.by_core, trim=self._caps is not None)
         counted = not manner.window_s
         self._loop = Loop(found.machine, tuned, self._meter, actuators, self._activity.used_s, counted=counted)
         self._loop.account.learnt.update(start.learnt)
         self._teller = Teller(self._loop, self._duty, metered=self._meter is not None)
         self._door = door(start.gate)
         self._poll.register(stream.fileno(), select.EPOLLIN)
-        self._poll.register(self._door.fileno(), select.EPOLLIN)
+        # Once a knock: where no file can be opened for who waits there, a door that is told of again and again spins.
+        self._poll.register(self._door.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def run(self) -> None:
         """Until the gateway hangs up."""
@@ -168,6 +170,7 @@ class Governor:
             self._turn(now_s)
 
     def _turn(self, now_s: float) -> None:
+        self._admit()
         for pid in self._engines:
             self._duty.works_for(pid, self._gate.tiers(pid))
         self._loop.limit(self._budget_w if self._governs(now_s) else None)
@@ -305,6 +308,8 @@ class Governor:
                 self._loop.account.advance(dynamic_j, idle_j)
             case Budget() as budget:
                 self._budget = budget
+                if self._budget_w is None:
+                    self._turned_s = float("-inf")  # who is told that nothing is limited finds nobody held
                 self._turn_again(now_s)
             case Start():
                 pass
