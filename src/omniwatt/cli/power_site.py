@@ -14,6 +14,8 @@ STANDING = {
     "waiting": ("no room for it yet", "yellow"),
     "lost": ("silent: its floor is kept", "red"),
 }
+OVER = 1.02
+"""More than this times what is lent is too much: the promise is within 2 %."""
 LATE_S = 2.0
 """Longer than this since a node asked is worth a second look."""
 
@@ -55,7 +57,7 @@ def site_lines(site: Mapping[str, Any] | None) -> list[Text | Table]:
     if not site:
         return []
     head = Text()
-    over = site["budget_w"] is not None and site["watts"] > 1.02 * site["budget_w"]
+    over = site["budget_w"] is not None and site["watts"] > OVER * site["budget_w"]
     head.append(f"\nsite: {watts(site['watts'])}", style="bold red" if over else "bold green")
     head.append(" without a limit" if site["budget_w"] is None else f" of {watts(site['budget_w'])}")
     if site.get("budget_left_s"):
@@ -78,6 +80,12 @@ def _table(site: Mapping[str, Any]) -> Table:
     table.add_column("")
     for node in site["nodes"]:
         says, style = STANDING.get(node["state"], (node["state"], ""))
+        if (
+            node["state"] == "ok"
+            and None not in (node["watts"], node["lent_w"])
+            and node["watts"] > OVER * node["lent_w"]
+        ):
+            says, style = "takes more than it is lent", "red"
         told = Text(says, style=style)
         if node.get("why"):
             told.append(f"; {node['why']}", style="yellow")

@@ -72,6 +72,7 @@ def test_a_row_for_each_node() -> None:
         NODE,
         NODE | {"name": "box2", "watts": 95.0, "lent_w": 95.0, "wants_w": 140.0, "state": "short"},
         NODE | {"name": "box3", "watts": None, "wants_w": 0.0, "heard_s_ago": 7200.0, "state": "lost"},
+        NODE | {"name": "box5", "watts": 95.0},
         NODE | {"name": "box4", "lent_w": 0.0, "floor_w": 0.0, "state": "waiting", "why": "the meter is silent"},
     ]
     assert shown(SITE | {"nodes": nodes, "budget_left_s": 120.0}) == [
@@ -80,6 +81,7 @@ def test_a_row_for_each_node() -> None:
         "box1  45.2 W  82.3 W  50.0 W  50.0 W        now  ok",
         "box2  95.0 W  95.0 W   140 W  50.0 W        now  wants more",
         "box3       -  82.3 W   0.0 W  50.0 W  2.0 h ago  silent: its floor is kept",
+        "box5  95.0 W  82.3 W  50.0 W  50.0 W        now  takes more than it is lent",
         "box4  45.2 W   0.0 W  50.0 W   0.0 W        now  no room for it yet; the meter is silent",
         "→ switched off for good? omniwatt power forget box3 frees its floor",
     ]
