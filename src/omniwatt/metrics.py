@@ -264,6 +264,12 @@ def _power(status: Mapping[str, Any]) -> Iterable[Metric]:
     )
     if status["budget_w"] is not None:
         yield GaugeMetricFamily("omniwatt_power_budget_watts", "What it may take.", value=status["budget_w"])
+    for name, value, text in (
+        ("omniwatt_power_idle_watts", status["idle_w"], "What it takes with nothing to do."),
+        ("omniwatt_power_full_load_watts", status["max_w"], "What it takes at full load."),
+        ("omniwatt_power_uncertainty_ratio", status["uncertainty_pct"] / 100.0, "How far its watts may be off."),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
     state = GaugeMetricFamily("omniwatt_power_state", "1 for the governor's state.", labels=["state"])
     state.add_metric([status["state"]], 1)
     yield state

@@ -147,6 +147,9 @@ def test_watts_that_are_not_known_now_are_left_out_and_what_was_counted_is_told(
             "metered_j": 12.5,
             "unattributed_j": 2.5,
             "budget_w": 100.0,
+            "idle_w": 30.0,
+            "max_w": 140.0,
+            "uncertainty_pct": 5.0,
             "state": "stale",
             "slots": None,
             "running": 0.0,
@@ -156,3 +159,5 @@ def test_watts_that_are_not_known_now_are_left_out_and_what_was_counted_is_told(
     assert "omniwatt_power_watts" not in text
     assert 'omniwatt_node_energy_joules_total{method="measured",scope="gpu",source="nvml"} 12.5' in text
     assert 'omniwatt_power_state{state="stale"} 1.0' in text
+    for line in ("idle_watts 30.0", "full_load_watts 140.0", "uncertainty_ratio 0.05", "budget_watts 100.0"):
+        assert f"\nomniwatt_power_{line}\n" in text
