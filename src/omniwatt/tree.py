@@ -73,7 +73,7 @@ class Tree:
 
         They are asked for when one is missing, and else every LOOK_S: some come and go between two looks.
         """
-        own_s = _clock_s(self._pid)
+        own_s = clock_s(self._pid)
         if own_s == 0.0:
             return 0.0
         pids = self.pids()
@@ -82,7 +82,7 @@ class Tree:
             self._ended_at_s = now_s
             self._ended_s = sum(map(_ended_s, pids))
         self._helpers = pids[1:]
-        self._cpu_s = max(self._cpu_s, own_s + sum(map(_clock_s, self._helpers)) + self._ended_s)
+        self._cpu_s = max(self._cpu_s, own_s + sum(map(clock_s, self._helpers)) + self._ended_s)
         return self._cpu_s
 
     def memory_bytes(self) -> int:
@@ -111,7 +111,7 @@ class Everyone:
         """CPU seconds since the first look. Of one that ended, what it used since the last look is missing."""
         found: dict[int, float] = {}
         for pid in _pids():
-            found[pid] = _clock_s(pid)
+            found[pid] = clock_s(pid)
             self._total_s += max(0.0, found[pid] - self._used_s.get(pid, found[pid] if not self._used_s else 0.0))
         self._used_s = found or self._used_s
         return self._total_s
@@ -131,8 +131,8 @@ def _newest_id() -> bytes:
     return b""
 
 
-def _clock_s(pid: int) -> float:
-    """Of one process that lives; 0.0 when there is none."""
+def clock_s(pid: int) -> float:
+    """CPU seconds of one process that lives, without those it started; 0.0 when there is none."""
     try:
         return time.clock_gettime(~pid << 3 | 2)  # the kernel's clock id of another process
     except OSError:
@@ -149,7 +149,7 @@ def _ended_s(pid: int) -> float:
 
 def _cpu_s(pid: int) -> float:
     """Of one process, and of its children that have ended and been waited for; 0.0 when there is none."""
-    own_s = _clock_s(pid)
+    own_s = clock_s(pid)
     return own_s + _ended_s(pid) if own_s else 0.0
 
 

@@ -190,11 +190,6 @@ class Duty:
     # --- how it stands
 
     @property
-    def manner(self) -> str:
-        """How CPU time is held: `quota` or `stops`."""
-        return "quota" if self._quota is not None else "stops"
-
-    @property
     def holds(self) -> bool:
         """True while somebody is held, or stopped."""
         return any(group.held_for_cores or group.stopped for group in self._groups.values())

@@ -7,7 +7,7 @@ coefficients, made of SPECpower results of whole servers: about 0.7 W idle and 3
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -73,7 +73,7 @@ class Estimate:
         self._clock = clock
         self._others = _Others(stat, everyone_s)
         self._at_s = self._begun_s = clock()
-        self._own_s = self._first_s = used_s()
+        self._own_s = used_s()
         self._others.look(self._at_s, self._own_s)
         self._energy_j = 0.0
         self._watts = model.idle_w
@@ -179,8 +179,3 @@ def busy_s(stat: Path = STAT) -> float:
         return (sum(fields) - fields[3] - fields[4]) * _TICK_S
     except (OSError, ValueError, IndexError):
         return 0.0
-
-
-def by_engine(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """CPU seconds each engine used between two looks: how the dynamic watts are cut."""
-    return {name: max(0.0, used_s - before.get(name, 0.0)) for name, used_s in after.items()}
