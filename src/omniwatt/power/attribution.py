@@ -98,7 +98,7 @@ def _by_engine(interval: Interval, rates: Rates, dynamic_j: float) -> dict[str, 
     if not known:
         known = {engine: float(len(jobs)) for engine, jobs in interval.residents.items() if jobs} or {"": 1.0}
     whole = sum(known.values())
-    return {engine: dynamic_j * part / whole for engine, part in known.items()}
+    return {engine: dynamic_j * (part / whole) for engine, part in known.items()}
 
 
 def _weight(interval: Interval, rates: Rates, engine: str) -> float:

@@ -30,6 +30,7 @@ rates = st.dictionaries(st.tuples(st.sampled_from(ENGINES), st.sampled_from(KIND
 
 
 @given(st.floats(0, 1e6), st.floats(0, 10), st.floats(0, 1e4), works, works, residents, activities, rates)
+@example(1.5, 0.0, 0.0, (), (), {}, {"": 5e-324}, {})
 def test_every_joule_is_somewhere_and_none_is_negative(
     energy_j, length_s, idle_w, work, running, present, activity, known
 ) -> None:
