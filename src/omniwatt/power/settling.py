@@ -86,7 +86,7 @@ class Settling:
             return None
         if settled.joules is not None:
             return settled.joules
-        # What was long to us was short to its host.
+        # No host told of it by itself: one that ended could not say so.
         till.as_brief()
         return self._charge(till)
 

@@ -1,7 +1,7 @@
 """What requests are charged without asking the governor: short calls, by the joules a unit it has learnt.
 
-A call that is over within BATCH_S is told to the governor in a sum with others, and costs it no wake-up. What it
-takes is what its work takes by the rates, and its job's part of the idle watts; the governor is told the sum of what
+A call that is over soon is told to the governor in a sum with others, and costs it no wake-up; its host says so. What
+it takes is what its work takes by the rates, and its job's part of the idle watts; the governor is told the sum of what
 was charged so, and takes it off what the meter counts next: in the books every joule still is somewhere, once.
 """
 
@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Mapping
 
-from omniwatt.contract.governor import BATCH_S
 from omniwatt.contract.power import Joules
 from omniwatt.power.attribution import Learnt
 from omniwatt.power.messages import Telemetry
@@ -77,10 +76,9 @@ class Bill:
         self._tills = tills
         self._till = till
         self._of = engine, capability
-        self._begun_s = time.monotonic()
         self._ended = False
 
-    def end(self, work: Mapping[str, float]) -> None:
+    def end(self, work: Mapping[str, float], *, brief: bool) -> None:
         """It is over, and did so many units of each kind; said again, nothing."""
         if self._ended:
             return
@@ -88,8 +86,7 @@ class Bill:
         energy_j, error_pct = self._tills.price(*self._of, work)
         if self._till is None:
             return
-        if self.brief and time.monotonic() - self._begun_s < BATCH_S:
-            # By its host's clock it was shorter still: the host tells of it in a sum.
+        if brief:
             self._till.brief_j += energy_j
         else:
             self._till.told_j += energy_j

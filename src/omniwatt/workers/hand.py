@@ -17,8 +17,11 @@ class Bill(Protocol):
         """The governor need not be told of it one by one, should it be short."""
         ...
 
-    def end(self, work: Mapping[str, float]) -> None:
-        """It is over, and did so many units of each kind; said again, nothing."""
+    def end(self, work: Mapping[str, float], *, brief: bool) -> None:
+        """It is over, and did so many units of each kind; said again, nothing.
+
+        `brief`: by its host's word the governor was told of it in a sum alone.
+        """
         ...
 
 
@@ -74,7 +77,7 @@ class Nobody:
 class _Nobodys:
     tier, brief = "", False
 
-    def end(self, work: Mapping[str, float]) -> None: ...
+    def end(self, work: Mapping[str, float], *, brief: bool) -> None: ...
 
 
 NOBODYS: Bill = _Nobodys()

@@ -49,6 +49,8 @@ class CallContext:
         self._callbacks: list[Callable[[], None]] = []
         self._cancelled = False
         self.steps: dict[str, float] = {}
+        self.brief = False
+        """Once it has left: the governor was told of it in a sum alone."""
 
     @property
     def cancelled(self) -> bool:
@@ -87,7 +89,7 @@ class CallContext:
     def leave(self) -> None:
         """The work is over: all of it has been told when this returns."""
         if self._permit is not None:
-            self._permit.leave()
+            self.brief = self._permit.leave()
             self._permit = None
 
     def _add(self, kind: str, units: float) -> None:
@@ -168,7 +170,7 @@ class Host:
                     await self._relay(call, context, events)
         finally:
             context.leave()
-            call.trailer = encode(Report(context.steps))
+            call.trailer = encode(Report(context.steps, context.brief))
 
     async def _relay(self, call: Call, context: CallContext, events: AsyncIterator[Event]) -> None:
         send = call.send
@@ -176,7 +178,7 @@ class Host:
             if type(event) is Finished:
                 # Before the end is known anywhere: what is settled then has all its work in it.
                 context.leave()
-                details = {**event.details, "steps": context.steps}
+                details = {**event.details, "steps": context.steps, "brief": context.brief}
                 await send(encode(msgspec.structs.replace(event, details=details)))
                 return
             await send(encode(event))

@@ -62,10 +62,10 @@ class Permit:
         self._given_up = True
         self.wake()
 
-    def leave(self) -> None:
-        """The call has ended; what it did is told at once, of a brief one with the next batch."""
+    def leave(self) -> bool:
+        """The call has ended; what it did is told at once, or (True) only in a sum with that of other brief ones."""
         self.give_up()
-        self._permits.leave(self)
+        return self._permits.leave(self)
 
     def hold(self, until_s: float) -> None:
         """Wait at the next step until then; 0 lets it go on."""
@@ -164,11 +164,11 @@ class Permits:
             self._parked.append(permit.number)
             self._post()
 
-    def leave(self, permit: Permit) -> None:
-        """A call has ended."""
+    def leave(self, permit: Permit) -> bool:
+        """A call has ended; True: the governor does not hear of it by itself."""
         with self._lock:
             if self._calls.pop(permit.number, None) is None:
-                return
+                return not permit.told
             permit.ended_s = time.monotonic()
             if permit.told:
                 self._left.append(permit)
@@ -176,6 +176,7 @@ class Permits:
             elif self._stream is not None:
                 for kind, units in permit.work.items():
                     self._brief[kind] = self._brief.get(kind, 0.0) + units
+            return not permit.told
 
     def close(self) -> None:
         """Hang up; nothing is held any more."""

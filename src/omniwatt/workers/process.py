@@ -26,6 +26,7 @@ from omniwatt.workers.hand import Hand, Nobody
 from omniwatt.workers.verbs import (
     HostStats,
     Load,
+    Report,
     Run,
     Stats,
     decode_event,
@@ -42,6 +43,7 @@ LOG_WAIT_S = 0.5
 LOG_LINE_LIMIT = 4000
 NEVER_HELD = frozenset({"media"})
 """Engines others wait for: counted, but not held for the watts' sake."""
+NOTHING_DONE = Report()
 _LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
 
@@ -129,7 +131,7 @@ class HostProcess:
                 if type(event) is Finished:
                     finished = True
                     # Before the end is known anywhere: what is charged then has all its work in it.
-                    bill.end(event.details.get("steps", {}))
+                    bill.end(event.details.get("steps", {}), brief=event.details.get("brief", False))
                 yield event
             if not finished:
                 raise EngineFailed(f"The {self.name} engine stopped without finishing its answer.")
@@ -144,7 +146,8 @@ class HostProcess:
                     self._cancel(call)
                 await _settle(call)
             if not finished:
-                bill.end(_steps(call))
+                report = _report(call)
+                bill.end(report.steps, brief=report.brief)
             if feeder is not None:
                 feeder.cancel()
                 await asyncio.wait([feeder])
@@ -281,7 +284,7 @@ class HostProcess:
         self.in_flight -= 1
         self.used_at_s = time.monotonic()
         self._event_at_s = asyncio.get_running_loop().time()
-        for kind, units in _steps(call).items():
+        for kind, units in _report(call).steps.items():
             self.steps[kind] = self.steps.get(kind, 0.0) + units
         if self.in_flight == 0:
             self.on_busy()
@@ -324,11 +327,11 @@ def _nothing() -> None:
     return
 
 
-def _steps(call: Call) -> dict[str, float]:
-    """What a call that has ended did; empty when nobody could say."""
+def _report(call: Call) -> Report:
+    """What a call that has ended did; nothing when nobody could say."""
     with suppress(msgspec.DecodeError):
-        return decode_report(call.trailer).steps if call.trailer else {}
-    return {}
+        return decode_report(call.trailer) if call.trailer else NOTHING_DONE
+    return NOTHING_DONE
 
 
 def _spawn(name: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:

@@ -29,9 +29,10 @@ class _Member:
         self.new_at_s = -NEW_AGAIN_S
 
     def look(self, now_s: float) -> None:
-        """Measure from here: the process runs."""
+        """Measure from here: the process runs. One without threads is never held, whatever it uses."""
         self.since_s = now_s
-        self.cpu_s = self.process.cpu_s()
+        if self.threads:
+            self.cpu_s = self.process.cpu_s()
 
     def account(self, now_s: float, contended: bool) -> None:
         """Note what a running process did since the last look."""

@@ -37,6 +37,8 @@ class Report(Value, frozen=True):
     """Units of work done in one call, by kind."""
 
     steps: dict[str, float] = {}
+    brief: bool = False
+    """The governor was told of them in a sum alone."""
 
 
 class HostStats(Value, frozen=True):

@@ -33,7 +33,7 @@ def known() -> Tills:
     """One that has seen a chat of an engine whose rates are learnt to 4 %."""
     found = Tills()
     found.learn({"echo": Learnt({"decode": 0.5}, 3.0, 100.0, 4.0)})
-    found.call("earlier", "echo", "chat", brief=True).end({"decode": 1.0})
+    found.call("earlier", "echo", "chat", brief=True).end({"decode": 1.0}, brief=True)
     return found
 
 
@@ -59,8 +59,8 @@ def test_a_short_call_is_charged_its_work_and_its_part_of_the_idle_watts(clock: 
     tills.begin("b", "default", 1)
     bill = tills.call("a", "echo", "chat", brief=True)
     clock.now_s += 0.01
-    bill.end({"decode": 4.0})
-    bill.end({"decode": 4.0})
+    bill.end({"decode": 4.0}, brief=True)
+    bill.end({"decode": 4.0}, brief=True)
     till = tills.end("a")
     assert till is not None
     assert not till.told
@@ -71,13 +71,13 @@ def test_a_short_call_is_charged_its_work_and_its_part_of_the_idle_watts(clock: 
     assert tills.end("a") is None
 
 
-def test_a_long_call_is_for_the_governor_to_charge_unless_it_was_never_told_of_it(clock: Clock) -> None:
+def test_a_call_its_host_told_of_is_for_the_governor_to_charge_unless_that_never_heard_of_it(clock: Clock) -> None:
     tills = known()
     tills.begin("a", "default", 1)
     short, long = (tills.call("a", "echo", "chat", brief=True) for _ in range(2))
-    short.end({"decode": 2.0})
     clock.now_s += 0.03
-    long.end({"decode": 10.0})
+    short.end({"decode": 2.0}, brief=True)
+    long.end({"decode": 10.0}, brief=False)
     till = tills.end("a")
     assert till is not None
     assert till.told
@@ -100,4 +100,4 @@ def test_a_tier_said_again_changes_nothing_else(clock: Clock) -> None:
 def test_a_call_of_no_request_is_charged_to_nobody() -> None:
     bill = known().call("live", "echo", "chat", brief=True)
     assert bill.tier == ""
-    bill.end({"decode": 1.0})
+    bill.end({"decode": 1.0}, brief=True)

@@ -128,13 +128,13 @@ def test_brief_calls_are_told_in_sums_and_the_one_that_lasts_by_itself(tmp_path:
         for number in range(50):
             permit = permits.enter(f"short {number}", brief=True)
             permit.step("decode", 2)
-            permit.leave()
+            assert permit.leave()
         told = []
         while not told or not told[-1].left:
             told.append(governor.heard())
             if told[-1].entered:
                 lasting.step("tile", 1)
-                lasting.leave()
+                assert not lasting.leave()
         assert len(told) <= 5
         assert [one.entered for one in told if one.entered] == [((1, "lasting", "flex", lasting.at_s),)]
         assert sum(units for one in told for _, units in one.brief) == 100
