@@ -73,14 +73,23 @@ def _server(settings: Settings, file: Path | None) -> Iterator[tuple[str, Child 
     command = [sys.executable, "-m", "omniwatt", "serve", "--log-level", "warning", "--port", str(port)]
     command += ["--config", str(file)] if file else []
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for ending in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, _interrupted)
     changed = msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, port=port))
     try:
         yield url_of(changed), child
     except KeyboardInterrupt:
         # Ctrl-C in a terminal reaches the child too; it is draining already.
-        console.print()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            console.print()
     finally:
         _stop(child, settings.server.drain_s + 10)
+
+
+def _interrupted(*_: object) -> None:
+    """A terminal that is closed, or a kill, ends the demo as Ctrl-C does: its server goes with it."""
+    raise KeyboardInterrupt
 
 
 def _stop(child: Child, patience_s: float) -> None:
