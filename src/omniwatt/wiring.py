@@ -147,6 +147,9 @@ async def _preload(catalog: Catalog, pool: Pool) -> None:
 async def _sweep(blobs: Blobs, stored: StoredResponses) -> None:
     """Erase what has expired, now and every hour."""
     while True:
-        await asyncio.to_thread(blobs.expire)
-        await asyncio.to_thread(stored.expire)
+        try:
+            await asyncio.to_thread(blobs.expire)
+            await asyncio.to_thread(stored.expire)
+        except RuntimeError as error:  # no thread to be had
+            log.warning("what has expired is not erased before the next hour: %s", error)
         await asyncio.sleep(SWEEP_S)

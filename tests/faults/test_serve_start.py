@@ -143,3 +143,24 @@ def test_a_lock_that_cannot_be_opened_or_written_is_named(tmp_path: Path, why: s
     assert "serve.lock" in done.stderr
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+NO_THREADS = """
+import threading
+from omniwatt.__main__ import main
+
+def refused(thread):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = refused
+main()
+"""
+
+
+def test_where_no_thread_may_be_started_it_says_what_to_raise(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NO_THREADS, "serve", "--models", "echo", "--port", "0"]
+    environ = {"OMNIWATT_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "no more threads" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,12 @@ def run(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> None:
             raise click.ClickException(str(error)) from error
         except (DatabaseError, SchemaError, SecretError) as error:
             raise click.ClickException(f"{settings.home} cannot be used: {error}") from error
+        except RuntimeError as error:
+            if "start new thread" not in str(error):
+                raise
+            raise click.ClickException(
+                "no more threads are allowed here: ulimit -u, or the container's pids"
+            ) from error
 
 
 def _reread(file: Path | None, flags: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -135,7 +142,8 @@ async def _serve(settings: Settings, sock: Any, reread: partial[Settings]) -> No
             )
             console.print("[dim]stopping: running answers are done, writing the ledger[/dim]")
     finally:
-        (run_dir / "admin.sock").unlink(missing_ok=True)
+        with suppress(OSError):
+            (run_dir / "admin.sock").unlink()
 
 
 def check_reach(settings: Settings) -> None:

@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
             error = failure
         except Exception as failure:  # noqa: BLE001 - a defect of one call must not take the others along
             self._loop.call_exception_handler({"message": "a call failed", "exception": failure})
-            error = EngineFailed(f"{type(failure).__name__} in the {self._peer} process.")
+            error = EngineFailed(f"{type(failure).__name__} in the process that was asked: see its log.")
         call.end(error)
 
     def _pump(self) -> None:
