@@ -29,8 +29,8 @@ class Credit(Value, frozen=True):
     join_s: float = -math.inf
 
 
-def by_credit(credit: Credit, slots: float, ran: float, now_s: float, dt_s: float) -> tuple[Credit, int]:
-    """How many may run until the next tick, so that the mean of those that `ran` becomes `slots`.
+def by_credit(credit: Credit, slots: float, ran: float, now_s: float, dt_s: float) -> tuple[Credit, float]:
+    """How many may run until the next tick, so that the mean of those that `ran` becomes `slots`; to be rounded.
 
     After a jump of a slot or more the account begins anew, once as many run as were asked for: what steps under way
     owe while they end is not paid back at the new level.
@@ -40,7 +40,7 @@ def by_credit(credit: Credit, slots: float, ran: float, now_s: float, dt_s: floa
     arrived = not jumped and (credit.arrived or abs(slots - ran) < 1 or now_s - jumped_s > ARRIVES_S)
     most = MOST_CREDIT * SPREAD_S
     owed = min(most, max(-most, credit.credit + (credit.slots - ran) * dt_s)) if arrived and credit.arrived else 0.0
-    return Credit(owed, slots, arrived, jumped_s), max(0, math.floor(slots + owed / SPREAD_S + 0.5))
+    return Credit(owed, slots, arrived, jumped_s), max(0.0, slots + owed / SPREAD_S)
 
 
 def by_trim(credit: Credit, slots: float, now_s: float, running: float, lag_s: float) -> tuple[Credit, int, float]:

@@ -1,6 +1,7 @@
 """What the model says a slow, late sensor should be showing: slots that ran, passed through its delay and window."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 
 from omniwatt.contract.request import Value
 
@@ -25,6 +26,21 @@ def extend(history: History, now_s: float, watts: float, keep_s: float) -> Histo
     start = max(0, bisect_right(history.times_s, now_s - keep_s) - 1)
     total_j = history.joules[-1] + watts * (now_s - since_s)
     return History((*history.times_s[start:], now_s), (*history.joules[start:], total_j))
+
+
+def extended(
+    histories: Mapping[str, History], before_s: float, now_s: float, watts: Mapping[str, float], keep_s: float
+) -> dict[str, History]:
+    """All kinds of work; one that comes new drew nothing before, and one that draws no more is forgotten in time."""
+    out = {}
+    for kind in {**histories, **watts}:
+        known = histories.get(kind, History())
+        if not known.times_s and histories:
+            known = extend(known, before_s, 0.0, keep_s)
+        known = extend(known, now_s, watts.get(kind, 0.0), keep_s)
+        if known.joules[-1] > known.joules[0] or kind in watts:
+            out[kind] = known
+    return out
 
 
 def mean_w(history: History, begin_s: float, end_s: float) -> float:

@@ -22,11 +22,12 @@ MOST_SAID = 200
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """What is governed: `capacity` step-slots, each of which adds `slot_w` to `idle_w`."""
+    """What is governed: `capacity` step-slots, each of which adds `slot_w` to `idle_w`; `known` for kinds of work."""
 
     capacity: float
     idle_w: float
     slot_w: float
+    known: Mapping[str, float] = {}
 
     @property
     def max_w(self) -> float:
@@ -35,11 +36,15 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What the actuators see: slots wanted by tier, slot-seconds that ran so far, slots that run now."""
+    """What the actuators see: slots wanted by tier, slot-seconds that ran so far, slots that run now.
+
+    All weighted as the decision says that holds; `ran_s` are slot-seconds by kind of work, unweighted.
+    """
 
     wanted: Mapping[str, float]
     slot_s: float
     running: float
+    ran_s: Mapping[str, float] = {}
 
 
 class Actuators(Protocol):
@@ -100,7 +105,8 @@ class Loop:
             self.decision = None
         else:
             ran = (load.slot_s - before.slot_s) / length_s if length_s > 0.0 else load.running
-            self._decide(now_s, self.budget_w, max(0.0, ran))
+            kinds = _rates(before.ran_s, load.ran_s, length_s)
+            self._decide(now_s, self.budget_w, max(0.0, ran), kinds)
         self._actuators.obey(self.decision, now_s)
         return self.decision
 
@@ -140,7 +146,7 @@ class Loop:
 
     # --- inside
 
-    def _decide(self, now_s: float, budget_w: float, ran: float) -> None:
+    def _decide(self, now_s: float, budget_w: float, ran: float, kinds: Mapping[str, float]) -> None:
         machine = self.machine
         sight = Sight(
             now_s=now_s,
@@ -152,6 +158,8 @@ class Loop:
             capacity=machine.capacity,
             idle_w=machine.idle_w,
             slot_w=machine.slot_w,
+            ran=kinds,
+            known=machine.known,
         )
         try:
             self._state, self.decision = decide(self.tuning, self._state, sight)
@@ -174,3 +182,10 @@ class Loop:
         now = dict(self._activity())
         before, self._active = self._active, now
         return {name: max(0.0, value - before.get(name, 0.0)) for name, value in now.items()}
+
+
+def _rates(before_s: Mapping[str, float], now_s: Mapping[str, float], length_s: float) -> dict[str, float]:
+    """Slots that ran by kind; those of kinds that never ran are left out."""
+    if length_s <= 0.0:
+        return {}
+    return {kind: max(0.0, ran_s - before_s.get(kind, 0.0)) / length_s for kind, ran_s in now_s.items()}

@@ -7,11 +7,13 @@ squares, which share one covariance with the gain. Tracking is of min(budget, wh
 """
 
 import math
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from omniwatt.contract.error import BadInput
 from omniwatt.contract.power import Reading
+from omniwatt.power import alone as lonely
 from omniwatt.power import count as counting
 from omniwatt.power import guard as guarding
 from omniwatt.power import history as histories
@@ -53,7 +55,7 @@ def lapsed(tuning: Tuning, decision: Decision, age_s: float) -> Decision:
     if age_s <= tuning.watchdog_s:
         return decision
     slots = min(tuning.floor_slots, decision.slots)
-    return replace(decision, slots=slots, count=math.ceil(slots), state="floor")
+    return replace(decision, slots=slots, count=math.ceil(slots), room=float(math.ceil(slots)), state="floor")
 
 
 def _restarted(state: State) -> State:
@@ -66,21 +68,25 @@ def _remember(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> St
     dt_s = 0.0 if math.isnan(state.at_s) else sight.now_s - state.at_s
     full_w = _full_w(sight)
     most = learn.prior(full_w, tuning.offset_doubt, tuning.gain_doubt)
-    learnt = state.learnt if state.learnt.p_gg > 0 else most
-    learnt = learn.wander(learnt, dt_s, tuning.offset_drift * full_w, tuning.gain_drift, most)
+    # With a trim power is held more finely than kinds differ.
+    ran = sight.ran if sight.ran and not tuning.trim else {learn.ALL: sight.running}
+    learnt = learn.knowing(state.learnt if state.learnt.cov[1][1] > 0 else most, ran, tuning.apart_doubt)
+    walks = ((tuning.offset_drift * full_w) ** 2 * dt_s, tuning.gain_drift**2 * dt_s, tuning.apart_drift**2 * dt_s)
+    learnt = learn.wander(learnt, walks, (tuning.gain_doubt**2, tuning.apart_doubt**2))
     felt = state.trim + (state.trim_felt - state.trim) * math.exp(-dt_s / max(1e-3, tuning.trim_lag_s))
     keep_s = 2 * tuning.period_s + tuning.window_s + 2.0
-    history = histories.extend(state.history, sight.now_s, sight.running * felt * sight.slot_w, keep_s)
+    drew_w = {kind: slots * felt * sight.known.get(kind, sight.slot_w) for kind, slots in ran.items()}
+    history = histories.extended(state.history, sight.now_s - dt_s, sight.now_s, drew_w, keep_s)
     lowered_s = sight.now_s if budget_w < state.budget_w - 1e-9 else state.lowered_s
-    return _but(state, at_s=sight.now_s, budget_w=budget_w, lowered_s=lowered_s, trim_felt=felt, history=history,
-                learnt=learnt, credit=state.credit)  # fmt: skip
+    return _but(state, at_s=sight.now_s, turn_s=dt_s, budget_w=budget_w, lowered_s=lowered_s, trim_felt=felt,
+                history=history, learnt=learnt)  # fmt: skip
 
 
 def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
     """Compare a new reading with the model's, learn from it, and let the guard see it."""
     reading, learnt = sight.reading, state.learnt
-    x_w, moving_w = (0.0, 0.0) if reading is None else _seen(tuning, state, reading.at_s)
-    expected_w = sight.idle_w + learnt.offset_w + learnt.gain * x_w
+    x_w, moving_w = ({}, 0.0) if reading is None else _seen(tuning, state, reading.at_s)
+    expected_w = sight.idle_w + learn.expected_w(learnt, x_w)
     bounds = _bounds(tuning, sight, 4 * learn.doubt_w(learnt, x_w) + 2 * moving_w)
     meter, good = trust.judge(state.meter, bounds, reading, sight.now_s, expected_w)
     state = _but(state, meter=meter)
@@ -91,7 +97,9 @@ def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
     return _learnt(tuning, state, sight, (x_w, moving_w, reading.watts - expected_w), since_s)
 
 
-def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float, float], since_s: float) -> State:
+def _learnt(
+    tuning: Tuning, state: State, sight: Sight, seen: tuple[Mapping[str, float], float, float], since_s: float
+) -> State:
     """What a reading teaches: at `seen` modelled dynamic watts, moving by so much, it lies so far above the model.
 
     While all that is wanted runs, much less than expected is work that waits for something else: it teaches nothing.
@@ -102,11 +110,15 @@ def _learnt(tuning: Tuning, state: State, sight: Sight, seen: tuple[float, float
     noise_w = math.hypot(still_w, moving_w * math.sqrt(tuning.window_s / new_s))
     waits = state.saturated and error_w < -2 * noise_w
     before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, (waits, False))
-    left_w = error_w - (learnt.offset_w - before.offset_w) - (learnt.gain - before.gain) * x_w
+    left_w = error_w - learn.expected_w(learnt, x_w) + learn.expected_w(before, x_w)
     weight = (still_w / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
     residual_w = state.residual_w + share * (weight * left_w - state.residual_w)
-    return _but(state, learnt=learnt, residual_w=residual_w)
+    off_w = None
+    if state.alone.tried is not None and not state.saturated:
+        off_w = error_w + learn.expected_w(before, x_w) - learn.expected_w(state.alone.tried, x_w)
+    alone = lonely.note(state.alone, state.read_s, weight * since_s, learnt, off_w)
+    return _but(state, learnt=learnt, residual_w=residual_w, alone=alone)
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
@@ -129,19 +141,27 @@ def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_
     """The new number of slots, and what to call the situation."""
     learnt, fault = state.learnt, state.meter.fault
     open_loop = fault != ""
-    goal_w = budget_w * (1 - tuning.margin - (tuning.stale_margin if open_loop else 0.0))
+    goal_w = budget_w * (1 - tuning.margin - (_kept_back(tuning, state, budget_w) if open_loop else 0.0))
     pause, shed = _paused(tuning, sight, state.guard.stage)
     demand = _wanted(sight, pause)
     floor = min(tuning.floor_slots, demand)
     allowed = floor if lapsed_tick or shed else _allowed(tuning, state, sight, goal_w, budget_w, open_loop)
     slots = max(floor, min(allowed, demand))
     saturated = allowed >= demand and not lapsed_tick
-    credit, count, trim = _whole(tuning, state, sight, slots, allowed if saturated else None)
+    credit, room, trim = _whole(tuning, state, sight, slots, allowed if saturated else None)
     rest_w, each_w = sight.idle_w + learnt.offset_w, learnt.gain * sight.slot_w
     mode = _mode(lapsed_tick, goal_w <= rest_w, state.guard.stage > 0, open_loop, saturated)
     target_w, predicted_w = min(goal_w, rest_w + each_w * demand), rest_w + each_w * slots
-    decision = Decision(slots, count, trim, pause, mode, target_w, predicted_w, fault, learnt.gain)
+    weights = _weights(learnt, sight)
+    count = math.floor(room + 0.5)
+    decision = Decision(slots, count, trim, pause, mode, target_w, predicted_w, fault, learnt.gain, room, weights)
     return _but(state, trim=trim, credit=credit, saturated=saturated, slots=slots), decision
+
+
+def _kept_back(tuning: Tuning, state: State, budget_w: float) -> float:
+    """Share of the budget that is left alone without a meter: by how well the model did without one of late."""
+    off = lonely.off_w(state.alone, state.at_s - state.read_s) / max(1e-9, budget_w)
+    return tuning.stale_margin if math.isnan(off) else min(tuning.stale_margin, max(tuning.stale_least, off))
 
 
 def _paused(tuning: Tuning, sight: Sight, stage: int) -> tuple[tuple[str, ...], bool]:
@@ -160,29 +180,38 @@ def _wanted(sight: Sight, pause: tuple[str, ...]) -> float:
 
 def _allowed(tuning: Tuning, state: State, sight: Sight, goal_w: float, budget_w: float, open_loop: bool) -> float:
     """Slots the budget has room for, whatever the demand; at most the machine's. Caution bounds only the way up."""
-    learnt = state.learnt
+    learnt, most = state.learnt, sight.capacity * max(_weights(state.learnt, sight).values(), default=1.0)
     if math.isinf(budget_w) or sight.slot_w <= 0:
-        return sight.capacity if math.isinf(budget_w) else 0.0
+        return most if math.isinf(budget_w) else 0.0
     held_w = 0.0 if open_loop else tuning.kp * state.residual_w
     wanted = (goal_w - sight.idle_w - learnt.offset_w - held_w) / (learnt.gain * sight.slot_w)
     room_w = budget_w * (1 + tuning.guard_over) - sight.idle_w - held_w
-    safe = learn.reach_w(learnt, room_w, tuning.caution) / sight.slot_w
+    mix = {kind: known.joules[-1] - known.joules[0] for kind, known in state.history.items()}
+    safe = learn.reach_w(learnt, room_w, tuning.caution, mix) / sight.slot_w
     safe = max(safe, state.slots)
-    return max(0.0, min(wanted, safe, sight.capacity))
+    return max(0.0, min(wanted, safe, most))
+
+
+def _weights(learnt: learn.Learnt, sight: Sight) -> dict[str, float]:
+    """Of kinds of work, in slots of the common gain."""
+    known = sight.known if learnt.kinds else {}
+    return {
+        kind: learnt.gain_of(kind) / learnt.gain * known.get(kind, sight.slot_w) / sight.slot_w
+        for kind in {*learnt.kinds, *known}
+        if sight.slot_w > 0
+    }
 
 
 def _whole(
     tuning: Tuning, state: State, sight: Sight, slots: float, room: float | None
-) -> tuple[counting.Credit, int, float]:
-    """Whole slots and the trim; with `room` for more than is wanted nothing is held back, not even what comes next."""
+) -> tuple[counting.Credit, float, float]:
+    """Room for steps, and the trim; with `room` for more than is wanted nothing is held back, nor what comes next."""
     if room is not None:
-        count = max(math.floor(room), math.ceil(slots))
-        return counting.Credit(slots=slots, on=math.ceil(slots)), count, 1.0
+        return counting.Credit(slots=slots, on=math.ceil(slots)), float(max(math.floor(room), math.ceil(slots))), 1.0
     if tuning.trim:
         return counting.by_trim(state.credit, slots, sight.now_s, sight.running_now, tuning.trim_lag_s)
-    dt_s = state.history.times_s[-1] - state.history.times_s[-2] if len(state.history.times_s) > 1 else 0.0
-    credit, count = counting.by_credit(state.credit, slots, sight.running, sight.now_s, dt_s)
-    return credit, count, 1.0
+    credit, free = counting.by_credit(state.credit, slots, sight.running, sight.now_s, state.turn_s)
+    return credit, free, 1.0
 
 
 def _mode(lapsed_tick: bool, below_idle: bool, guarded: bool, open_loop: bool, saturated: bool) -> Mode:
@@ -197,16 +226,20 @@ def _mode(lapsed_tick: bool, below_idle: bool, guarded: bool, open_loop: bool, s
     return "demand-limited" if saturated else "tracking"
 
 
-def _seen(tuning: Tuning, state: State, at_s: float) -> tuple[float, float]:
+def _seen(tuning: Tuning, state: State, at_s: float) -> tuple[dict[str, float], float]:
     """Modelled dynamic watts as a reading of `at_s` shows them, and how wrong that is if its time stamp is."""
 
-    def window(shift_s: float) -> float:
-        middle_s = at_s - tuning.lag_s + shift_s
-        return histories.mean_w(state.history, middle_s - tuning.window_s / 2, middle_s + tuning.window_s / 2)
+    def window(shift_s: float) -> dict[str, float]:
+        begin_s = at_s - tuning.lag_s + shift_s - tuning.window_s / 2
+        end_s = begin_s + tuning.window_s
+        return {kind: histories.mean_w(known, begin_s, end_s) for kind, known in state.history.items()}
 
     x_w = window(0.0)
-    moving_w = max(abs(x_w - window(-tuning.delay_doubt_s)), abs(x_w - window(tuning.delay_doubt_s)))
-    return x_w, moving_w * state.learnt.gain
+    here, sides = (
+        learn.expected_w(state.learnt, x_w),
+        [learn.expected_w(state.learnt, window(shift_s)) for shift_s in (-tuning.delay_doubt_s, tuning.delay_doubt_s)],
+    )
+    return x_w, max(abs(here - side) for side in sides)
 
 
 def _full_w(sight: Sight) -> float:

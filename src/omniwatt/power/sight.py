@@ -6,6 +6,7 @@ from typing import Literal
 
 from omniwatt.contract.power import Reading
 from omniwatt.contract.request import Value
+from omniwatt.power.alone import Alone
 from omniwatt.power.count import Credit
 from omniwatt.power.guard import Guard
 from omniwatt.power.history import History
@@ -36,16 +37,24 @@ class Tuning(Value, frozen=True):
     """So many slots may always run, whatever the budget: the service stays alive. Not above demand."""
     margin: float = 0.01
     stale_margin: float = 0.05
-    """Added to `margin` while there is no meter to be trusted."""
+    """Added to `margin` while there is no meter to be trusted: at most, and where it is not known how well the model
+    does alone."""
+    stale_least: float = 0.003
+    """And at least: a third of `margin`."""
     noise: float = 0.01
     """Standard deviation of a mean over 0.1 s, as a share of the machine's full power; longer means have less."""
     kp: float = 0.25
     offset_drift: float = 0.012
     """The integral's speed: how far the offset may wander in a second, as a share of full power."""
     gain_drift: float = 0.008
+    apart_drift: float = 0.001
+    """How far a kind of work may wander from the others in a second."""
     gain_doubt: float = 0.25
     """Standard deviation of the calibrated watts per slot before anything was measured."""
     offset_doubt: float = 0.05
+    apart_doubt: float = 0.3
+    """Standard deviation of a kind's watts per slot from those of all, beside `gain_doubt`: one card takes 480 W to
+    decode and 680 W to draw."""
     caution: float = 2.0
     """So many standard deviations of the prediction stay within the budget and `guard_over`."""
     guard_over: float = 0.02
@@ -71,14 +80,18 @@ class Sight(Value, frozen=True):
     demand: Mapping[str, float]
     """Slots wanted by tier: running or ready to."""
     running: float
-    """Slots that ran, as the mean since the look before."""
+    """Slots that ran, as the mean since the look before, weighted as the last decision said."""
     running_now: float
     """Slots that run at this moment, those told to pause included."""
     capacity: float
     """Slots the machine has."""
     idle_w: float
     slot_w: float
-    """Watts a running slot adds, by calibration, for the mix that runs now."""
+    """Watts a running slot adds, by calibration."""
+    ran: Mapping[str, float] = {}
+    """Slots that ran by kind of work, unweighted; empty where kinds are not told apart."""
+    known: Mapping[str, float] = {}
+    """`slot_w` of single kinds, where calibration knows better."""
 
 
 class Decision(Value, frozen=True):
@@ -100,18 +113,26 @@ class Decision(Value, frozen=True):
     """What is wrong with the meter."""
     gain: float = 1.0
     """Learnt: real watts per slot over calibrated ones."""
+    room: float = 0.0
+    """As `count`, but not whole: a step may begin while those that run and half of its own weight are within."""
+    weights: Mapping[str, float] = {}
+    """Slots that a step of a kind counts for; 1 where nothing is said."""
 
 
 class State(Value, frozen=True):
     """What is remembered from look to look. `State()` is a fresh start."""
 
     at_s: float = math.nan
+    turn_s: float = 0.0
+    """Between the last two looks."""
     budget_w: float = math.inf
     lowered_s: float = -math.inf
     trim: float = 1.0
     trim_felt: float = 1.0
-    history: History = History()
+    history: Mapping[str, History] = {}
+    """By kind of work, in calibrated watts."""
     learnt: Learnt = Learnt()
+    alone: Alone = Alone()
     residual_w: float = 0.0
     """Proportional part: readings above the prediction, smoothed."""
     read_s: float = math.nan

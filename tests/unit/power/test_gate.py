@@ -164,6 +164,30 @@ def test_what_the_books_hear() -> None:
     assert gate.wanted(2.0) == {}
 
 
+def test_a_step_counts_for_its_engine_s_weight_when_it_is_let_and_work_is_told_apart() -> None:
+    gate = Gate(lambda _: 1.0)
+    for host, engine in enumerate(("paint", "paint", "chat", "chat")):
+        gate.hello(host, Hello(70 + host, engine, 1, True))
+        gate.told(host, Told(entered=((1, str(host), "default", 1.0),), work=((1, "tile", 1.0),)), 1.0)
+    weights = {"paint": 1.5, "chat": 0.5}
+
+    def let(slots: float, now_s: float) -> list[int]:
+        gate.choose(slots, (), now_s, weights)
+        for host in range(4):
+            if (hold := gate.holds(host, now_s)) and hold.calls:
+                gate.told(host, Told(parked=(1,)), now_s)
+        gate.again(now_s)
+        return [host for host in range(4) if not (gate.holds(host, now_s + 1.0) or Hold()).calls]
+
+    assert let(4.0, 2.0) == [0, 1, 2, 3]
+    assert gate.wanted(2.0) == {"default": 4.0}
+    assert gate.running(2.0) == 4.0
+    kept = let(2.0, 3.0)
+    assert sum(1.5 if host < 2 else 0.5 for host in kept) <= 2.0
+    assert gate.ran_s(3.0) == {"paint": pytest.approx(4.0), "chat": pytest.approx(4.0)}
+    assert gate.slot_s(3.0) == pytest.approx(8.0)
+
+
 @given(st.lists(st.sampled_from(["priority", "default", "flex"]), min_size=1, max_size=6), st.integers(0, 4))
 def test_more_never_run_than_there_are_slots(tiers: list[str], slots: int) -> None:
     machine = Machine(tiers)

@@ -1,6 +1,7 @@
 """The governor's decision: edges of the budget, order of pausing, anti-windup, staleness, and that it holds a line."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -159,7 +160,7 @@ def test_a_lowered_budget_alone_is_no_reason_to_pause_tiers() -> None:
 
 def test_a_stale_sensor_opens_the_loop_with_a_wider_margin() -> None:
     line = Line(gain=1.2)
-    line.turns(100, 3000.0)
+    line.turns(90, 3000.0)
     held = line.watts
     learnt = line.state.learnt
     decisions = line.turns(40, 3000.0, sensed=lambda _: None)
@@ -171,6 +172,37 @@ def test_a_stale_sensor_opens_the_loop_with_a_wider_margin() -> None:
     assert line.watts < held
     assert line.state.learnt.gain == learnt.gain
     assert line.turns(40, 3000.0)[-1].state == "tracking"
+
+
+@pytest.mark.parametrize(("drift_w", "least", "most"), [(0.0, 0.003, 0.006), (1.0, 0.01, 0.049), (40.0, 0.05, 0.05)])
+def test_what_a_lost_meter_costs_goes_by_how_well_the_model_did_alone(
+    drift_w: float, least: float, most: float
+) -> None:
+    """The load on the same plug grows by so many watts a turn, 20 times a second."""
+    line = Line()
+    for _ in range(400):
+        line.base_w += drift_w if line.base_w < 2000.0 else -2000.0
+        line.turn(3500.0)
+    blind = line.turns(14, 3500.0, sensed=lambda _: None)[-1]
+    assert blind.state == "stale"
+    assert least <= 0.99 - blind.target_w / 3500.0 + 1e-9
+    assert 0.99 - blind.target_w / 3500.0 <= most + 1e-9
+
+
+def test_a_step_counts_for_what_its_kind_is_found_to_draw() -> None:
+    """Two kinds of work that calibration takes for the same: one draws 130 W a slot, the other 70 W."""
+    state, decision, chance = State(), None, random.Random(5)
+    for turn in range(1200):
+        ran = {"draw": chance.uniform(2.0, 12.0), "chat": chance.uniform(2.0, 12.0)}
+        watts = IDLE_W + 130.0 * ran["draw"] + 70.0 * ran["chat"] + chance.gauss(0.0, 5.0)
+        weighed = sum(slots * (decision.weights[kind] if decision else 1.0) for kind, slots in ran.items())
+        now_s = turn * TICK_S
+        tuning = Tuning(window_s=TICK_S, period_s=TICK_S, lag_s=0.0)
+        look = sight(now_s, 3000.0, reading(now_s - TICK_S / 2, watts), running=weighed, running_now=weighed, ran=ran)
+        state, decision = decide(tuning, state, look)
+    assert decision is not None
+    assert decision.weights["draw"] / decision.weights["chat"] == pytest.approx(130 / 70, rel=0.1)
+    assert decision.gain * decision.weights["draw"] * SLOT_W == pytest.approx(130, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +226,8 @@ def test_faults_of_the_meter_are_named_and_nothing_is_learnt_from_them(fault: st
     assert (decisions[-1].state, decisions[-1].fault) == ("stale", fault)
     assert line.state.learnt.gain == pytest.approx(before.gain, abs=0.02)
     assert line.state.learnt.offset_w == pytest.approx(before.offset_w, abs=30)
-    assert line.watts <= 0.97 * 3000.0
+    assert decisions[-1].target_w <= 0.9871 * 3000.0
+    assert sum(line.past_w[-20:]) / 20 <= 0.995 * 3000.0
     assert line.turns(60, 3000.0)[-1].fault == ""
 
 

@@ -4,11 +4,18 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omniwatt.power import count, guard, history, learn, trust
+from omniwatt.power import alone, count, guard, history, learn, trust
 from tests.unit.power.looks import reading
+
+WALKS, MOST = (2.5, 1e-7, 1e-7), (0.25**2, 0.3**2)
+
+
+def one(x_w: float) -> dict[str, float]:
+    """Of work that is not told apart."""
+    return {learn.ALL: x_w}
 
 
 def test_history_gives_the_mean_of_any_window() -> None:
@@ -32,52 +39,83 @@ def test_history_forgets() -> None:
 @given(st.floats(0.5, 2.0), st.floats(-200, 200), st.integers(0, 1000))
 def test_least_squares_find_offset_and_gain_under_noise(gain: float, offset_w: float, seed: int) -> None:
     chance, known = random.Random(seed), learn.prior(5000.0, 0.05, 0.25)
-    most = known
     for _ in range(300):
         x_w = chance.uniform(500.0, 4000.0)
-        error_w = offset_w + gain * x_w + chance.gauss(0, 20) - known.offset_w - known.gain * x_w
-        known = learn.wander(learn.update(known, x_w, error_w, 20.0, (False, False)), 0.1, 5.0, 0.001, most)
+        error_w = offset_w + gain * x_w + chance.gauss(0, 20) - learn.expected_w(known, one(x_w))
+        known = learn.wander(learn.update(known, one(x_w), error_w, 20.0, (False, False)), WALKS, MOST)
     assert known.gain == pytest.approx(gain, abs=0.02)
     assert known.offset_w + known.gain * 2000 == pytest.approx(offset_w + gain * 2000, abs=25)
 
 
 def test_least_squares_hold_still_in_the_direction_they_are_told_to() -> None:
     known = learn.prior(5000.0, 0.05, 0.25)
-    assert learn.update(known, 1000.0, -50.0, 10.0, (True, False)) == known
-    assert learn.update(known, 1000.0, 50.0, 10.0, (False, True)) == known
-    assert learn.update(known, 1000.0, 50.0, 10.0, (True, False)).gain > known.gain
+    assert learn.update(known, one(1000.0), -50.0, 10.0, (True, False)) == known
+    assert learn.update(known, one(1000.0), 50.0, 10.0, (False, True)) == known
+    assert learn.update(known, one(1000.0), 50.0, 10.0, (True, False)).gain > known.gain
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.7, 1.3), st.floats(-0.25, 0.25), st.integers(0, 1000))
+def test_what_kinds_of_work_draw_is_told_apart(gain: float, apart: float, seed: int) -> None:
+    chance = random.Random(seed)
+    known = learn.knowing(learn.prior(5000.0, 0.05, 0.25), {"draw": 1.0, "chat": 1.0, learn.ALL: 1.0}, 0.3)
+    assert known.kinds == ("draw", "chat")
+    for _ in range(400):
+        x_w = {"draw": chance.uniform(500.0, 3000.0), "chat": chance.uniform(500.0, 3000.0)}
+        real_w = (gain + apart) * x_w["draw"] + (gain - apart) * x_w["chat"] + chance.gauss(0, 20)
+        known = learn.update(known, x_w, real_w - learn.expected_w(known, x_w), 20.0, (False, False))
+        known = learn.wander(known, WALKS, MOST)
+    assert known.gain_of("draw") == pytest.approx(gain + apart, abs=0.03)
+    assert known.gain_of("chat") == pytest.approx(gain - apart, abs=0.03)
+    assert known.gain_of("unheard of") == known.gain
+    assert learn.knowing(known, {"chat": 1.0}, 0.3) is known
+
+
+def test_how_well_the_model_does_alone_is_tried_before_it_is_needed() -> None:
+    known, drift_w = alone.Alone(), 0.0
+    for tick in range(600):
+        drift_w += 2.0
+        now = learn.Learnt((drift_w, 1.0))
+        error_w = None if known.tried is None else drift_w - known.tried.offset_w
+        known = alone.note(known, tick * 0.1, 0.1, now, error_w)
+        if tick * 0.1 < alone.APART_S:
+            assert math.isnan(alone.off_w(known, 0.5))
+    # 20 W a second, and the model that is tried is 5 to 10 s old.
+    assert 100.0 <= alone.off_w(known, 0.5) <= 200.0
+    assert alone.off_w(known, 30.0) == pytest.approx(2 * alone.off_w(known, 0.5))
 
 
 def test_uncertainty_grows_to_the_prior_and_no_further() -> None:
-    most = learn.prior(5000.0, 0.05, 0.25)
-    known = most
+    known = learn.knowing(learn.prior(5000.0, 0.05, 0.25), {"draw": 1.0}, 0.3)
     for _ in range(50):
-        known = learn.update(known, 2000.0, 0.0, 10.0, (False, False))
-    assert learn.doubt_w(known, 2000.0) < 5
+        known = learn.update(known, {"draw": 2000.0}, 0.0, 10.0, (False, False))
+    assert learn.doubt_w(known, {"draw": 2000.0}) < 5
     for _ in range(100_000):
-        known = learn.wander(known, 1.0, 1.0, 0.01, most)
-    assert known.p_gg == pytest.approx(most.p_gg)
-    assert known.p_oo * known.p_gg >= known.p_og**2
+        known = learn.wander(known, (1.0, 0.01**2, 0.01**2), MOST)
+    assert known.cov[1][1] == pytest.approx(0.25**2)
+    assert known.cov[2][2] == pytest.approx(0.3**2)
+    assert known.cov[0][0] * known.cov[1][1] >= known.cov[0][1] ** 2
 
 
 @given(st.floats(0.3, 3), st.floats(0, 0.3), st.floats(0, 300), st.floats(-0.9, 0.9), st.floats(0, 3))
 def test_reach_keeps_its_deviations_within_the_room(
     gain: float, sd_gain: float, sd_offset: float, linked: float, deviations: float
 ) -> None:
-    known = learn.Learnt(50.0, gain, sd_offset**2, linked * sd_offset * sd_gain, sd_gain**2)
-    x_w = learn.reach_w(known, 3000.0, deviations)
+    both = linked * sd_offset * sd_gain
+    known = learn.Learnt((50.0, gain), ((sd_offset**2, both), (both, sd_gain**2)))
+    x_w = learn.reach_w(known, 3000.0, deviations, {})
     assert x_w >= 0.0
     if x_w > 0.0:
-        assert 50.0 + gain * x_w + deviations * learn.doubt_w(known, x_w) <= 3000.0 * (1 + 1e-6) + 1e-3
+        assert 50.0 + gain * x_w + deviations * learn.doubt_w(known, one(x_w)) <= 3000.0 * (1 + 1e-6) + 1e-3
 
 
 @pytest.mark.parametrize("slots", [0.0, 0.3, 7.5, 19.9, 20.0])
 def test_credit_makes_the_mean(slots: float) -> None:
     credit, ran, total = count.Credit(), 0.0, 0.0
     for tick in range(400):
-        credit, whole = count.by_credit(credit, slots, ran, tick * 0.05, 0.05)
-        assert abs(whole - slots) < 1.0 + 1e-9
-        ran = float(whole)
+        credit, room = count.by_credit(credit, slots, ran, tick * 0.05, 0.05)
+        ran = float(math.floor(room + 0.5))
+        assert abs(ran - slots) < 1.0 + 1e-9
         total += ran if tick >= 100 else 0.0
     assert total / 300 == pytest.approx(slots, abs=0.02)
 
@@ -85,8 +123,8 @@ def test_credit_makes_the_mean(slots: float) -> None:
 def test_credit_does_not_pile_up_when_nobody_uses_it() -> None:
     credit = count.Credit()
     for tick in range(400):
-        credit, whole = count.by_credit(credit, 10.0, 2.0, tick * 0.05, 0.05)
-    assert whole <= 10 + count.MOST_CREDIT + 0.5
+        credit, room = count.by_credit(credit, 10.0, 2.0, tick * 0.05, 0.05)
+    assert room <= 10 + count.MOST_CREDIT
     assert credit.credit <= count.MOST_CREDIT * count.SPREAD_S
 
 

@@ -9,8 +9,9 @@ import pytest
 from omniwatt.contract.power import Meter, MeterLost
 from omniwatt.power import profile
 from omniwatt.power.meters import plant as plants
-from omniwatt.power.meters.plant import Plant, Spread, Task
+from omniwatt.power.meters.plant import Plant
 from omniwatt.power.meters.simulated import AVERAGE, BOARD, INSTANT, SMOOTHED, Ill, Sensor, Simulated, Trouble
+from omniwatt.power.meters.tasks import Spread, Task
 
 EVEN = Spread(chip=0, step=0, host=0, psu=0, cooling=0)
 SERVER = profile.server("server28kw")

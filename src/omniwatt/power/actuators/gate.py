@@ -30,8 +30,10 @@ class Seat:
         self.number = number
         self.job = job
         self.tier = "default"
+        self.slots = 0.0
+        """One of its steps takes so many; 0: never held."""
         self.weight = 0.0
-        """Step-slots one of its steps takes; 0: never held."""
+        """The same, by what its engine's steps are found to draw."""
         self.parked = False
         self.held = False
         self.stepped_at_s = at_s
@@ -70,8 +72,10 @@ class Gate:
         self._known: dict[Host, int] = {}
         self._free: float | None = None
         self._pause: tuple[str, ...] = ()
+        self._weights: Mapping[str, float] = {}
         self._at_s: float | None = None
         self._slot_s = 0.0
+        self._ran_s: dict[str, float] = {}
 
     # --- what hosts say
 
@@ -109,13 +113,17 @@ class Gate:
 
     # --- what the governor decides
 
-    def choose(self, slots: float | None, pause: Iterable[str], now_s: float) -> None:
+    def choose(
+        self, slots: float | None, pause: Iterable[str], now_s: float, weights: Mapping[str, float] | None = None
+    ) -> None:
         """Let calls worth `slots` run at once (at least one if there is any slot at all), none of the tiers `pause`.
 
-        None lets all run.
+        None lets all run. `weights`: so much a step of an engine counts for, beside others; 1 where nothing is said.
         """
         self._pass(now_s)
-        self._free, self._pause = slots, tuple(pause)
+        self._free, self._pause, self._weights = slots, tuple(pause), weights or {}
+        for seat in self._seats.values():
+            seat.weight = seat.slots * self._weights.get(self._hellos[seat.host].engine, 1.0)
         self._choose(now_s)
 
     def again(self, now_s: float) -> None:
@@ -154,9 +162,14 @@ class Gate:
         return sum(seat.weight for seat in self._seats.values() if not seat.parked and seat.wants(now_s))
 
     def slot_s(self, now_s: float) -> float:
-        """Slot-seconds used so far."""
+        """Slot-seconds used so far, weighted."""
         self._pass(now_s)
         return self._slot_s
+
+    def ran_s(self, now_s: float) -> dict[str, float]:
+        """Slot-seconds used so far by engine, as they are."""
+        self._pass(now_s)
+        return self._ran_s.copy()
 
     @property
     def calls(self) -> int:
@@ -175,7 +188,8 @@ class Gate:
         peers = [seat.served_s for seat in self._seats.values() if seat.tier == tier and seat.weight]
         seat = Seat(host, number, job, now_s, min(peers, default=0.0))
         seat.tier = tier
-        seat.weight = self._weigh(hello) if hello.gated else 0.0
+        seat.slots = self._weigh(hello) if hello.gated else 0.0
+        seat.weight = seat.slots * self._weights.get(hello.engine, 1.0)
         # A host that holds its new calls until it hears of them has not let this one begin.
         seat.parked = seat.held = self._told.get(host, Hold()).new and seat.weight > 0
         self._seats[host, number] = seat
@@ -196,6 +210,8 @@ class Gate:
             if not seat.parked and seat.wants(now_s):
                 seat.served_s += length_s * seat.weight
                 self._slot_s += length_s * seat.weight
+                engine = self._hellos[seat.host].engine
+                self._ran_s[engine] = self._ran_s.get(engine, 0.0) + length_s * seat.slots
 
     def _choose(self, now_s: float) -> None:
         if self._free is None:

@@ -51,7 +51,7 @@ class Node:
         """Calls that wait want what they would use; on processors those that run want what they can use."""
         wanted = self._gate.wanted(now_s, parked=self._by_core)
         if not self._by_core:
-            return Load(wanted, self._gate.slot_s(now_s), self._gate.running(now_s))
+            return Load(wanted, self._gate.slot_s(now_s), self._gate.running(now_s), self._gate.ran_s(now_s))
         for tier, cores in self._duty.wanted().items():
             wanted[tier] = wanted.get(tier, 0.0) + cores
         self._wanted = wanted
@@ -71,7 +71,9 @@ class Node:
             self._duty.slots = decision.slots
             self._duty.paused = frozenset(TIERS.index(tier) for tier in decision.pause)
         else:
-            self._gate.choose(decision.count, decision.pause, now_s)
+            # To the nearest whole step, which need not be worth a whole slot.
+            room = decision.room + 0.5 if decision.count and decision.weights else decision.count
+            self._gate.choose(room, decision.pause, now_s, decision.weights)
             if self._trim is not None:
                 self._trim.share(decision.trim)
 

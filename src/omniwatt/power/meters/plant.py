@@ -14,49 +14,12 @@ from typing import Literal
 
 from omniwatt.contract.governor import TIERS
 from omniwatt.contract.power import Work
-from omniwatt.contract.request import Value
 from omniwatt.power import profile
+from omniwatt.power.meters.tasks import Finished, Spread, Task
 
 TICK_S = 0.01
 SPEED_EXPONENT = 0.4
 """Speed under a power limit goes with the share of power to this power: derived from a clock-cubed power law."""
-
-
-class Task(Value, frozen=True):
-    """A request: so many steps of one mode."""
-
-    name: str
-    mode: str
-    steps: int
-    tier: str = "default"
-
-
-class Finished(Value, frozen=True):
-    """A task that ended, where it ran, and what it drew above rest, before the supply's losses."""
-
-    at_s: float
-    task: Task
-    slot: int
-    spent_j: float
-
-
-class Spread(Value, frozen=True):
-    """Standard deviations and ranges that the seed draws from, as shares unless a unit is named."""
-
-    chip: float = 0.03
-    step: float = 0.03
-    """From step to step; from token to token it wanders slowly (first-order, see `WANDER`)."""
-    host: float = 0.05
-    psu: float = 0.01
-    cooling: float = 0.3
-    lag_s: tuple[float, float] = (0.010, 0.050)
-    cooling_lag_s: tuple[float, float] = (20.0, 60.0)
-    gain: float = 0.0
-    """Of all dynamic power: how wrong calibration may be."""
-    drift: float = 0.0
-    """Root mean square of a slow drift of dynamic power."""
-    drift_s: float = 20.0
-    """Its correlation time."""
 
 
 WANDER = 0.95
@@ -82,10 +45,12 @@ class Slot:
         self.draws_w = 0.0
         self.noise = 0.0
         self.credit_s = 0.0
+        self.runs = ""
+        """The engine of the step that runs."""
         self.spent_j = 0.0
         """What its task has drawn so far, above rest, before the supply's losses: the truth that is to be found."""
         self._modes: dict[str, profile.Mode] = {}
-        self._on = f" on {devices[0].name}"
+        self.on = f" on {devices[0].name}"
 
     @property
     def tier(self) -> str:
@@ -94,7 +59,7 @@ class Slot:
     @property
     def engine(self) -> str:
         """As a meter of work names it: one engine for each model and sort of device."""
-        return self.task.mode + self._on if self.task else ""
+        return self.task.mode + self.on if self.task else ""
 
     def mode(self, name: str) -> profile.Mode:
         """Of its devices, which step together: the slowest sets the pace."""
@@ -117,13 +82,17 @@ class Workers:
         self.steps = 28
         self.queue: deque[Task] = deque()
         self.waiting: deque[Slot] = deque()
-        self.count = len(slots)
+        self.room: float = len(slots)
+        self.weights: Mapping[str, float] = {}
+        """What a step of an engine counts for within `room`; 1 where nothing is said."""
         self.pause: tuple[str, ...] = ()
         self.duty = 1.0
         self.speed = 1.0
         self.running = 0
         self.dynamic_w = 0.0
         self.slot_s = 0.0
+        self.ran_s: dict[str, float] = {}
+        """Slot-seconds by engine, of steps that ended."""
         self.finished: list[Finished] = []
         self.work: list[Work] = []
         self.drawn: dict[tuple[str, int], float] = {}
@@ -132,12 +101,12 @@ class Workers:
         self._made = 0
 
     def demand(self) -> dict[str, float]:
-        """Slots wanted by tier: running, waiting to go on, or with a task in the queue."""
+        """Slots wanted by tier: running, waiting to go on, or with a task in the queue; weighted."""
         wanted = dict.fromkeys(TIERS, 0.0)
         idle = 0
         for slot in self.slots:
             if slot.task is not None and slot.state != "lost":
-                wanted[slot.tier] += 1
+                wanted[slot.tier] += self.weight(slot)
             idle += slot.state == "idle"
         for task in list(self.queue)[:idle]:
             wanted[task.tier] += 1
@@ -192,15 +161,19 @@ class Workers:
         self.running -= 1
         self.dynamic_w -= slot.draws_w
         self.slot_s += at_s - slot.began_s
+        self.ran_s[slot.runs] = self.ran_s.get(slot.runs, 0.0) + at_s - slot.began_s
         if slot.task is not None:
             drawn_j = slot.draws_w * (at_s - slot.began_s)
             slot.spent_j += drawn_j
             key = slot.engine, slot.index
             self.drawn[key] = self.drawn.get(key, 0.0) + drawn_j
 
-    def _wait(self, slot: Slot, at_s: float) -> None:
+    def _wait(self, slot: Slot, at_s: float, *, first: bool = False) -> None:
         slot.state, slot.began_s = "waiting", at_s
-        self.waiting.append(slot)
+        if first:
+            self.waiting.appendleft(slot)
+        else:
+            self.waiting.append(slot)
 
     def _rests(self, slot: Slot, at_s: float) -> bool:
         """Each worker by its own credit, ignorant of the others: bursts of about a quarter of a second."""
@@ -217,18 +190,34 @@ class Workers:
         """A permit goes on unless too many run, or its tier is paused; the lowest tier that runs gives way first."""
         if slot.tier in self.pause:
             return False
-        excess = self.running + 1 - self.count
+        excess = self.load() + self.weight(slot) / 2 - self.room
         if excess <= 0:
             return True
-        lower = sum(one.state == "running" and TIERS.index(one.tier) > TIERS.index(slot.tier) for one in self.slots)
-        return lower >= excess
+        rank = TIERS.index(slot.tier)
+        lower = (one for one in self.slots if one.state == "running" and TIERS.index(one.tier) > rank)
+        return sum(self.weights.get(one.runs, 1.0) for one in lower) >= excess
+
+    def weight(self, slot: Slot) -> float:
+        """Of its next step."""
+        return self.weights.get(slot.engine, 1.0)
+
+    def load(self) -> float:
+        """Weights of the steps that run."""
+        if not self.weights:
+            return float(self.running)
+        return sum(self.weights.get(one.runs, 1.0) for one in self.slots if one.state == "running")
 
     def _admit(self, now_s: float) -> None:
-        while self.running < self.count:
+        load = self.load()
+        while load < self.room:
             slot = self._next()
             if slot is None:
                 return
             if slot.state == "idle" and not self._take(slot):
+                return
+            load += self.weight(slot)
+            if load - self.weight(slot) / 2 > self.room:
+                self._wait(slot, now_s, first=True)
                 return
             self._run(slot, now_s)
 
@@ -264,7 +253,7 @@ class Workers:
         noise = self.chance.gauss(0.0, self.spread.step)
         slot.noise = WANDER * slot.noise + WANDERS * noise if mode.units == "decode" else noise
         watts = min(slot.limit_w, slot.resident_w + (mode.watts - slot.resident_w) * slot.chip * (1 + slot.noise))
-        slot.state, slot.began_s, slot.draws_w = "running", at_s, watts - slot.resident_w
+        slot.state, slot.began_s, slot.draws_w, slot.runs = "running", at_s, watts - slot.resident_w, slot.engine
         self.work.append(Work(slot.task.name, slot.engine, mode.units, 1.0))
         slot.ends_s = at_s + mode.step_s * (1 + JITTER * (2 * self.chance.random() - 1)) / self.speed
         self.running += 1
@@ -314,10 +303,17 @@ class Plant:
         """What flows through the plug now."""
         return self.trace_w[-1] if self.trace_w else self._wall_w()
 
-    def grant(self, count: int, pause: Sequence[str] = (), trim: float = 1.0, duty: float = 1.0) -> None:
-        """From now on: so many may run, these tiers may not, at this share of their dynamic power."""
+    def grant(
+        self,
+        room: float,
+        pause: Sequence[str] = (),
+        trim: float = 1.0,
+        duty: float = 1.0,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """From now on: so many may run, to the nearest whole one, these tiers may not, at this share of their power."""
         workers = self.workers
-        workers.count, workers.pause, workers.duty = count, tuple(pause), duty
+        workers.room, workers.pause, workers.duty, workers.weights = room, tuple(pause), duty, weights or {}
         self.trim_wanted = min(1.0, max(0.3, trim)) if self.trimmed else 1.0
         workers.advance(self.now_s)
 
@@ -347,6 +343,14 @@ class Plant:
         before_s, then_s = self._ran
         self._ran = (slot_s, self.now_s)
         return (slot_s - before_s) / (self.now_s - then_s) if self.now_s > then_s else float(self.workers.running)
+
+    def ran_s(self) -> dict[str, float]:
+        """Slot-seconds that ran so far, by engine."""
+        out = dict(self.workers.ran_s)
+        for slot in self.workers.slots:
+            if slot.state == "running":
+                out[slot.runs] = out.get(slot.runs, 0.0) + self.now_s - slot.began_s
+        return out
 
     def joules_at(self, at_s: float) -> float:
         """Drawn from 0 to a time that has passed; before 0 it stood idle."""
