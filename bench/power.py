@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.common import report, running, say
-from bench.power_metrics import Floats, means, measured
+from bench.power_metrics import MARGIN, Floats, means, measured
 from bench.power_node import CORE_W, IDLE_W, SENTENCE, Node, chat_body, draw_body, hear_body, node
 from bench.power_phases import SETTLE_S, TICK_S, Budgets, Phase, held_w, steps
 from bench.power_shown import NAMES, chief, picture
@@ -162,7 +162,7 @@ def traced(seen: Seen) -> Trace:
     budget_w = held_w(seen.budgets, ticks[:-1])
     places = [math.ceil((begun_s - start_s) / TICK_S) for begun_s in seen.begun_s]
     demand_w = float(watts[: places[1]].mean())
-    aim_w = np.minimum(np.where(np.isinf(budget_w), demand_w, 0.99 * budget_w), demand_w)
+    aim_w = np.minimum(np.where(np.isinf(budget_w), demand_w, (1 - MARGIN) * budget_w), demand_w)
     return Trace(watts, np.diff(ours_s) / TICK_S, budget_w, aim_w, [*places, len(watts)])
 
 

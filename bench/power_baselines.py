@@ -4,10 +4,10 @@ import math
 import random
 from collections.abc import Callable
 
+from bench.power_metrics import MARGIN
 from bench.power_run import Case, Controller, Order, Ours, Seen
 from omniwatt.power import count, profile
 
-MARGIN = 0.01
 FULL_MHZ, LOW_MHZ, HIGH_MHZ = 1980, 1275, 1110
 
 

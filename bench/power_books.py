@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from bench.power_metrics import fitted
-from bench.power_run import SERVER, Case, Floats, Ours, Seen
+from bench.power_metrics import Floats, fitted
+from bench.power_run import SERVER, Case, Ours, Seen
 from omniwatt.contract.power import Joules
 from omniwatt.power import profile
 from omniwatt.power.account import Account

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.common import report, say
-from bench.power_metrics import Floats, measured
+from bench.power_metrics import MARGIN, Floats, measured
 from bench.power_phases import SETTLE_S, TICK_S, Phase, held_w, steps
 from bench.power_run import LOOP_S
 from omniwatt.contract.power import Meter, MeterLost, Reading
@@ -32,7 +32,7 @@ from omniwatt.power.machine import tuning
 from omniwatt.power.meters.nvml import INSTANT, Nvml
 from omniwatt.power.meters.plant import Plant
 from omniwatt.power.meters.simulated import Simulated
-from omniwatt.power.policy import Decision
+from omniwatt.power.sight import Decision
 
 STEP_S, MODE = 0.126, "sd35m"
 REST_S, FREE_S = 5.0, 8.0
@@ -248,7 +248,7 @@ def figures(of: str, phases: Sequence[Phase], run: Run) -> list[dict[str, Any]]:
         begun = end
         if phase.share(0.0) is None:
             continue
-        aim_w = np.minimum(0.99 * budget_w, run.full_w)
+        aim_w = np.minimum((1 - MARGIN) * budget_w, run.full_w)
         figure = measured(watts, budget_w, aim_w, TICK_S, [0.0], SETTLE_S)
         found.append({"figure": "phase", "of": f"{of}: {phase.name}", "value": float(watts.mean()), "unit": "W",
                       "budget_w": float(budget_w.mean()), "steady": phase.steady, **figure})  # fmt: skip

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+MARGIN = 0.01
+"""So much of its budget the governor leaves free: what is aimed at lies below the budget by this share."""
 BAND = 0.02
 T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262, 20: 2.093}
 """Student's t, two-sided 95 %, by the number of samples."""

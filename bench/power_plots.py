@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bench.power_metrics import Floats
+
 WIDTH_PX, HEIGHT_PX, GAP_PX, LEFT_PX, TOP_PX, HEAD_PX = 520, 210, 26, 52, 44, 64
 COLUMNS = 2
 INK, DIM, LINE, AIM, BAND, BUDGET = "#1d2430", "#69727f", "#0b6e99", "#d9822b", "#f4c68a", "#b4232c"

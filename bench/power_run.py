@@ -5,20 +5,19 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.power_metrics import Floats
 from omniwatt.contract.power import MeterLost, Reading
-from omniwatt.power import policy, profile
+from omniwatt.power import profile
 from omniwatt.power.loop import Load, Loop, Machine
 from omniwatt.power.meters.plant import TICK_S, Plant, Spread
 from omniwatt.power.meters.simulated import INSTANT, Ill, Sensor, Simulated
+from omniwatt.power.sight import Decision, Tuning
 
 SERVER = "server28kw"
 LOOP_S = 0.05
 ACT_S = 0.02
 """From a decision until workers know of it."""
-MARGIN = 0.01
-Floats = NDArray[np.float64]
 
 
 class Case(NamedTuple):
@@ -87,11 +86,11 @@ class Ours:
         devices = profile.devices_of(profile.server(SERVER))
         step_s = max(each.modes[mode].step_s for each in devices for mode in case.mix)
         react_s = min(2.0, step_s + sensor.window_s + sensor.late_s + 0.1)
-        self.tuning = policy.Tuning(window_s=sensor.window_s, period_s=sensor.period_s, trim=case.trim, react_s=react_s)
+        self.tuning = Tuning(window_s=sensor.window_s, period_s=sensor.period_s, trim=case.trim, react_s=react_s)
         self.loop = Loop(Machine(1.0, 0.0, 0.0), self.tuning, self, self)
         self.seen = Seen(0.0, None, 0.0, {}, 0.0, 0, 0, 0.0, 0.0)
         self.slot_s = 0.0
-        self.decision: policy.Decision | None = None
+        self.decision: Decision | None = None
 
     def turn(self, seen: Seen) -> Order:
         self.slot_s += seen.ran * (seen.now_s - self.seen.now_s)
@@ -114,7 +113,7 @@ class Ours:
     def look(self, _: float) -> Load:
         return Load(self.seen.demand, self.slot_s, float(self.seen.running))
 
-    def obey(self, decision: policy.Decision | None, _: float) -> None:
+    def obey(self, decision: Decision | None, _: float) -> None:
         self.decision = decision
 
 

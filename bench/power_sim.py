@@ -25,9 +25,9 @@ from bench.power_baselines import BASELINES
 from bench.power_books import HOUR_S, Hour, proportion, swept
 from bench.power_cases import COMPARED, DISTURBANCES, ROWS, SIGNALS
 from bench.power_chief import OURS, chief
-from bench.power_metrics import fitted, means, measured, rises, summed
+from bench.power_metrics import MARGIN, Floats, fitted, means, measured, rises, summed
 from bench.power_plots import Line, Panel, multiples, scatter
-from bench.power_run import MARGIN, SERVER, Case, Floats, Ours, Trace, run, ungoverned
+from bench.power_run import SERVER, Case, Ours, Trace, run, ungoverned
 from omniwatt.power import profile
 from omniwatt.power.meters.plant import TICK_S
 

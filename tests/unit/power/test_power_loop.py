@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from bench.power_baselines import BASELINES
-from bench.power_metrics import measured
-from bench.power_run import MARGIN, Case, Make, Ours, run, ungoverned
+from bench.power_metrics import MARGIN, measured
+from bench.power_run import Case, Make, Ours, run, ungoverned
 from omniwatt.contract.power import Manner, Reading, Work
 from omniwatt.power.loop import Load, Loop, Machine
 from omniwatt.power.meters.plant import TICK_S, Spread
