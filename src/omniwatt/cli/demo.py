@@ -133,5 +133,6 @@ def _how_to_use(url: str, settings: Settings) -> None:
     key = short(settings.home / "run" / "demo.key")
     console.print("\n[bold]Now it is yours[/bold]")
     console.print(f"  base URL   {url}/v1\n  key        in {key}", markup=False)
-    console.print("  terminal   .venv/bin/omniwatt chat\n  any OpenAI client:", markup=False)
+    console.print("  terminal   .venv/bin/omniwatt chat\n  watts      .venv/bin/omniwatt power", markup=False)
+    console.print("  any OpenAI client:")
     console.print(f'    export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY="$(cat {key})"\n', markup=False)
