@@ -9,8 +9,9 @@ from bench.power_run import SERVER, Case, Ours, Seen
 from omniwatt.contract.power import Joules
 from omniwatt.power import profile
 from omniwatt.power.account import Account
-from omniwatt.power.meters.plant import Finished, Plant, Slot, Task
+from omniwatt.power.meters.plant import Plant, Slot
 from omniwatt.power.meters.simulated import Simulated
+from omniwatt.power.meters.tasks import Finished, Task
 
 LOADS = tuple(share / 10 for share in range(11))
 SWEEP_S, WARM_S = 50.0, 20.0
@@ -48,9 +49,9 @@ def _at_load(seed: int, load: float) -> tuple[float, float]:
         ran += share if now_s >= WARM_S else 0.0
         reading = None if now_s < 0.5 else meter.read()
         seen = Seen(now_s, reading, 1.05 * full_w, plant.workers.demand(), share, plant.workers.running, 32,
-                    idle_w, (full_w - idle_w) / 32)  # fmt: skip
+                    idle_w, (full_w - idle_w) / 32, plant.ran_s())  # fmt: skip
         order = control.turn(seen)
-        plant.grant(order.count, order.pause)
+        plant.grant(order.room, order.pause, weights=order.weights)
         plant.advance(now_s + 0.05)
     ticks = round((SWEEP_S - WARM_S) / 0.05)
     return ran / ticks / 32, (plant.joules_at(SWEEP_S) - plant.joules_at(WARM_S)) / (SWEEP_S - WARM_S)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.power_run import Case
-from omniwatt.power.meters.plant import Plant, Spread
+from omniwatt.power.meters.plant import Plant
 from omniwatt.power.meters.simulated import AVERAGE, BOARD, QUARTER, SMOOTHED, Ill, Trouble
+from omniwatt.power.meters.tasks import Spread
 
 COARSE = "a slot is a tenth of full power and runs or does not: credit holds the mean, nothing holds a second"
 UNTIL = "until a reading shows it, nothing knows that a step draws more: a sensor's delay and one step pass"
-KEPT_BACK = "while the meter is not trusted 5 % more are kept back, by design; a frozen one is doubted after 2 s"
+KEPT_BACK = "the budget falls by a fifth while the model is alone: it is up to 2 % low there, and keeps some back"
 LATE = "readings are taken for 0.1 s younger than they are, so those of the first step teach too high a room"
 MEAN = "what changed is known when the sensor's second has passed: drift and a first step show late"
 LARGE = "a slot is half as large again, 5 % of the budget at 60 %, and so is the noise of its steps"
@@ -133,9 +134,9 @@ SIGNALS: tuple[Case, ...] = (
 )
 DISTURBANCES: tuple[Case, ...] = (
     Case(
-        "mode switch", steady, seconds=70.0, steps_s=(0.0, 25.0, 45.0), mix=FLUX,
+        "mode switch", steady, seconds=70.0, steps_s=(0.0, 25.0, 45.0), mix=FLUX, hidden=True,
         events=((25.0, partial(_switch, "decode")), (45.0, partial(_switch, "flux"))),
-        note="all work changes its kind at once, untold: 683 W to 486 W a GPU and back", why=UNTIL,
+        note="all work changes its kind at once, unseen: 683 W to 486 W a GPU and back", why=UNTIL,
     ),
     Case(
         "mode switch, told", steady, seconds=70.0, steps_s=(0.0, 25.0, 45.0), mix=FLUX, told=True,

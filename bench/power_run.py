@@ -39,7 +39,9 @@ class Case(NamedTuple):
     late_s: float = 0.0
     """Added to the sensor's delay, and told to nobody."""
     told: bool = False
-    """The controller knows which sorts of work run, and what calibration says of each."""
+    """Calibration knows what each sort of work draws."""
+    hidden: bool = False
+    """All work is of one engine, whatever it does: which sort of it runs cannot be seen."""
     moving: bool = False
     """The budget moves all the time: there is nothing to settle to."""
     after_s: float = 2.0
@@ -57,19 +59,25 @@ class Seen(NamedTuple):
     budget_w: float
     demand: Mapping[str, float]
     ran: float
-    running: int
+    running: float
     slots: int
     idle_w: float
     slot_w: float
+    ran_s: Mapping[str, float] = {}
+    """Slot-seconds so far by engine and device."""
+    known: Mapping[str, float] = {}
+    """What calibration says of a slot of each, where it does."""
 
 
 class Order(NamedTuple):
     """What a controller wants. `duty` is for workers that gate themselves."""
 
-    count: int
+    room: float
     pause: tuple[str, ...] = ()
     trim: float = 1.0
     duty: float = 1.0
+    weights: Mapping[str, float] = {}
+    """Of a step by its engine and device."""
 
 
 class Controller(Protocol):
@@ -93,14 +101,18 @@ class Ours:
         self.decision: Decision | None = None
 
     def turn(self, seen: Seen) -> Order:
-        self.slot_s += seen.ran * (seen.now_s - self.seen.now_s)
+        weights = self.decision.weights if self.decision else {}
+        before = self.seen.ran_s
+        self.slot_s += sum(
+            (ran_s - before.get(kind, 0.0)) * weights.get(kind, 1.0) for kind, ran_s in seen.ran_s.items()
+        )
         self.seen = seen
-        self.loop.machine = Machine(float(seen.slots), seen.idle_w, seen.slot_w)
+        self.loop.machine = Machine(float(seen.slots), seen.idle_w, seen.slot_w, seen.known)
         self.loop.limit(seen.budget_w)
         self.decision = self.loop.turn(seen.now_s)
         if self.decision is None:
             return Order(seen.slots)
-        return Order(self.decision.count, self.decision.pause, self.decision.trim)
+        return Order(self.decision.room, self.decision.pause, self.decision.trim, weights=self.decision.weights)
 
     def read(self) -> Reading:
         if self.seen.reading is None:
@@ -111,7 +123,7 @@ class Ours:
         pass
 
     def look(self, _: float) -> Load:
-        return Load(self.seen.demand, self.slot_s, float(self.seen.running))
+        return Load(self.seen.demand, self.slot_s, self.seen.running, self.seen.ran_s)
 
     def obey(self, decision: Decision | None, _: float) -> None:
         self.decision = decision
@@ -138,7 +150,8 @@ def run(case: Case, seed: int, make: Make, scale_w: float) -> Trace:
     states: dict[str, float] = {}
     budgets: list[float] = []
     events = list(case.events)
-    see = _eyes(case, plant)
+    seen_as = kinds(case, plant)
+    see = _eyes(case, plant, seen_as)
     for tick in range(round(case.seconds / LOOP_S)):
         now_s = round(tick * LOOP_S, 6)
         while events and events[0][0] <= now_s:
@@ -146,7 +159,8 @@ def run(case: Case, seed: int, make: Make, scale_w: float) -> Trace:
         budget_w = case.budget(now_s) * scale_w
         order = control.turn(see(now_s, _read(meter), budget_w))
         plant.advance(now_s + ACT_S)
-        plant.grant(order.count, order.pause, order.trim, order.duty)
+        weights = {engine: order.weights[kind] for engine, kind in seen_as.items() if kind in order.weights}
+        plant.grant(order.room, order.pause, order.trim, order.duty, weights)
         plant.advance(now_s + LOOP_S)
         budgets.append(budget_w)
         decision = getattr(control, "decision", None)
@@ -176,24 +190,40 @@ def _machine(case: Case, seed: int) -> tuple[Plant, Simulated]:
     return plant, Simulated(plant, sensor, seed=seed + 7919, ill=case.ill, claimed_late_s=case.sensor.late_s)
 
 
-def _eyes(case: Case, plant: Plant) -> Callable[[float, Reading | None, float], Seen]:
+def _eyes(case: Case, plant: Plant, seen_as: Mapping[str, str]) -> Callable[[float, Reading | None, float], Seen]:
     server = profile.server(SERVER)
     full_w, idle_w = profile.full_w(server, case.mix), profile.idle_w(server)
-    slots = len(plant.workers.slots)
+    devices, slots = profile.devices_of(server), len(plant.workers.slots)
     workers = plant.workers
-    known = {mode: (profile.full_w(server, {mode: 1.0}) - idle_w) / slots for mode in workers.slots[0].devices[0].modes}
 
-    def slot_w() -> float:
-        modes = [slot.task.mode for slot in workers.slots if slot.task is not None and slot.state == "running"]
-        if not case.told or not modes:
-            return (full_w - idle_w) / slots
-        return sum(known[mode] for mode in modes) / len(modes)
+    def known() -> dict[str, float]:
+        """The devices' papers, at the wall."""
+        out = {}
+        for slot in workers.slots if case.told else ():
+            for mode in slot.devices[0].modes:
+                at_w = profile.full_w(server, {mode: 1.0}) - idle_w
+                each_w = sum(each.modes[mode].watts - each.resident_w + server.host_slot_w for each in slot.devices)
+                all_w = sum(each.modes[mode].watts - each.resident_w + server.host_slot_w for each in devices)
+                out[mode + slot.on] = at_w * each_w / all_w
+        return out
+
+    told = known()
 
     def see(now_s: float, reading: Reading | None, budget_w: float) -> Seen:
-        demand, ran = workers.demand(), plant.ran()
-        return Seen(now_s, reading, budget_w, demand, ran, workers.running, slots, idle_w, slot_w())
+        ran_s: dict[str, float] = {}
+        for engine, engine_s in plant.ran_s().items():
+            ran_s[seen_as[engine]] = ran_s.get(seen_as[engine], 0.0) + engine_s
+        slot_w = (full_w - idle_w) / slots
+        return Seen(now_s, reading, budget_w, workers.demand(), plant.ran(), workers.load(), slots, idle_w, slot_w,
+                    ran_s, told)  # fmt: skip
 
     return see
+
+
+def kinds(case: Case, plant: Plant) -> dict[str, str]:
+    """Each engine by what can be seen of it: which device it is on, and which engine where that is not hidden."""
+    engines = [mode + slot.on for slot in plant.workers.slots for mode in slot.devices[0].modes]
+    return {engine: engine.partition(" on ")[2] if case.hidden else engine for engine in engines}
 
 
 def _read(meter: Simulated) -> Reading | None:
