@@ -1,11 +1,12 @@
 """The host's own parts: the context it gives to engines, its answers to strange questions, its weight."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from omniwatt.contract.error import EngineFailed
 from omniwatt.contract.job import EngineSpec
 from omniwatt.engines import registry
+from omniwatt.workers.hand import Bill, Hand, Nobody
 from omniwatt.workers.host import CallContext
 from omniwatt.workers.process import HostProcess
 from tests.unit.workers.pools import job
@@ -20,9 +22,25 @@ from tests.unit.workers.pools import job
 SPEC = EngineSpec("echo", "echo", ("chat",), context_window=1000, slots=2)
 
 
+class Charging(Nobody):
+    """Who charges for calls, where each may be told of in a sum; `heard` is what was said of them."""
+
+    gate = "gate"
+    tier, brief = "default", True
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[dict[str, float], bool]] = []
+
+    def call(self, job: str, engine: str, capability: str) -> Bill:
+        return self
+
+    def end(self, work: Mapping[str, float], *, brief: bool) -> None:
+        self.heard.append((dict(work), brief))
+
+
 @asynccontextmanager
-async def host(folder: Path) -> AsyncIterator[HostProcess]:
-    process = await HostProcess.start("echo", folder)
+async def host(folder: Path, hand: Hand | None = None) -> AsyncIterator[HostProcess]:
+    process = await HostProcess.start("echo", folder, hand)
     try:
         yield process
     finally:
@@ -53,6 +71,24 @@ async def test_steps_are_counted_from_any_thread() -> None:
     await context.astep("prefill", 7)
     assert context.steps == {"decode": 2000.0, "prefill": 7.0}
     assert sum(total) == 2007
+
+
+async def test_a_host_says_of_each_call_whether_the_governor_was_told_of_it_by_itself(tmp_path: Path) -> None:
+    charging = Charging()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as governor:
+        governor.bind(str(tmp_path / charging.gate))
+        governor.listen()
+        async with host(tmp_path, charging) as process:
+            await process.load(SPEC, lambda _: None)
+            for words in ("one two", 'echo: {"tokens": 2, "token_s": 0.2}'):
+                async for _ in process.run(job(words)):
+                    pass
+            async with aclosing(process.run(job('echo: {"tokens": 9, "token_s": 0.2}'))) as events:
+                await anext(events)
+    work, in_sums = zip(*charging.heard, strict=True)
+    assert in_sums == (True, False, False)
+    assert work[0] == {"prefill": 6.0, "decode": 2.0}
+    assert work[2]["decode"] < 9
 
 
 async def test_a_host_reports_what_it_used(tmp_path: Path) -> None:
