@@ -146,7 +146,14 @@ class Node:
         (before_j, _), begun_s = await self.books(), time.monotonic()
         yield spent
         (after_j, _), ended_s = await self.books(), time.monotonic()
+        self.check_governed()
         spent.joules, spent.seconds = after_j - before_j, ended_s - begun_s
+
+    def check_governed(self) -> None:
+        """Raises RuntimeError where a budget is set and not held: another server's may hold this machine."""
+        told = self.parts.power.status()
+        if told["budget_w"] is not None and (told["state"] == "ungoverned" or "another governor" in told["why"]):
+            raise RuntimeError(f"the budget is not held: {told['why']}")
 
     def _card(self, sort: str) -> str:
         return self.parts.catalog.resolve(MODELS[sort]).card.name

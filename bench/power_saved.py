@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bench.common import arguments, report, say
-from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, again, node
+from bench.power_node import CORE_W, IDLE_W, NOTES, Answer, Node, Spent, again, arriving, node
 
 SECONDS, QUICK_S, CALM_S = 120.0, 10.0, 8.0
 TOKENS, TARGET_S = 64, 20.0
@@ -52,29 +52,31 @@ async def run(seconds: float) -> list[dict[str, Any]]:
 async def _calm(ours: Node) -> tuple[float, float]:
     """Seconds of a chat with nobody else there, and the watts of backlogged clients."""
     times_s = sorted([(await ours.ask("chat", tokens=TOKENS)).total_s for _ in range(3)])
-    (before_j, _), begun_s = await ours.books(), time.monotonic()
-    work = [again(begun_s + CALM_S, lambda: ours.ask("chat", tokens=TOKENS)) for _ in range(3)]
-    told = asyncio.gather(*work)
-    await asyncio.sleep(CALM_S - 1.0)
-    (after_j, _), ended_s = await ours.books(), time.monotonic()
-    await told
-    return times_s[1], (after_j - before_j) / (ended_s - begun_s)
+    end_s = time.monotonic() + CALM_S
+    work = asyncio.gather(*(again(end_s, lambda: ours.ask("chat", tokens=TOKENS)) for _ in range(3)))
+    async with ours.metered() as spent:
+        await asyncio.sleep(CALM_S - 2.0)
+    await work
+    return times_s[1], spent.watts
 
 
 async def _way(ours: Node, way: str, seconds: float, a_s: float) -> dict[str, Any]:
-    chance, lock = random.Random(SEED), asyncio.Lock()
-    (before_j, _), begun_s = await ours.books(), time.monotonic()
-    tasks, at_s = [], 0.0
+    lock, tier = asyncio.Lock() if way == ONE else None, "flex" if way == OURS else "default"
+    begun_s = time.monotonic()
+    async with ours.metered() as spent:
+        answers = await arriving([(at_s, lambda: _sent(ours, lock, tier)) for at_s in arrivals(seconds, a_s)])
+        # Every way is charged with the same length of idling: as long as the longest could take.
+        await asyncio.sleep(max(0.0, begun_s + seconds + TARGET_S - time.monotonic()))
+    return _figure(way, answers, spent)
+
+
+def arrivals(seconds: float, a_s: float) -> list[float]:
+    """When a chat comes; the same for every way."""
+    chance = random.Random(SEED)
+    found, at_s = list[float](), 0.0
     while (at_s := at_s + chance.expovariate(a_s)) < seconds:
-        await asyncio.sleep(max(0.0, begun_s + at_s - time.monotonic()))
-        sent = _sent(ours, lock if way == ONE else None, "flex" if way == OURS else "default")
-        tasks.append(asyncio.create_task(sent))
-    answers = list(await asyncio.gather(*tasks))
-    # Every way is charged with the same length of idling: as long as the longest could take.
-    rest_s = begun_s + seconds + TARGET_S - time.monotonic()
-    await asyncio.sleep(max(0.0, rest_s))
-    ended_s, (after_j, _) = time.monotonic(), await ours.books()
-    return _figure(way, answers, after_j - before_j, ended_s - begun_s)
+        found.append(at_s)
+    return found
 
 
 async def _sent(ours: Node, lock: asyncio.Lock | None, tier: str) -> Answer:
@@ -94,15 +96,14 @@ async def _turn(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         yield
 
 
-def _figure(way: str, answers: list[Answer], joules: float, length_s: float) -> dict[str, Any]:
+def _figure(way: str, answers: list[Answer], spent: Spent) -> dict[str, Any]:
     times_s = sorted(one.total_s for one in answers if not one.error)
     good = sum(each <= TARGET_S for each in times_s)
-    work_j = joules - IDLE_W * length_s
-    each_j = work_j / max(1, good)
-    say(f"{way}: {joules / max(1, good):.1f} J a good answer ({each_j:.1f} of work), {good} of {len(answers)}")
+    each_j, work_j = (joules / max(1, good) for joules in (spent.joules, spent.joules - IDLE_W * spent.seconds))
+    say(f"{way}: {each_j:.1f} J a good answer ({work_j:.1f} of work), {good} of {len(answers)}")
     return {
-        "figure": "joules_a_good_answer", "of": way, "value": joules / max(1, good), "unit": "J", "good": good,
-        "asked": len(answers), "work_j_a_good_answer": each_j, "length_s": length_s, "joules": joules,
+        "figure": "joules_a_good_answer", "of": way, "value": each_j, "unit": "J", "good": good,
+        "asked": len(answers), "work_j_a_good_answer": work_j, "length_s": spent.seconds, "joules": spent.joules,
         "p50_s": times_s[len(times_s) // 2], "p99_s": times_s[int(0.99 * (len(times_s) - 1))],
     }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""What the books take of a meter: nobody is charged by a reading that cannot be, nor by what was counted around it."""
+"""What the books take of a meter: nobody is charged by a reading that cannot be, nor by what was counted around it.
+
+What is held by it is judged more narrowly, in trust.py: who steers can do without a reading, the books cannot.
+"""
 
 import math
 
