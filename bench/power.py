@@ -35,7 +35,7 @@ MIXED = ("chat", "chat", "draw", "hear")
 MIXES = {"mix": MIXED, "large": ("large",) * 3, "gate": MIXED}
 TOKENS = 256
 SIDES_PX = {"draw": 1536, "large": 4096}
-WARM_S = 3.0
+WARM_S = 8.0
 
 
 class Client(NamedTuple):
@@ -77,6 +77,7 @@ async def run(names: Sequence[str], phases: Sequence[Phase], *, stops: bool = Tr
             with running([sys.executable, "-m", "bench.power_judge", str(os.getpid()), str(file)]):
                 await asyncio.sleep(WARM_S)
                 budgets, begun_s = await _driven(ours.parts.power, phases)
+                ours.check_governed()
         finally:
             for task in tasks:
                 task.cancel()

@@ -73,15 +73,15 @@ def expected_w(learnt: Learnt, x_w: Mapping[str, float]) -> float:
     return learnt.offset_w + sum(learnt.gain_of(kind) * watts for kind, watts in x_w.items())
 
 
-def update(learnt: Learnt, x_w: Mapping[str, float], error_w: float, noise_w: float, hold: tuple[bool, bool]) -> Learnt:
+def update(learnt: Learnt, x_w: Mapping[str, float], error_w: float, noise_w: float, *, waits: bool) -> Learnt:
     """One reading that lies `error_w` above what is expected of `x_w`.
 
-    `hold` (down, up): do not let the knowledge move that way: conditional integration, see `policy`.
+    With `waits` what is less than expected teaches nothing: conditional integration, see `policy`.
     """
     h = _features(learnt, x_w)
     d = [sum(a * b for a, b in zip(row, h, strict=True)) for row in learnt.cov]
     s = sum(a * b for a, b in zip(h, d, strict=True)) + noise_w**2
-    if s <= 0 or (error_w < 0 and hold[0]) or (error_w > 0 and hold[1]):
+    if s <= 0 or (error_w < 0 and waits):
         return learnt
     mean = [m + each / s * error_w for m, each in zip(learnt.mean, d, strict=True)]
     mean[1] = min(GAIN_MOST, max(GAIN_LEAST, mean[1]))

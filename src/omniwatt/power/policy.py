@@ -20,7 +20,7 @@ from omniwatt.power import history as histories
 from omniwatt.power import learn, trust
 from omniwatt.power.sight import Decision, Mode, Sight, State, Tuning
 
-__all__ = ["Decision", "Mode", "Sight", "State", "Tuning", "checked_budget_w", "decide", "lapsed"]
+__all__ = ["Decision", "Mode", "Sight", "State", "Tuning", "checked_budget_w", "decide"]
 
 ABSURD_W = 1e10
 """Ten gigawatts: more than any site is a slip of the pen."""
@@ -50,14 +50,6 @@ def decide(tuning: Tuning, state: State, sight: Sight) -> tuple[State, Decision]
     return _settle(tuning, state, sight, budget_w, lapsed_tick)
 
 
-def lapsed(tuning: Tuning, decision: Decision, age_s: float) -> Decision:
-    """What of a decision still holds when it is `age_s` old: past the watchdog, the floor alone."""
-    if age_s <= tuning.watchdog_s:
-        return decision
-    slots = min(tuning.floor_slots, decision.slots)
-    return replace(decision, slots=slots, count=math.ceil(slots), room=float(math.ceil(slots)), state="floor")
-
-
 def _restarted(state: State) -> State:
     """After a gap: what was learnt and known of the meter stays, what was under way does not."""
     return State(learnt=state.learnt, meter=trust.Memory(), trim=state.trim)
@@ -78,7 +70,7 @@ def _remember(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> St
     drew_w = {kind: slots * felt * sight.known.get(kind, sight.slot_w) for kind, slots in ran.items()}
     history = histories.extended(state.history, sight.now_s - dt_s, sight.now_s, drew_w, keep_s)
     lowered_s = sight.now_s if budget_w < state.budget_w - 1e-9 else state.lowered_s
-    return _but(state, at_s=sight.now_s, turn_s=dt_s, budget_w=budget_w, lowered_s=lowered_s, trim_felt=felt,
+    return replace(state, at_s=sight.now_s, turn_s=dt_s, budget_w=budget_w, lowered_s=lowered_s, trim_felt=felt,
                 history=history, learnt=learnt)  # fmt: skip
 
 
@@ -89,11 +81,11 @@ def _read(tuning: Tuning, state: State, sight: Sight, budget_w: float) -> State:
     expected_w = sight.idle_w + learn.expected_w(learnt, x_w)
     bounds = _bounds(tuning, sight, 4 * learn.doubt_w(learnt, x_w) + 2 * moving_w)
     meter, good = trust.judge(state.meter, bounds, reading, sight.now_s, expected_w)
-    state = _but(state, meter=meter)
+    state = replace(state, meter=meter)
     if not good or reading is None:
         return state
     since_s = tuning.period_s if math.isnan(state.read_s) else max(0.0, reading.at_s - state.read_s)
-    state = _but(state, read_s=reading.at_s, guard=_guarded(tuning, state, sight, reading, budget_w))
+    state = replace(state, read_s=reading.at_s, guard=_guarded(tuning, state, sight, reading, budget_w))
     return _learnt(tuning, state, sight, (x_w, moving_w, reading.watts - expected_w), since_s)
 
 
@@ -109,7 +101,7 @@ def _learnt(
     still_w = max(NOISE_LEAST, tuning.noise * math.sqrt(0.1 / new_s)) * _full_w(sight)
     noise_w = math.hypot(still_w, moving_w * math.sqrt(tuning.window_s / new_s))
     waits = state.saturated and error_w < -2 * noise_w
-    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, (waits, False))
+    before, learnt = state.learnt, learn.update(state.learnt, x_w, error_w, noise_w, waits=waits)
     left_w = error_w - learn.expected_w(learnt, x_w) + learn.expected_w(before, x_w)
     weight = (still_w / noise_w) ** 2 if noise_w > 0 else 1.0
     share = min(1.0, since_s / max(tuning.period_s, tuning.window_s, 0.2))
@@ -118,7 +110,7 @@ def _learnt(
     if state.alone.tried is not None and not state.saturated:
         off_w = error_w + learn.expected_w(before, x_w) - learn.expected_w(state.alone.tried, x_w)
     alone = lonely.note(state.alone, state.read_s, weight * since_s, learnt, off_w)
-    return _but(state, learnt=learnt, residual_w=residual_w, alone=alone)
+    return replace(state, learnt=learnt, residual_w=residual_w, alone=alone)
 
 
 def _guarded(tuning: Tuning, state: State, sight: Sight, reading: Reading, budget_w: float) -> guarding.Guard:
@@ -155,7 +147,7 @@ def _settle(tuning: Tuning, state: State, sight: Sight, budget_w: float, lapsed_
     weights = _weights(learnt, sight)
     count = math.floor(room + 0.5)
     decision = Decision(slots, count, trim, pause, mode, target_w, predicted_w, fault, learnt.gain, room, weights)
-    return _but(state, trim=trim, credit=credit, saturated=saturated, slots=slots), decision
+    return replace(state, trim=trim, credit=credit, saturated=saturated, slots=slots), decision
 
 
 def _kept_back(tuning: Tuning, state: State, budget_w: float) -> float:
@@ -250,7 +242,3 @@ def _bounds(tuning: Tuning, sight: Sight, doubt_w: float) -> trust.Bounds:
     stale_s = max(tuning.stale_s, 2.5 * tuning.period_s)
     frozen_s = max(tuning.frozen_s, 5 * tuning.period_s)
     return trust.Bounds(stale_s, frozen_s, sight.idle_w, _full_w(sight), doubt_w)
-
-
-def _but(state: State, **changes: object) -> State:
-    return replace(state, **changes)

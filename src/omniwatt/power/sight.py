@@ -65,7 +65,7 @@ class Tuning(Value, frozen=True):
     """Without a new reading for this long (or 2.5 periods) the loop is open."""
     frozen_s: float = 2.0
     watchdog_s: float = 1.0
-    """A decision older than this no longer holds (see `policy.lapsed`)."""
+    """After a gap longer than this between two looks the floor alone runs for one turn."""
 
 
 class Sight(Value, frozen=True):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniwatt.contract.error import BadInput
-from omniwatt.power.policy import Decision, State, Tuning, checked_budget_w, decide, lapsed
+from omniwatt.power.policy import State, Tuning, checked_budget_w, decide
 from tests.unit.power.looks import CAPACITY, IDLE_W, SLOT_W, TICK_S, Line, reading, sight
 
 FULL_W = IDLE_W + CAPACITY * SLOT_W
@@ -241,15 +241,6 @@ def test_after_a_gap_only_the_floor_holds_until_it_has_looked_again() -> None:
     line.now_s -= 50.0
     assert line.turn(3000.0).state == "floor"
     assert line.turns(60, 3000.0)[-1].state == "tracking"
-
-
-def test_a_decision_lapses() -> None:
-    decision = Decision(20.0, 20, 1.0, (), "tracking", 2970.0, 2970.0)
-    assert lapsed(Tuning(), decision, 0.5) is decision
-    old = lapsed(Tuning(), decision, 1.5)
-    assert (old.slots, old.count, old.state) == (1.0, 1, "floor")
-    none = Decision(0.0, 0, 1.0, (), "demand-limited", 1000.0, 1000.0)
-    assert lapsed(Tuning(), none, 1.5).slots == 0.0
 
 
 looks = st.builds(

@@ -42,16 +42,15 @@ def test_least_squares_find_offset_and_gain_under_noise(gain: float, offset_w: f
     for _ in range(300):
         x_w = chance.uniform(500.0, 4000.0)
         error_w = offset_w + gain * x_w + chance.gauss(0, 20) - learn.expected_w(known, one(x_w))
-        known = learn.wander(learn.update(known, one(x_w), error_w, 20.0, (False, False)), WALKS, MOST)
+        known = learn.wander(learn.update(known, one(x_w), error_w, 20.0, waits=False), WALKS, MOST)
     assert known.gain == pytest.approx(gain, abs=0.02)
     assert known.offset_w + known.gain * 2000 == pytest.approx(offset_w + gain * 2000, abs=25)
 
 
 def test_least_squares_hold_still_in_the_direction_they_are_told_to() -> None:
     known = learn.prior(5000.0, 0.05, 0.25)
-    assert learn.update(known, one(1000.0), -50.0, 10.0, (True, False)) == known
-    assert learn.update(known, one(1000.0), 50.0, 10.0, (False, True)) == known
-    assert learn.update(known, one(1000.0), 50.0, 10.0, (True, False)).gain > known.gain
+    assert learn.update(known, one(1000.0), -50.0, 10.0, waits=True) == known
+    assert learn.update(known, one(1000.0), 50.0, 10.0, waits=True).gain > known.gain
 
 
 @settings(max_examples=20, deadline=None)
@@ -63,7 +62,7 @@ def test_what_kinds_of_work_draw_is_told_apart(gain: float, apart: float, seed: 
     for _ in range(400):
         x_w = {"draw": chance.uniform(500.0, 3000.0), "chat": chance.uniform(500.0, 3000.0)}
         real_w = (gain + apart) * x_w["draw"] + (gain - apart) * x_w["chat"] + chance.gauss(0, 20)
-        known = learn.update(known, x_w, real_w - learn.expected_w(known, x_w), 20.0, (False, False))
+        known = learn.update(known, x_w, real_w - learn.expected_w(known, x_w), 20.0, waits=False)
         known = learn.wander(known, WALKS, MOST)
     assert known.gain_of("draw") == pytest.approx(gain + apart, abs=0.03)
     assert known.gain_of("chat") == pytest.approx(gain - apart, abs=0.03)
@@ -88,7 +87,7 @@ def test_how_well_the_model_does_alone_is_tried_before_it_is_needed() -> None:
 def test_uncertainty_grows_to_the_prior_and_no_further() -> None:
     known = learn.knowing(learn.prior(5000.0, 0.05, 0.25), {"draw": 1.0}, 0.3)
     for _ in range(50):
-        known = learn.update(known, {"draw": 2000.0}, 0.0, 10.0, (False, False))
+        known = learn.update(known, {"draw": 2000.0}, 0.0, 10.0, waits=False)
     assert learn.doubt_w(known, {"draw": 2000.0}) < 5
     for _ in range(100_000):
         known = learn.wander(known, (1.0, 0.01**2, 0.01**2), MOST)
