@@ -133,7 +133,9 @@ def test_a_picture_that_is_left_or_whose_helper_dies_leaves_none(
     next(left)
     left.close()  # type: ignore[attr-defined]
     assert hands.resting == 0
-    dying = painted(hands)
+    # More than may be begun ahead of the first one.
+    tiles = [Tile(0, top, 64, 16) for top in range(0, 16 * 16, 16)]
+    dying = hands.tiles(LAYOUT, "low", 0.064, tiles, lambda tile: None)
     next(dying)
     for helper in started:
         helper.kill()
