@@ -3,10 +3,11 @@
 A batch of tokens of several answers costs more than that of one. How much more is measured for each machine and model:
 on two cores two answers side by side take 2.4 times as long a token as one, but four little longer than two. So a lower
 tier computes beside a higher one where that costs the higher one little, and else waits; but for the first tier nobody
-waits where that would make every token dearer. Whoever waits is let on for a moment again and again: nobody starves.
+waits where that would make every token dearer. Whoever waits is let on for a moment now and then: nobody starves.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,8 @@ from omniwatt.contract.tier import rank
 CROWDED = 0.3
 """A token that takes longer by this share is worth holding others for."""
 HELD_S = 5.0
-"""The longest an answer is held at a stretch."""
+"""So often one of those that are held, each in turn, is let on for a moment: however many they are and however slow all
+is, they take no more from a higher tier together than one would."""
 SIP_TOKENS = 8
 """So many tokens it then writes (or one slice of its prompt it reads) before it gives way again."""
 
@@ -77,7 +79,7 @@ class Part:
         self._precedence.tell()
 
     async def go(self) -> None:
-        """Wait until it may compute, HELD_S at most."""
+        """Wait until it may compute, or until it is its turn to be let on for a moment."""
         await self._precedence.wait(self)
 
 
@@ -89,6 +91,9 @@ class Precedence:
         self._most = most
         self._clock = clock
         self._parts: list[Part] = []
+        self._held: list[Part] = []
+        """In the order in which they are let on for a moment."""
+        self._let_on_s = -math.inf
 
     @property
     def worth(self) -> bool:
@@ -128,10 +133,19 @@ class Precedence:
         """See `Part.go`."""
         if part.sip > 0 or not self.holds(part):
             return
-        until_s = self._clock() + HELD_S
-        while self.holds(part) and (left_s := until_s - self._clock()) > 0:
-            part.changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await part.changed.wait()
-        part.sip = SIP_TOKENS if self.holds(part) else 0
+        begun_s = self._clock()
+        self._held.append(part)
+        try:
+            while self.holds(part):
+                left_s = max(begun_s, self._let_on_s) + HELD_S - self._clock()
+                if left_s <= 0 and self._held[0] is part:
+                    self._let_on_s, part.sip = self._clock(), SIP_TOKENS
+                    return
+                part.changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s if left_s > 0 else HELD_S):
+                        await part.changed.wait()
+            part.sip = 0
+        finally:
+            self._held.remove(part)
+            self.tell()

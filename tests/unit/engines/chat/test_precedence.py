@@ -71,6 +71,25 @@ async def test_who_has_computed_everything_holds_nobody() -> None:
         assert not flex.gives_way
 
 
+async def test_those_who_are_held_have_their_sips_in_turn(soon: float) -> None:
+    """However many wait: the higher tier is held up no more often than by one."""
+    all_parts, order = Precedence(), list[int]()
+
+    async def sips(number: int, part: Part) -> None:
+        for _ in range(2):
+            await part.go()
+            order.append(number)
+            part.took(SIP_TOKENS)
+
+    with ExitStack() as stack:
+        stack.enter_context(all_parts.part("priority"))
+        held = [stack.enter_context(all_parts.part("flex")) for _ in range(3)]
+        begun_s = time.monotonic()
+        await asyncio.gather(*(sips(number, part) for number, part in enumerate(held)))
+    assert order == [0, 1, 2, 0, 1, 2]
+    assert time.monotonic() - begun_s >= 6 * soon * 0.9
+
+
 async def test_who_is_held_gets_a_sip_now_and_then(soon: float) -> None:
     all_parts = Precedence()
     with all_parts.part("priority"), all_parts.part("flex") as flex:
