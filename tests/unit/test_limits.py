@@ -95,7 +95,7 @@ def test_a_refusal_says_when_to_come_back() -> None:
         (("other",), plan(), False),
         (("gpt-5",), plan(model="upstream", upstream="gpt-5"), True),
         (("upstream",), plan(model="upstream", upstream="gpt-5"), False),
-        (("gpt-5",), plan(model="upstream", upstream="claude-9"), False),
+        (("gpt-5",), plan(model="upstream", upstream="gpt-9"), False),
     ],
 )
 def test_models(models: tuple[str, ...] | None, chosen: Plan, expected: bool) -> None:

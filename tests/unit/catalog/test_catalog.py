@@ -15,11 +15,11 @@ CHOICE = {"default": BIG, "fast": SMALL, "embed": VECTORS}
 RELAY = {
     "one": {
         "url": "http://a",
-        "models": {"gpt-4": "deepseek", "claude-*": ""},
+        "models": {"gpt-4": "large", "gpt-3.5-*": ""},
         "slots": 3,
         "api_key_env": "OW_TEST_KEY",
     },
-    "two": {"url": "http://b", "models": {"gpt-4": "qwen"}, "slots": 5},
+    "two": {"url": "http://b", "models": {"gpt-4": "larger"}, "slots": 5},
 }
 
 
@@ -188,12 +188,12 @@ def test_a_corrupt_file_is_deleted_before_an_engine_sees_it(home: Path) -> None:
 
 def test_the_relay_comes_after_cards_and_before_shipped_aliases(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OW_TEST_KEY", "secret")
-    catalog = opened(home, {"aliases": {"cheap": "claude-haiku"}}, upstream=RELAY)
-    asked = {name: catalog.resolve(name) for name in ("gpt-4", "claude-2", "cheap", BIG, "gpt-4o")}
+    catalog = opened(home, {"aliases": {"cheap": "gpt-3.5-cheap"}}, upstream=RELAY)
+    asked = {name: catalog.resolve(name) for name in ("gpt-4", "gpt-3.5-turbo", "cheap", BIG, "gpt-4o")}
     assert {name: (found.card.name, found.upstream_model) for name, found in asked.items()} == {
         "gpt-4": ("upstream", "gpt-4"),
-        "claude-2": ("upstream", "claude-2"),
-        "cheap": ("upstream", "claude-haiku"),
+        "gpt-3.5-turbo": ("upstream", "gpt-3.5-turbo"),
+        "cheap": ("upstream", "gpt-3.5-cheap"),
         BIG: (BIG, ""),
         "gpt-4o": (BIG, ""),
     }
@@ -236,7 +236,7 @@ def test_a_bad_card_is_a_problem_and_the_rest_works(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "card"),
-    [("", None), (BIG, BIG), (VECTORS, None), ("absent", None), ("gpt-4", "upstream"), ("claude-3", "upstream")],
+    [("", None), (BIG, BIG), (VECTORS, None), ("absent", None), ("gpt-4", "upstream"), ("gpt-3.5-turbo", "upstream")],
 )
 def test_who_gives_second_opinions(home: Path, name: str, card: str | None) -> None:
     catalog = opened(home, upstream=RELAY, draw={"second_opinion": name})

@@ -119,9 +119,14 @@ def test_what_is_played_keeps_pace_and_can_be_stopped() -> None:
 
 
 def test_a_player_that_is_gone_stops_nobody() -> None:
+    tried = list[int]()
+
     def gone(data: bytes) -> None:
+        tried.append(len(data))
         raise BrokenPipeError
 
     playback = Playback(gone)
     playback.say(bytes(960))
     playback.close()
+    assert tried == [960]
+    assert not playback._thread.is_alive()

@@ -93,13 +93,20 @@ def test_without_a_governor_nothing_waits_and_nothing_is_kept() -> None:
     permit = permits.enter("job")
     for _ in range(1000):
         permit.step("decode", 1)
+    assert not permit.held_until_s
+    assert permit.work == {}
     permit.leave()
+    assert permits._calls == {}
     permits.close()
 
 
 def test_a_governor_that_never_comes_holds_nobody(tmp_path: Path) -> None:
     permits = Permits(str(tmp_path / "nobody"), HELLO)
-    permits.enter("job").step("decode", 1)
+    permit = permits.enter("job")
+    begun_s = time.monotonic()
+    permit.step("decode", 1)
+    assert time.monotonic() - begun_s < PATIENCE_S
+    assert not permit.held_until_s
     permits.close()
 
 

@@ -75,7 +75,7 @@ def test_soonest() -> None:
         ("gpt-5", "gpt-5"),
         ("plain", "plain"),
         ("org/tail", "tail"),
-        ("claude", None),
+        ("unknown", None),
         ("", None),
     ],
 )
